@@ -1,0 +1,62 @@
+"""Map every attention head of a language model from its weights, and keep what they do in a catalog.
+
+The names below are the Python API; each does what the CLI command of its name does. They are
+loaded on first use, so that importing annotator costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from annotator.catalog.read import Catalog as Catalog
+    from annotator.catalog.read import open_catalog as open_catalog
+    from annotator.errors import AnnotatorError as AnnotatorError
+    from annotator.maps.settings import MapSettings as MapSettings
+    from annotator.pipeline.ask import find as find
+    from annotator.pipeline.ask import row as row
+    from annotator.pipeline.export import export as export
+    from annotator.pipeline.mapping import map_model as map_model
+    from annotator.pipeline.quickstart import quickstart as quickstart
+    from annotator.records import HeadId as HeadId
+    from annotator.records import HeadMap as HeadMap
+    from annotator.records import Hit as Hit
+    from annotator.records import RowView as RowView
+    from annotator.records import SalientMapping as SalientMapping
+    from annotator.records import Signatures as Signatures
+    from annotator.records import Target as Target
+    from annotator.records import Token as Token
+
+_HOMES = {
+    "annotator.catalog.read": ("Catalog", "open_catalog"),
+    "annotator.errors": ("AnnotatorError",),
+    "annotator.maps.settings": ("MapSettings",),
+    "annotator.pipeline.ask": ("find", "row"),
+    "annotator.pipeline.export": ("export",),
+    "annotator.pipeline.mapping": ("map_model",),
+    "annotator.pipeline.quickstart": ("quickstart",),
+    "annotator.records": (
+        "HeadId",
+        "HeadMap",
+        "Hit",
+        "RowView",
+        "SalientMapping",
+        "Signatures",
+        "Target",
+        "Token",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'annotator' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,96 @@
+"""Questions put to a model without a catalog: one row of a head's map, one pair over all heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from annotator.maps.engine import outputs
+from annotator.maps.order import largest, rank_of
+from annotator.maps.saliency import saliency
+from annotator.maps.settings import MapSettings
+from annotator.maps.sources import source_representation
+from annotator.records import HeadId, Hit, RowView, Target
+from annotator.tokens.vocabulary import Vocabulary
+from annotator.weights.model import Heads, Model
+
+
+def row_view(
+    model: Model, vocabulary: Vocabulary, head: HeadId, source: int, k: int, settings: MapSettings
+) -> RowView:
+    """One row of a head's map, with the source's place among all sources.
+
+    Args:
+        model: the checkpoint.
+        vocabulary: its tokens.
+        head: which head.
+        source: token id of the row.
+        k: targets to give at either end.
+        settings: X and the vocabulary that counts.
+    """
+    ids = vocabulary.usable() if settings.vocabulary == "usable" else list(range(len(vocabulary)))
+    at = ids.index(source)
+    W_E, W_U = model.embeddings()
+    columns = torch.tensor(ids, device=model.device)
+    if len(ids) < len(vocabulary):
+        W_E, W_U = W_E[columns], W_U[:, columns]
+    heads = model.heads(head.layer).only(head.head)
+    bare = settings.bare_embedding(head.layer)
+    X = W_E if bare else source_representation(W_E, model.first_mlp())
+    sigma = saliency(X, heads)
+    logits = _row(X[at : at + 1], heads) @ W_U
+
+    def targets(values: Tensor, columns_of: Tensor) -> tuple[Target, ...]:
+        return tuple(
+            Target(vocabulary.token(ids[column]), value)
+            for column, value in zip(columns_of[0].tolist(), values[0].tolist(), strict=True)
+        )
+
+    top, top_at = largest(logits, k)
+    bottom, bottom_at = largest(-logits, k)
+    own = float(sigma[0, at])
+    return RowView(
+        head=head,
+        source=vocabulary.token(source),
+        sigma=own if own >= 0 else float("nan"),
+        sigma_rank=int(rank_of(sigma, at)),
+        top=targets(top, top_at),
+        bottom=targets(-bottom, bottom_at),
+    )
+
+
+def all_hits(model: Model, source: int, target: int, settings: MapSettings, usable: list[int] | None) -> Iterator[list[Hit]]:
+    """Where every head puts a target in a source's row, layer by layer.
+
+    Args:
+        model: the checkpoint.
+        source: token id of the row.
+        target: token id of the column.
+        settings: X.
+        usable: token ids that count as competitors; None: all.
+
+    Yields:
+        The hits of one layer's heads.
+    """
+    W_E, W_U = model.embeddings()
+    bare = W_E[source : source + 1]
+    x_mlp = bare if settings.source_form == "embedding" else model.first_mlp()(bare)
+    column = target
+    if usable is not None:
+        column = usable.index(target)
+        W_U = W_U[:, torch.tensor(usable, device=model.device)]
+    del W_E
+    for layer in range(model.dims.n_layers):
+        x = bare if settings.bare_embedding(layer) else x_mlp
+        logits = _row(x, model.heads(layer)) @ W_U
+        ranks = rank_of(logits, column).tolist()
+        values = logits[:, column].tolist()
+        yield [Hit(HeadId(layer, h), ranks[h], values[h]) for h in range(len(ranks))]
+
+
+def _row(x: Float[Tensor, "1 d_model"], heads: Heads) -> Float[Tensor, "n_heads d_model"]:
+    """x W_V W_O of one source for every head."""
+    return outputs(x.expand(heads.W_O.shape[0], 1, -1), heads)[:, 0]

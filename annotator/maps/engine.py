@@ -1,0 +1,154 @@
+"""All heads of a model, layer by layer.
+
+Weights stream: at any time memory holds the embeddings, X and one layer. X is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from annotator.maps.order import largest
+from annotator.maps.projection import Projection, project
+from annotator.maps.saliency import saliency
+from annotator.maps.settings import EVIDENCE_SOURCES, MapSettings
+from annotator.maps.sources import source_representation
+from annotator.weights.model import Heads, Model
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The salient mappings of one layer's heads.
+
+    Attributes:
+        layer: which layer.
+        kv_heads: the value head of each query head.
+        source_ids: token ids of the salient sources.
+        sigma: their saliency; -inf for rows of zero norm.
+        target_ids: token ids of their largest targets.
+        logits: those targets' logits.
+        suppressed_ids: token ids of their smallest targets, or None.
+        suppressed_logits: those targets' logits, or None.
+        focus: per head, see `signatures`.
+        strength: per head, see `signatures`.
+    """
+
+    layer: int
+    kv_heads: tuple[int, ...]
+    source_ids: Int[Tensor, "n_heads sources"]
+    sigma: Float[Tensor, "n_heads sources"]
+    target_ids: Int[Tensor, "n_heads sources targets"]
+    logits: Float[Tensor, "n_heads sources targets"]
+    suppressed_ids: Int[Tensor, "n_heads sources targets"] | None
+    suppressed_logits: Float[Tensor, "n_heads sources targets"] | None
+    focus: Float[Tensor, " n_heads"]
+    strength: Float[Tensor, " n_heads"]
+
+
+def map_layers(
+    model: Model,
+    settings: MapSettings,
+    layers: Sequence[int],
+    usable: Sequence[int] | None = None,
+) -> Iterator[LayerMaps]:
+    """Map all heads of the given layers.
+
+    Args:
+        model: the checkpoint.
+        settings: what to keep.
+        layers: which layers, ascending.
+        usable: token ids that count; None: every row of the embedding.
+
+    Yields:
+        One layer's maps after the other, on the CPU.
+    """
+    W_E, W_U = model.embeddings()
+    ids = torch.arange(model.dims.vocab, device=model.device)
+    if usable is not None:
+        ids = torch.tensor(usable, device=model.device)
+        W_E, W_U = W_E[ids], W_U[:, ids]
+    X: Tensor | None = None
+    for layer in layers:
+        if settings.bare_embedding(layer):
+            x = W_E
+        elif X is None:
+            x = X = source_representation(W_E, model.first_mlp())
+            # Nothing asks for the embedding again: bare layers come first or are all.
+            W_E = X
+        else:
+            x = X
+        yield map_heads(x, model.heads(layer), W_U, ids, layer, settings)
+
+
+def map_heads(
+    X: Float[Tensor, "vocab d_model"],
+    heads: Heads,
+    W_U: Float[Tensor, "d_model vocab"],
+    ids: Int[Tensor, " vocab"],
+    layer: int,
+    settings: MapSettings,
+) -> LayerMaps:
+    """Map the heads of one layer.
+
+    Args:
+        X: source representation of the rows that count.
+        heads: the layer's projections.
+        W_U: unembedding, the columns that count.
+        ids: token id of each row and column.
+        layer: the layer's number.
+        settings: what to keep.
+    """
+    sigma = saliency(X, heads)
+    top_sigma, rows = largest(sigma, settings.sources)
+    n_heads, n_sources = rows.shape
+    z = outputs(X[rows.flatten()].unflatten(0, rows.shape), heads)
+    projection = project(z.flatten(0, 1), W_U, settings.targets, suppress=settings.suppress)
+
+    def per_head(values: Tensor) -> Tensor:
+        return values.unflatten(0, (n_heads, n_sources)).cpu()
+
+    bottom, bottom_ids = projection.bottom, projection.bottom_ids
+    return LayerMaps(
+        layer=layer,
+        kv_heads=tuple(h // (n_heads // heads.W_V.shape[0]) for h in range(n_heads)),
+        source_ids=ids[rows].cpu(),
+        sigma=top_sigma.cpu(),
+        target_ids=per_head(ids[projection.top_ids]),
+        logits=per_head(projection.top),
+        suppressed_ids=None if bottom_ids is None else per_head(ids[bottom_ids]),
+        suppressed_logits=None if bottom is None else per_head(bottom),
+        focus=_focus(sigma, top_sigma).cpu(),
+        strength=_strength(projection, n_heads).cpu(),
+    )
+
+
+def outputs(
+    x: Float[Tensor, "n_heads sources d_model"], heads: Heads
+) -> Float[Tensor, "n_heads sources d_model"]:
+    """x W_V W_O, each head on its own rows."""
+    group = heads.W_O.shape[0] // heads.W_V.shape[0]
+    y = x.unflatten(0, (-1, group)) @ heads.W_V[:, None]
+    return y.flatten(0, 1) @ heads.W_O
+
+
+def _focus(
+    sigma: Float[Tensor, "n_heads vocab"], top: Float[Tensor, "n_heads sources"]
+) -> Float[Tensor, " n_heads"]:
+    """Sigma mass of the evidence over that of the vocabulary, rescaled so that uniform is 0."""
+    counted = min(EVIDENCE_SOURCES, top.shape[1])
+    uniform = counted / sigma.shape[1]
+    total = sigma.double().clamp(min=0).sum(dim=1)
+    share = top[:, :counted].double().clamp(min=0).sum(dim=1) / total
+    focus = (share - uniform) / (1 - uniform) if uniform < 1 else torch.zeros_like(share)
+    return focus.nan_to_num(nan=0.0).clamp(0, 1).float()
+
+
+def _strength(projection: Projection, n_heads: int) -> Float[Tensor, " n_heads"]:
+    """Mean over the evidence rows of (top logit - row mean) / row sd; a constant row counts 0."""
+    above = projection.top[:, 0] - projection.mean
+    z = torch.where(projection.sd > 0, above / projection.sd, 0.0)
+    return z.unflatten(0, (n_heads, -1))[:, :EVIDENCE_SOURCES].mean(dim=1).float()

@@ -1,0 +1,131 @@
+"""Rows of the head map, projected on the vocabulary in blocks with a running top-k.
+
+Only the salient rows are projected. Within a block the largest of each 64 logits decides where the
+top-k can lie: the k best chunks (by the order of `order.largest`) hold the k best logits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from annotator.maps.order import largest
+
+BLOCK = 4096
+CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What is kept of the logits of some rows.
+
+    Attributes:
+        top: the k largest logits, largest first.
+        top_ids: their columns.
+        bottom: the k smallest, smallest first; None unless asked for.
+        bottom_ids: their columns.
+        mean: mean logit over the vocabulary.
+        sd: standard deviation over the vocabulary (population); 0 for a constant row.
+    """
+
+    top: Float[Tensor, "rows k"]
+    top_ids: Int[Tensor, "rows k"]
+    bottom: Float[Tensor, "rows k"] | None
+    bottom_ids: Int[Tensor, "rows k"] | None
+    mean: Float[Tensor, " rows"]
+    sd: Float[Tensor, " rows"]
+
+
+def project(
+    z: Float[Tensor, "rows d_model"],
+    W_U: Float[Tensor, "d_model vocab"],
+    k: int,
+    *,
+    suppress: bool = False,
+) -> Projection:
+    """Project rows on the vocabulary.
+
+    Args:
+        z: x W_V W_O for each row.
+        W_U: unembedding.
+        k: targets to keep.
+        suppress: keep the smallest too.
+    """
+    top = _Running(k)
+    bottom = _Running(k)
+    moments = _Moments(z)
+    for start in range(0, W_U.shape[1], BLOCK):
+        logits = z @ W_U[:, start : start + BLOCK]
+        moments.add(logits)
+        top.add(logits, start)
+        if suppress:
+            bottom.add(logits.neg_(), start)
+    mean, sd = moments.result()
+    return Projection(
+        top=top.values,
+        top_ids=top.ids,
+        bottom=-bottom.values if suppress else None,
+        bottom_ids=bottom.ids if suppress else None,
+        mean=mean,
+        sd=sd,
+    )
+
+
+class _Running:
+    """The k largest so far. Blocks come in order, so of equal values the earlier ids win."""
+
+    values: Tensor
+    ids: Tensor
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.empty = True
+
+    def add(self, logits: Tensor, start: int) -> None:
+        values, ids = _block_largest(logits, self.k)
+        ids = ids + start
+        if self.empty:
+            self.values, self.ids, self.empty = values, ids, False
+            return
+        values, at = largest(torch.cat([self.values, values], dim=-1), self.k)
+        self.ids = torch.cat([self.ids, ids], dim=-1).gather(-1, at)
+        self.values = values
+
+
+def _block_largest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    n_chunks, rest = divmod(logits.shape[-1], CHUNK)
+    if rest or n_chunks <= k:
+        return largest(logits, k)
+    chunks = logits.unflatten(-1, (n_chunks, CHUNK))
+    _, best = largest(chunks.amax(dim=-1), k)
+    best = best.sort(dim=-1).values
+    kept = chunks.gather(1, best[..., None].expand(-1, -1, CHUNK)).flatten(1)
+    values, at = largest(kept, k)
+    return values, best.gather(-1, at // CHUNK) * CHUNK + at % CHUNK
+
+
+class _Moments:
+    """Mean and variance of each row, block by block, summed in float64."""
+
+    def __init__(self, z: Tensor) -> None:
+        self.count = 0
+        self.sum = z.new_zeros(z.shape[0], dtype=torch.float64)
+        self.squares = self.sum.clone()
+        self.dtype = z.dtype
+
+    def add(self, logits: Tensor) -> None:
+        self.count += logits.shape[-1]
+        self.sum += logits.sum(dim=-1)
+        self.squares += torch.linalg.vector_norm(logits, dim=-1).double().square()
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        mean = self.sum / self.count
+        mean_square = self.squares / self.count
+        variance = mean_square - mean.square()
+        # What is left of a constant row is rounding: its variance is 0.
+        rounding = 16 * torch.finfo(self.dtype).eps * mean_square
+        variance = torch.where(variance > rounding, variance, 0.0)
+        return mean.to(self.dtype), variance.sqrt().to(self.dtype)

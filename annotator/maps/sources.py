@@ -1,0 +1,24 @@
+"""The source representation X, computed once per model."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from annotator.weights.mlp import FirstMlp
+
+ROWS = 2048
+"""Rows per block: large enough for full GEMM speed, small enough to stay in cache."""
+
+
+def source_representation(
+    W_E: Float[Tensor, "vocab d_model"], mlp: FirstMlp
+) -> Float[Tensor, "vocab d_model"]:
+    """X = MLP_0(norm_2(W_E)), without the residual.
+
+    Elhelo & Geva 2024, section 3; in layer 0 the bare W_E stands in its place (`MapSettings`).
+    """
+    X = W_E.new_empty(W_E.shape)
+    for start in range(0, W_E.shape[0], ROWS):
+        X[start : start + ROWS] = mlp(W_E[start : start + ROWS])
+    return X

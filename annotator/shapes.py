@@ -1,0 +1,24 @@
+"""The axis names, defined once. Every tensor annotation in the package uses these and no others.
+
+A tensor is annotated as ``Float[Tensor, "vocab d_model"]`` (jaxtyping); the tests run the whole
+suite with those annotations checked, and check that no other name appears in one.
+"""
+
+from __future__ import annotations
+
+AXES: dict[str, str] = {
+    "vocab": "rows of the embedding: every token id, or the usable ones with --vocab usable",
+    "d_model": "width of the residual stream",
+    "d_head": "width of one head's value vector",
+    "d_mlp": "width of the first MLP's hidden layer",
+    "n_layers": "transformer blocks",
+    "n_heads": "query heads of a layer",
+    "n_kv_heads": "key/value heads of a layer; n_heads / n_kv_heads query heads share one",
+    "rows": "any batch of rows: a block of sources, or vectors to project",
+    "sources": "salient sources of a head, most salient first",
+    "targets": "targets of a source, most promoted first",
+    "rank": "rows of the triangular factor of W_O: min(d_head, d_model)",
+    "group": "query heads that share one key/value head",
+    "k": "how many of the largest values are wanted",
+    "candidates": "values to choose from",
+}

@@ -1,0 +1,1 @@
+"""Ids and text: which tokens count, which text is which token, how a token is shown to a person."""

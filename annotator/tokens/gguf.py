@@ -1,0 +1,147 @@
+"""The tokenizer that a GGUF header describes, built once and cached as a tokenizer.json.
+
+Byte-level BPE ("gpt2") splits text before merging by a rule that the header only names; each name
+below is taken from llama.cpp's table of them (src/llama-vocab.cpp) and checked in the tests
+against llama.cpp's own tokens for the embedded model. Sentencepiece ("llama") keeps scores, not
+merges: a pair merges when its join is a token, the better score first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from annotator.errors import TokenizerMissing
+
+_CONTROL, _USER_DEFINED = 3, 4
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+SPLITS: Mapping[str, tuple[str, ...]] = {
+    "default": (_GPT2,),
+    "gpt-2": (_GPT2,),
+    "smollm": (r"\p{N}", _GPT2),
+    "llama-bpe": (_LLAMA3,),
+}
+_WHOLE_WORDS_FIRST = ("llama-bpe",)  # a word that is a token is not cut, whatever the merges say
+
+
+def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
+    """The tokenizer of a GGUF header, from the cache where it was built before.
+
+    The cache is $ANNOTATOR_CACHE, else $XDG_CACHE_HOME/annotator, else ~/.cache/annotator; where it
+    cannot be written the tokenizer is built each time.
+
+    Raises:
+        TokenizerMissing: the header has none, or one of a kind that is not known.
+    """
+    described = {key: value for key, value in metadata.items() if key.startswith("tokenizer.ggml.")}
+    key = hashlib.sha256(json.dumps(["1", described], sort_keys=True).encode()).hexdigest()
+    path = _cache_folder() / "tokenizers" / f"{key}.json"
+    if path.is_file():
+        try:
+            return Tokenizer.from_file(str(path))
+        except Exception:  # noqa: BLE001  (tokenizers raises bare Exception; a bad cache is rebuilt)
+            path.unlink(missing_ok=True)
+    tokenizer = _build(described, model)
+    _save(tokenizer, path)
+    return tokenizer
+
+
+def _cache_folder() -> Path:
+    named = os.environ.get("ANNOTATOR_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "annotator"
+
+
+def _save(tokenizer: Tokenizer, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
+        ) as part:
+            part.write(tokenizer.to_str())
+        Path(part.name).replace(path)
+    except OSError:
+        return
+
+
+def _build(described: Mapping[str, Any], model: str) -> Tokenizer:
+    tokens: list[str] = described.get("tokenizer.ggml.tokens", [])
+    if not tokens:
+        raise TokenizerMissing(model, "its header holds no tokens")
+    kind = described.get("tokenizer.ggml.model")
+    if kind == "gpt2":
+        tokenizer = _byte_level(described, tokens, model)
+    elif kind == "llama":
+        tokenizer = _sentencepiece(described, tokens)
+    else:
+        raise TokenizerMissing(model, f"its header names the tokenizer {kind!r}; gpt2 and llama are known")
+    types: list[int] = described.get("tokenizer.ggml.token_type", [])
+    for wanted, special in ((_CONTROL, True), (_USER_DEFINED, False)):
+        chosen = [token for token, type in zip(tokens, types, strict=False) if type == wanted]
+        tokenizer.add_tokens([AddedToken(t, normalized=False, special=special) for t in chosen])
+    return tokenizer
+
+
+def _byte_level(described: Mapping[str, Any], tokens: list[str], model: str) -> Tokenizer:
+    pre = described.get("tokenizer.ggml.pre", "default")
+    if pre not in SPLITS:
+        raise TokenizerMissing(
+            model, f"its header splits text by the rule {pre!r}; known are {', '.join(SPLITS)}"
+        )
+    merges = [tuple(merge.split(" ", 1)) for merge in described.get("tokenizer.ggml.merges", [])]
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab={token: id for id, token in enumerate(tokens)},
+            merges=merges,
+            ignore_merges=pre in _WHOLE_WORDS_FIRST,
+        )
+    )
+    prefix_space = bool(described.get("tokenizer.ggml.add_space_prefix", False))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            *(pre_tokenizers.Split(Regex(split), behavior="isolated") for split in SPLITS[pre]),
+            pre_tokenizers.ByteLevel(add_prefix_space=prefix_space, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _sentencepiece(described: Mapping[str, Any], tokens: list[str]) -> Tokenizer:
+    ids = {token: id for id, token in enumerate(tokens)}
+    scores: list[float] = described["tokenizer.ggml.scores"]
+    merges = [
+        (scores[id], token[:cut], token[cut:])
+        for token, id in ids.items()
+        for cut in range(1, len(token))
+        if token[:cut] in ids and token[cut:] in ids
+    ]
+    merges.sort(key=lambda merge: (-merge[0], ids[merge[1]], ids[merge[2]]))
+    unknown = described.get("tokenizer.ggml.unknown_token_id")
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=ids,
+            merges=[(left, right) for _, left, right in merges],
+            unk_token=None if unknown is None else tokens[unknown],
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    # The sentence's own leading space is left to the caller: a token is asked for as it is written.
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    return tokenizer

@@ -1,0 +1,86 @@
+"""Find the tokenizer that goes with a checkpoint."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.errors import TokenizerMissing
+from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
+from annotator.weights.checkpoint import Checkpoint
+from annotator.weights.gguf import GgufFile
+from annotator.weights.source import FileAbsent
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from annotator.weights.source import Source
+
+_FAST = "tokenizer.json"
+_SLOW = ("tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json")
+
+
+def load_vocabulary(source: Source, vocab: int, tokenizer: Any = None) -> Vocabulary:
+    """The vocabulary of a checkpoint.
+
+    Args:
+        source: the checkpoint.
+        vocab: rows of its embedding.
+        tokenizer: in place of the checkpoint's own: a tokenizer.json or a folder that holds one,
+            a `tokenizers.Tokenizer`, or a fast transformers tokenizer.
+
+    Raises:
+        TokenizerMissing: none is there, or of a kind that is not known.
+    """
+    if tokenizer is None:
+        return from_tokenizer(_own(source), vocab, source.id)
+    if isinstance(tokenizer, str | Path):
+        path = Path(tokenizer)
+        return from_tokenizer(_from_file(path / _FAST if path.is_dir() else path), vocab, str(path))
+    return from_tokenizer(getattr(tokenizer, "backend_tokenizer", tokenizer), vocab, source.id)
+
+
+def _own(source: Source) -> Tokenizer:
+    if isinstance(source, GgufFile):
+        from annotator.tokens.gguf import gguf_tokenizer
+
+        return gguf_tokenizer(source.metadata, source.id)
+    if isinstance(source, Checkpoint):
+        try:
+            return _from_file(source.fetch(_FAST))
+        except FileAbsent:
+            return _converted(source)
+    raise TokenizerMissing(source.id, "a model in memory brings none")
+
+
+def _from_file(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    if not path.is_file():
+        raise TokenizerMissing(str(path), "there is no such file")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise TokenizerMissing(str(path), f"it cannot be read ({error})") from error
+
+
+def _converted(source: Checkpoint) -> Tokenizer:
+    """A tokenizer kept in an older form, converted by transformers."""
+    present: list[Path] = []
+    for file in _SLOW:
+        try:
+            present.append(source.fetch(file))
+        except FileAbsent:
+            continue
+    if not any(path.name in ("tokenizer.model", "vocab.json") for path in present):
+        raise TokenizerMissing(source.id, f"it holds neither {_FAST} nor an older form of one")
+    from transformers import AutoTokenizer
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path in [*present, source.fetch("config.json")]:
+            (Path(folder) / path.name).symlink_to(path.resolve())
+        try:
+            return AutoTokenizer.from_pretrained(folder).backend_tokenizer
+        except Exception as error:  # whatever the converter meets, the answer is the same
+            raise TokenizerMissing(source.id, f"its older form cannot be converted ({error})") from error

@@ -1,0 +1,146 @@
+"""A model's vocabulary: the bytes of each id, which ids are special or unused, text to ids."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from annotator.errors import TokenInvalid, TokenizerMissing
+from annotator.records import Token
+from annotator.tokens.display import show_absent, show_bytes, show_special
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_UNUSED = re.compile(r"<unused_?\d+>|\[unused_?\d+\]|<\|?(reserved|unused|dummy|extra)[^>]*>|\[PAD\d*\]")
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_ID = re.compile(r"#(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The rows of a model's embedding as tokens.
+
+    Attributes:
+        pieces: the bytes of each row's token; None where the row has no token (padding rows).
+        special: ids of control tokens.
+        unused: ids of tokens reserved for later use.
+        encode: text -> ids, without special tokens added.
+    """
+
+    pieces: tuple[bytes | None, ...]
+    special: frozenset[int]
+    unused: frozenset[int]
+    encode: Callable[[str], list[int]]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def text(self, id: int) -> str | None:
+        """The token's text; None where it has none, or is not whole characters."""
+        piece = self.pieces[id]
+        try:
+            return None if piece is None else piece.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+
+    def shown(self, id: int) -> str:
+        """The token as a person sees it; see `annotator.tokens.display`."""
+        piece = self.pieces[id]
+        if piece is None:
+            return show_absent(id)
+        if id in self.special:
+            return show_special(piece.decode("utf-8", errors="replace"))
+        return show_bytes(piece)
+
+    def token(self, id: int) -> Token:
+        """The record of a token."""
+        return Token(id, self.shown(id))
+
+    def usable(self) -> list[int]:
+        """Ids that are neither special nor unused nor padding, in order."""
+        skipped = self.special | self.unused
+        return [i for i, piece in enumerate(self.pieces) if piece is not None and i not in skipped]
+
+    def one(self, text: str) -> int:
+        """The id of a text that is exactly one token; "#123" names an id.
+
+        Raises:
+            TokenInvalid: it is none, or several.
+        """
+        named = _ID.fullmatch(text)
+        if named and int(named[1]) < len(self.pieces):
+            return int(named[1])
+        ids = [id for id in self.encode(text) if id < len(self.pieces)]
+        if len(ids) == 1:
+            return ids[0]
+        spaced = self.encode(" " + text)
+        remedy = f"{' ' + text!r}, with a leading space, is one token." if len(spaced) == 1 else ""
+        raise TokenInvalid(text, [self.shown(id) for id in ids], remedy)
+
+
+def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
+    """A vocabulary of `vocab` rows from a Hugging Face tokenizer.
+
+    Raises:
+        TokenizerMissing: its decoder is of a kind whose bytes cannot be told.
+    """
+    described: dict[str, Any] = json.loads(tokenizer.to_str())
+    to_bytes = _piece_reader(described, model)
+    added = {entry["id"]: entry for entry in described.get("added_tokens", [])}
+    pieces: list[bytes | None] = [None] * vocab
+    unused: set[int] = set()
+    for piece, id in tokenizer.get_vocab(with_added_tokens=True).items():
+        if id >= vocab:
+            continue
+        # An added token's content is the text itself; the others are in the model's alphabet.
+        pieces[id] = piece.encode() if id in added else to_bytes(piece)
+        if _UNUSED.fullmatch(piece):
+            unused.add(id)
+    special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)
+
+    def encode(text: str) -> list[int]:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    return Vocabulary(tuple(pieces), special, frozenset(unused), encode)
+
+
+def _piece_reader(described: dict[str, Any], model: str) -> Callable[[str], bytes]:
+    """How a piece's letters stand for bytes, as the tokenizer's own decoder says."""
+    kinds = set(re.findall(r'"type": ?"(\w+)"', json.dumps(described.get("decoder"))))
+    if "ByteLevel" in kinds:
+        return byte_level_bytes
+    if kinds & {"ByteFallback", "Metaspace"}:
+        return _sentencepiece_bytes
+    raise TokenizerMissing(
+        model, f"its decoder ({', '.join(sorted(kinds)) or 'none'}) is neither byte-level nor sentencepiece"
+    )
+
+
+def byte_level_alphabet() -> dict[str, int]:
+    """The letters in which byte-level BPE writes the 256 bytes.
+
+    Printable Latin-1 characters stand for themselves, the other bytes, in order, for U+0100 on.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in set(printable)]
+    return {chr(b): b for b in printable} | {chr(0x100 + i): b for i, b in enumerate(others)}
+
+
+_LETTERS = byte_level_alphabet()
+
+
+def byte_level_bytes(piece: str) -> bytes:
+    """The bytes of a byte-level piece; a piece outside the alphabet is its own text."""
+    try:
+        return bytes(_LETTERS[letter] for letter in piece)
+    except KeyError:
+        return piece.encode()
+
+
+def _sentencepiece_bytes(piece: str) -> bytes:
+    byte = _BYTE.fullmatch(piece)
+    return bytes([int(byte[1], 16)]) if byte else piece.replace("▁", " ").encode()

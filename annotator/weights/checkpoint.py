@@ -1,0 +1,131 @@
+"""Safetensors checkpoints in the Hugging Face layout, local or fetched file by file from the hub.
+
+The only file that knows the layout's file names. A shard is opened when the first of its tensors
+is asked for, so only shards that hold needed tensors are ever touched (or downloaded).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from annotator.errors import CheckpointBroken, CheckpointRefused, ModelNotFound
+from annotator.weights.source import FileAbsent, TensorBroken, read_json, tensor_bytes
+
+CONFIG = "config.json"
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+
+Fetch = Callable[[str], Path]
+
+
+class Checkpoint:
+    """A folder or repository of safetensors; see `Source`.
+
+    Args:
+        id: the folder's name or hub id.
+        revision: the hub's commit, or None.
+        fetch: gives the local path of a file of the checkpoint, or raises FileAbsent.
+    """
+
+    format: Literal["safetensors"] = "safetensors"
+
+    def __init__(self, id: str, revision: str | None, fetch: Fetch) -> None:
+        self.id = id
+        self.revision = revision
+        self.fetch = fetch
+        try:
+            self.config: Mapping[str, Any] = read_json(fetch(CONFIG), id)
+        except FileAbsent as absent:
+            raise ModelNotFound(id, f"it has no {CONFIG}") from absent
+        self._shards: dict[str, Mapping[str, tuple[int, ...]]] = {}
+
+    @cached_property
+    def _shard_of(self) -> Mapping[str, str]:
+        """Tensor name -> file name."""
+        try:
+            weight_map = read_json(self.fetch(INDEX), self.id).get("weight_map")
+        except FileAbsent:
+            return self._single()
+        if not isinstance(weight_map, dict):
+            raise CheckpointBroken(self.id, [f"{INDEX} has no weight_map"])
+        return weight_map  # pyright: ignore[reportUnknownVariableType]
+
+    def _single(self) -> Mapping[str, str]:
+        try:
+            return dict.fromkeys(self._shapes(SINGLE), SINGLE)
+        except TensorBroken as broken:
+            if any(self._has(pickle) for pickle in PICKLES):
+                raise CheckpointRefused(
+                    self.id,
+                    "it holds only pickled weights (pytorch_model*.bin), which can run code",
+                    "Convert it once: python -c \"from transformers import AutoModelForCausalLM as M; "
+                    f"M.from_pretrained('{self.id}').save_pretrained('converted')\", then map converted "
+                    "(with the tokenizer's files copied beside it).",
+                ) from broken
+            raise CheckpointBroken(self.id, [str(broken)]) from broken
+
+    def _has(self, file: str) -> bool:
+        try:
+            self.fetch(file)
+        except FileAbsent:
+            return False
+        return True
+
+    def _shapes(self, shard: str) -> Mapping[str, tuple[int, ...]]:
+        if shard not in self._shards:
+            with self._open(shard) as handle:
+                self._shards[shard] = {
+                    name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()
+                }
+        return self._shards[shard]
+
+    def _open(self, shard: str) -> safe_open:
+        try:
+            return safe_open(str(self.fetch(shard)), framework="pt")
+        except FileAbsent as absent:
+            raise TensorBroken(f"{shard} is missing") from absent
+        except (SafetensorError, OSError) as error:
+            raise TensorBroken(f"{shard} is truncated or corrupt ({error})") from error
+
+    def names(self) -> Collection[str]:
+        return self._shard_of.keys()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        shard = self._shard_of[name]
+        try:
+            return self._shapes(shard)[name]
+        except KeyError as error:
+            raise TensorBroken(f"{shard} lacks {name}, which the index promises") from error
+
+    def read(self, name: str) -> Tensor:
+        # The file is opened anew for each tensor: a handle kept open keeps every page it has
+        # mapped resident, and memory would grow with the model's depth.
+        with self._open(self._shard_of[name]) as handle:
+            return handle.get_tensor(name)
+
+    def raw(self, name: str) -> memoryview:
+        return tensor_bytes(self.read(name))
+
+
+def open_folder(folder: Path) -> Checkpoint:
+    """Open a local folder.
+
+    Raises:
+        ModelNotFound: it has no config.json.
+        CheckpointBroken: config.json cannot be read.
+    """
+
+    def fetch(file: str) -> Path:
+        path = folder / file
+        if not path.is_file():
+            raise FileAbsent(file)
+        return path
+
+    return Checkpoint(folder.resolve().name, None, fetch)

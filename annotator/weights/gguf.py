@@ -1,0 +1,300 @@
+"""The only file that knows GGUF: header, tensor names, config keys, dequantisation.
+
+The header is parsed here because the `gguf` package's reader takes over two seconds on a
+vocabulary of 49k (it builds an array object per string); this takes a tenth. Block formats and
+dequantisation are that package's. Layout of the file:
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+
+An architecture is translated into the transformers config and tensor names of its model_type, so
+that nothing outside this file knows which of the two it reads. GGUF folds what transformers keeps
+apart (fused QKV is contiguous, "+1" is in the norms, queries and keys are permuted, values not).
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from annotator.errors import CheckpointBroken, CheckpointRefused, MissingExtra, UnknownFamily
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+_STRING, _ARRAY = 8, 9
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How one GGUF architecture translates.
+
+    Attributes:
+        model_type: the families table's entry.
+        config: transformers config key -> GGUF key, without the architecture's name before it.
+        tensors: transformers tensor name -> GGUF name; "{layer}" stands for the block's number.
+        flags: config key of a bias -> the GGUF tensor whose presence says so.
+        constants: config values that the architecture implies.
+        inert: GGUF keys that do not change a head map; any further key is refused by name.
+    """
+
+    model_type: str
+    config: Mapping[str, str]
+    tensors: Mapping[str, str]
+    flags: Mapping[str, str] = field(default_factory=dict[str, str])
+    constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    inert: tuple[str, ...] = ()
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "llama": Architecture(
+        model_type="llama",
+        config={
+            "hidden_size": "embedding_length",
+            "intermediate_size": "feed_forward_length",
+            "num_hidden_layers": "block_count",
+            "num_attention_heads": "attention.head_count",
+            "num_key_value_heads": "attention.head_count_kv",
+            "head_dim": "attention.value_length",
+            "rms_norm_eps": "attention.layer_norm_rms_epsilon",
+        },
+        tensors={
+            "model.embed_tokens.weight": "token_embd.weight",
+            "lm_head.weight": "output.weight",
+            "model.layers.0.post_attention_layernorm.weight": "blk.0.ffn_norm.weight",
+            "model.layers.0.mlp.gate_proj": "blk.0.ffn_gate",
+            "model.layers.0.mlp.up_proj": "blk.0.ffn_up",
+            "model.layers.0.mlp.down_proj": "blk.0.ffn_down",
+            "model.layers.{layer}.self_attn.v_proj": "blk.{layer}.attn_v",
+            "model.layers.{layer}.self_attn.o_proj": "blk.{layer}.attn_output",
+        },
+        flags={"attention_bias": "blk.0.attn_v.bias", "mlp_bias": "blk.0.ffn_up.bias"},
+        constants={"hidden_act": "silu"},
+        inert=(
+            "attention.key_length",
+            "attention.layer_norm_epsilon",
+            "attention.sliding_window",
+            "context_length",
+            "rope.dimension_count",
+            "rope.freq_base",
+            "rope.scale_linear",
+            "rope.scaling.attn_factor",
+            "rope.scaling.factor",
+            "rope.scaling.finetuned",
+            "rope.scaling.original_context_length",
+            "rope.scaling.type",
+            "vocab_size",
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A tensor in the file. shape is row-major; bytes lie at [start, end)."""
+
+    shape: tuple[int, ...]
+    kind: int
+    start: int
+    end: int
+
+
+class _Cursor:
+    """Reads GGUF values one after the other."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, code: str) -> Any:
+        layout = struct.Struct("<" + code)
+        (value,) = layout.unpack_from(self.data, self.at)
+        self.at += layout.size
+        return value
+
+    def text(self) -> str:
+        length: int = self.take("Q")
+        end = self.at + length
+        if end > len(self.data):
+            raise struct.error("a string runs past the end of the file")
+        value = self.data[self.at : end].decode("utf-8", errors="replace")
+        self.at = end
+        return value
+
+    def value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self.text()
+        if kind != _ARRAY:
+            return self.take(_SCALARS[kind])
+        inner, count = self.take("I"), self.take("Q")
+        if inner in (_STRING, _ARRAY):
+            return [self.value(inner) for _ in range(count)]
+        layout = struct.Struct(f"<{count}{_SCALARS[inner]}")
+        values = layout.unpack_from(self.data, self.at)
+        self.at += layout.size
+        return list(values)
+
+
+class GgufFile:
+    """A GGUF file; see `Source`.
+
+    Attributes:
+        path: the file.
+        metadata: every key of the header, tokenizer included.
+    """
+
+    format: Literal["gguf"] = "gguf"
+    revision: str | None = None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        with path.open("rb") as file:
+            if path.stat().st_size < len(MAGIC) or file.read(len(MAGIC)) != MAGIC:
+                raise CheckpointBroken(self.id, ["it does not begin as a GGUF file"])
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            self.metadata, self._stored = self._header()
+        except (struct.error, KeyError, OverflowError, MemoryError) as error:
+            raise CheckpointBroken(
+                self.id, [f"its header is truncated or corrupt ({error})"]
+            ) from error
+        name = str(self.metadata.get("general.architecture"))
+        if name not in ARCHITECTURES:
+            raise UnknownFamily(self.id, f"{name} (GGUF)", [f"{a} (GGUF)" for a in ARCHITECTURES])
+        self.architecture = ARCHITECTURES[name]
+        self._refuse_unknown_settings(name)
+        self._names = self._translate()
+        self.config = self._config(name)
+
+    def _header(self) -> tuple[dict[str, Any], dict[str, _Stored]]:
+        sizes = _block_sizes()
+        cursor = _Cursor(self._data)
+        cursor.at = len(MAGIC)
+        version = cursor.take("I")
+        if version not in VERSIONS:
+            raise CheckpointRefused(self.id, f"it is GGUF version {version}", "Convert it to version 3.")
+        n_tensors, n_keys = cursor.take("Q"), cursor.take("Q")
+        metadata: dict[str, Any] = {}
+        for _ in range(n_keys):
+            key = cursor.text()
+            metadata[key] = cursor.value(cursor.take("I"))
+        entries: list[tuple[str, tuple[int, ...], int, int]] = []
+        for _ in range(n_tensors):
+            name = cursor.text()
+            shape = tuple(cursor.take("Q") for _ in range(cursor.take("I")))[::-1]
+            entries.append((name, shape, cursor.take("I"), cursor.take("Q")))
+        alignment = int(metadata.get("general.alignment", 32))
+        base = -(-cursor.at // alignment) * alignment
+        stored: dict[str, _Stored] = {}
+        for name, shape, kind, offset in entries:
+            block, size = sizes[kind]
+            start = base + offset
+            stored[name] = _Stored(shape, kind, start, start + prod(shape) // block * size)
+        self._refuse_truncation(stored)
+        return metadata, stored
+
+    def _refuse_truncation(self, stored: Mapping[str, _Stored]) -> None:
+        size = len(self._data)
+        outside = [name for name, tensor in stored.items() if tensor.end > size]
+        if outside:
+            needed = max(tensor.end for tensor in stored.values())
+            raise CheckpointBroken(
+                self.id,
+                [
+                    f"it is truncated: {size:,} bytes of {needed:,}",
+                    f"{len(outside)} of {len(stored)} tensors lie past its end: "
+                    + ", ".join(outside[:3])
+                    + (", ..." if len(outside) > 3 else ""),
+                ],
+            )
+
+    def _refuse_unknown_settings(self, name: str) -> None:
+        known = {*self.architecture.config.values(), *self.architecture.inert}
+        unknown = [
+            key
+            for key in self.metadata
+            if key.startswith(f"{name}.") and key.removeprefix(f"{name}.") not in known
+        ]
+        if unknown:
+            raise CheckpointRefused(
+                self.id,
+                f"its header has settings that may change the map and are not handled: {', '.join(unknown)}",
+                "Map the safetensors checkpoint it was made from.",
+            )
+
+    def _translate(self) -> dict[str, str]:
+        """Transformers name -> GGUF name, for the tensors the file has."""
+        names: dict[str, str] = {}
+        n_blocks = 1 + max((int(n.split(".")[1]) for n in self._stored if n.startswith("blk.")), default=0)
+        for theirs, ours in self.architecture.tensors.items():
+            for layer in range(n_blocks if "{layer}" in theirs else 1):
+                for part in ("",) if theirs.endswith(".weight") else (".weight", ".bias"):
+                    gguf_name = ours.format(layer=layer) + part
+                    if gguf_name in self._stored:
+                        names[theirs.format(layer=layer) + part] = gguf_name
+        return names
+
+    def _config(self, name: str) -> dict[str, Any]:
+        architecture = self.architecture
+        config: dict[str, Any] = {"model_type": architecture.model_type, **architecture.constants}
+        for key, gguf_key in architecture.config.items():
+            if f"{name}.{gguf_key}" in self.metadata:
+                config[key] = self.metadata[f"{name}.{gguf_key}"]
+        for key, tensor in architecture.flags.items():
+            config[key] = tensor in self._stored
+        # The format's own rule: a file without an output matrix ties it to the embedding.
+        config["tie_word_embeddings"] = "output.weight" not in self._stored
+        if "token_embd.weight" in self._stored:
+            config["vocab_size"] = self._stored["token_embd.weight"].shape[0]
+        return config
+
+    def names(self) -> Collection[str]:
+        return self._names.keys()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self._stored[self._names[name]].shape
+
+    def read(self, name: str) -> Tensor:
+        import numpy as np
+        import torch
+        from gguf import GGMLQuantizationType, dequantize
+
+        stored = self._stored[self._names[name]]
+        kind = GGMLQuantizationType(stored.kind)
+        data = np.frombuffer(self.raw(name), dtype=np.uint8)
+        plain = {GGMLQuantizationType.F32: np.float32, GGMLQuantizationType.F16: np.float16}
+        if kind in plain:
+            return torch.from_numpy(data.view(plain[kind]).reshape(stored.shape).copy())
+        rows = data.reshape(*stored.shape[:-1], -1)
+        return torch.from_numpy(dequantize(rows, kind).reshape(stored.shape))
+
+    def raw(self, name: str) -> memoryview:
+        stored = self._stored[self._names[name]]
+        return memoryview(self._data)[stored.start : stored.end]
+
+
+def _block_sizes() -> Mapping[int, tuple[int, int]]:
+    """GGUF tensor kind -> (elements, bytes) of one block."""
+    try:
+        from gguf import GGML_QUANT_SIZES
+    except ImportError as error:
+        raise MissingExtra("reading a GGUF file", "pip install 'annotator[gguf]'") from error
+    return {int(kind): sizes for kind, sizes in GGML_QUANT_SIZES.items()}
+
+
+def open_gguf(path: Path) -> GgufFile:
+    """Open a GGUF file.
+
+    Raises:
+        CheckpointBroken: not GGUF, or truncated.
+        CheckpointRefused: another version, or settings that are not handled.
+        UnknownFamily: an architecture without an entry.
+        MissingExtra: the gguf package is not installed.
+    """
+    return GgufFile(path)

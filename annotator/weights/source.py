@@ -1,0 +1,111 @@
+"""Where tensors come from: one protocol, and the one place that decides which reader serves.
+
+A source knows names, shapes and bytes; it knows nothing of heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+from annotator.errors import CheckpointBroken, ModelNotFound
+
+Format = Literal["safetensors", "gguf", "memory"]
+
+
+class FileAbsent(Exception):
+    """A file of the checkpoint is not there; the readers turn it into a named problem."""
+
+
+class TensorBroken(Exception):
+    """A tensor's file is missing, truncated or corrupt; `verify` collects these."""
+
+
+class Source(Protocol):
+    """A checkpoint, whatever holds it.
+
+    Attributes:
+        id: hub id, or the file's or folder's name.
+        revision: the hub's commit, or None.
+        format: what holds the tensors.
+        config: the Hugging Face config (a GGUF header is translated into one).
+    """
+
+    id: str
+    revision: str | None
+    format: Format
+    config: Mapping[str, Any]
+
+    def names(self) -> Collection[str]:
+        """Names of all tensors, as transformers spells them."""
+        ...
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor. Raises TensorBroken where its file cannot be read."""
+        ...
+
+    def read(self, name: str) -> Tensor:
+        """The tensor on the CPU in its stored dtype; quantised ones come as float32."""
+        ...
+
+    def raw(self, name: str) -> memoryview:
+        """The stored bytes, for the digest."""
+        ...
+
+
+def tensor_bytes(tensor: Tensor) -> memoryview:
+    """The bytes of a tensor in its own dtype, row-major."""
+    import torch
+
+    return memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+
+
+def open_source(model: str | Path, revision: str | None = None) -> Source:
+    """Open a folder, a GGUF file or a hub repository.
+
+    Args:
+        model: a path, or a hub id where no such path exists.
+        revision: branch, tag or commit on the hub.
+
+    Raises:
+        ModelNotFound: nothing there.
+        CheckpointRefused: a pickle checkpoint.
+        CheckpointBroken: a header or config that cannot be read.
+        UnknownFamily: a GGUF architecture without an entry.
+        MissingExtra: a GGUF file without the gguf package.
+    """
+    from annotator.weights.checkpoint import open_folder
+    from annotator.weights.hub import looks_like_id, open_repository
+
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return open_folder(path)
+    if path.is_file():
+        if path.suffix.lower() == ".gguf":
+            from annotator.weights.gguf import open_gguf
+
+            return open_gguf(path)
+        raise ModelNotFound(str(model), "that file is neither a folder nor a .gguf file")
+    if looks_like_id(str(model)):
+        return open_repository(str(model), revision)
+    raise ModelNotFound(str(model), "no such path")
+
+
+def read_json(path: Path, model: str) -> Mapping[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        CheckpointBroken: not JSON, or not an object.
+    """
+    import json
+
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointBroken(model, [f"{path.name} cannot be read: {error}"]) from error
+    if not isinstance(content, dict):
+        raise CheckpointBroken(model, [f"{path.name} does not hold a JSON object"])
+    return content  # pyright: ignore[reportUnknownVariableType]

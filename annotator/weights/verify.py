@@ -1,0 +1,92 @@
+"""One pass over every needed tensor before any work: all problems at once, and the weight digest.
+
+The pass costs one read of what mapping reads anyway, and spares a run that fails after an hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+import torch
+
+from annotator.errors import CheckpointBroken
+from annotator.weights.plan import Need, Plan
+from annotator.weights.source import TensorBroken
+
+ACCEPTED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+Track = Callable[[Iterable[Need]], Iterable[Need]]
+
+
+def verify(plan: Plan, track: Track = iter) -> str:
+    """Check every tensor the maps need.
+
+    Args:
+        plan: the model.
+        track: wraps the tensors as they are checked, for a progress bar.
+
+    Returns:
+        The weight digest: SHA-256, in hexadecimal, over role, dtype, shape and stored bytes of
+        every needed tensor, in a fixed order. It is the same for a folder of one file or of
+        shards, on the hub or in memory.
+
+    Raises:
+        CheckpointBroken: tensors that are missing, unreadable, mis-shaped, of a dtype that is not
+            accepted, or not finite; all of them are named.
+    """
+    digest = hashlib.sha256()
+    problems: list[str] = []
+    present = set(plan.source.names())
+    for need in track(plan.needs()):
+        if need.name not in present:
+            problems.append(f"{need.name} is missing{_untied_hint(plan, need)}")
+            continue
+        try:
+            problem = _check(plan, need, digest)
+        except TensorBroken as broken:
+            problem = str(broken)
+        if problem and problem not in problems:
+            problems.append(problem)
+    problems += _contradiction(plan, present)
+    if problems:
+        raise CheckpointBroken(plan.source.id, problems)
+    return digest.hexdigest()
+
+
+def _check(plan: Plan, need: Need, digest: hashlib._Hash) -> str | None:  # pyright: ignore[reportPrivateUsage]
+    shape = plan.source.shape(need.name)
+    if shape != need.shape:
+        return f"{need.name} has shape {list(shape)}, not {list(need.shape)} as the config says"
+    tensor = plan.source.read(need.name)
+    if tensor.dtype not in ACCEPTED:
+        return f"{need.name} has dtype {str(tensor.dtype).removeprefix('torch.')}, which is not mapped"
+    finite = torch.isfinite(tensor)
+    if not finite.all():
+        return f"{need.name} holds {int((~finite).sum())} NaN or infinite values"
+    digest.update(f"{need.role} {tensor.dtype} {list(shape)}\n".encode())
+    digest.update(plan.source.raw(need.name))
+    return None
+
+
+def _untied_hint(plan: Plan, need: Need) -> str:
+    if need.role != plan.family.W_U[0]:
+        return ""
+    return " (the config does not tie it to the embedding; set tie_word_embeddings if it should)"
+
+
+def _contradiction(plan: Plan, present: set[str]) -> list[str]:
+    """A tied config beside an unembedding of its own that differs: nobody can say which is meant."""
+    if not plan.tied or plan.unembedding not in present or plan.name(plan.family.W_E) not in present:
+        return []
+    try:
+        embedding = plan.source.read(plan.name(plan.family.W_E))
+        unembedding = plan.source.read(plan.unembedding)
+    except TensorBroken as broken:
+        return [str(broken)]
+    if torch.equal(embedding, unembedding):
+        return []
+    return [
+        f"the config ties {plan.unembedding} to the embedding, but the checkpoint holds another one; "
+        "set tie_word_embeddings to false to use it, or delete it"
+    ]
