@@ -57,8 +57,12 @@ def project(
     top = _Running(k)
     bottom = _Running(k)
     moments = _Moments(z)
-    for start in range(0, W_U.shape[1], BLOCK):
-        logits = z @ W_U[:, start : start + BLOCK]
+    vocab = W_U.shape[1]
+    buffer = z.new_empty(min(BLOCK, vocab) * z.shape[0])
+    for start in range(0, vocab, BLOCK):
+        columns = W_U[:, start : start + BLOCK]
+        logits = buffer[: z.shape[0] * columns.shape[1]].view(z.shape[0], -1)
+        torch.mm(z, columns, out=logits)
         moments.add(logits)
         top.add(logits, start)
         if suppress:

@@ -31,19 +31,23 @@ def saliency(
         sigma; -inf for a row of zero norm or of non-finite values, so that it comes last.
     """
     n_kv_heads, d_model, d_head = heads.W_V.shape
-    n_heads = heads.W_O.shape[0]
+    group = heads.W_O.shape[0] // n_kv_heads
     W_V = heads.W_V.permute(1, 0, 2).reshape(d_model, n_kv_heads * d_head)
     factors = output_factors(heads)
-    rank = factors.shape[-1] * n_kv_heads // n_heads
-    sigma = X.new_empty(n_heads, X.shape[0])
+    sigma = X.new_empty(n_kv_heads, group, X.shape[0])
+    # Buffers are made once: fresh memory for every block costs a tenth of the GEMM rate.
+    y_block = X.new_empty(ROWS, n_kv_heads * d_head)
+    z_block = X.new_empty(ROWS, factors.shape[2])
     for start in range(0, X.shape[0], ROWS):
         x = X[start : start + ROWS]
-        y = (x @ W_V).unflatten(1, (n_kv_heads, d_head)).transpose(0, 1)
-        z = torch.bmm(y, factors).unflatten(-1, (-1, rank))
-        norms = torch.linalg.vector_norm(z, dim=-1) / torch.linalg.vector_norm(x, dim=-1)[:, None]
-        sigma[:, start : start + ROWS] = norms.transpose(1, 2).flatten(0, 1)
-    return finite_or_last(sigma)
-
+        y, z = y_block[: len(x)], z_block[: len(x)]
+        torch.mm(x, W_V, out=y)
+        for kv in range(n_kv_heads):
+            torch.mm(y[:, kv * d_head : (kv + 1) * d_head], factors[kv], out=z)
+            norms = torch.linalg.vector_norm(z.unflatten(1, (group, -1)), dim=-1)
+            sigma[kv, :, start : start + ROWS] = norms.T
+    sigma /= torch.linalg.vector_norm(X, dim=-1)
+    return finite_or_last(sigma.flatten(0, 1))
 
 def output_factors(heads: Heads) -> Float[Tensor, "n_kv_heads d_head group_x_rank"]:
     """R^T of W_O^T = Q R for each query head, side by side for the heads of one value head.

@@ -1,0 +1,84 @@
+"""Writing so that a file is whole or absent, and reading so that a broken one is named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from annotator.errors import CatalogBroken, CatalogUnwritable
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes its name only once it is complete and on disk.
+
+    Raises:
+        CatalogUnwritable: the disk is full, or the path cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise CatalogUnwritable(str(path), error.strerror or str(error)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        CatalogUnwritable: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogUnwritable(str(path), error.strerror or str(error)) from error
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file, whole or not at all.
+
+    Raises:
+        CatalogUnwritable: the disk is full, or the path cannot be written.
+    """
+    with whole_file(path) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def join_tables(shards: list[Path], path: Path, schema: pa.Schema) -> None:
+    """Write the shards as one Parquet file, a row group for each.
+
+    Raises:
+        CatalogBroken: a shard cannot be read.
+        CatalogUnwritable: the disk is full, or the path cannot be written.
+    """
+    with whole_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for shard in shards:
+            writer.write_table(read_table(shard, schema))
+
+
+def read_table(
+    path: Path, schema: pa.Schema, filters: list[tuple[str, str, int]] | None = None
+) -> pa.Table:
+    """Read a Parquet file that must have this schema.
+
+    Raises:
+        CatalogBroken: it cannot be read, or has another schema.
+    """
+    try:
+        table = pq.read_table(path, filters=filters)
+    except (OSError, pa.ArrowException) as error:
+        raise CatalogBroken(str(path), str(error).splitlines()[0]) from error
+    if table.schema.names != schema.names:
+        raise CatalogBroken(str(path), f"its columns are {', '.join(table.schema.names)}")
+    return table

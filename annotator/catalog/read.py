@@ -1,0 +1,118 @@
+"""Reading a finished catalog; the model is never needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.catalog.build import is_finished
+from annotator.catalog.files import read_table
+from annotator.catalog.manifest import Manifest
+from annotator.catalog.schema import TABLES, to_heads
+from annotator.errors import CatalogMissing, SettingInvalid
+from annotator.records import HeadId, HeadMap, Signatures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+TELLING = "telling"
+
+
+class Catalog:
+    """A finished catalog.
+
+    Args:
+        folder: its directory.
+
+    Attributes:
+        manifest: what was mapped, and how.
+
+    Raises:
+        CatalogMissing: there is none, or it is not finished.
+        CatalogBroken: its manifest cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = Manifest.read(folder)
+        if not is_finished(folder):
+            raise CatalogMissing(str(folder), "it is not finished")
+
+    def head(self, head: HeadId | str) -> HeadMap:
+        """One head's salient mappings.
+
+        Raises:
+            HeadInvalid: not a head's name, or not a head of this model.
+            CatalogBroken: a table cannot be read.
+        """
+        if isinstance(head, str):
+            head = HeadId.parse(head)
+        head.within(self.manifest.dims["n_layers"], self.manifest.dims["n_heads"])
+        wanted = [("layer", "=", head.layer), ("head", "=", head.head)]
+        tables = [read_table(self._path(name), TABLES[name], wanted) for name in TABLES]
+        return next(to_heads(*tables))
+
+    def heads(self, sort: str | None = None, top: int | None = None) -> list[HeadMap]:
+        """Heads with their mappings and signatures.
+
+        Args:
+            sort: a signature, largest first, or "telling"; None: by layer and head.
+            top: only so many.
+
+        Raises:
+            SettingInvalid: no such signature.
+            CatalogBroken: a table cannot be read.
+        """
+        heads = list(to_heads(self.table("maps"), self.table("signatures")))
+        if sort is not None:
+            sortable = (*Signatures.names(), TELLING)
+            if sort not in sortable:
+                raise SettingInvalid("sort", sort, "one of " + ", ".join(sortable))
+            heads.sort(key=lambda h: (-getattr(h.signatures, sort), h.head))
+        return heads[:top]
+
+    def telling(self, top: int = 8) -> list[HeadMap]:
+        """The most telling heads, one for each KV group.
+
+        Heads that share values often tell the same; the best of each group stands for it.
+        """
+        best: dict[tuple[int, int], HeadMap] = {}
+        for head in self.heads(sort=TELLING):
+            best.setdefault((head.head.layer, head.kv_head), head)
+        return list(best.values())[:top]
+
+    def table(self, name: str) -> pa.Table:
+        """A whole table, "maps" or "signatures".
+
+        Raises:
+            CatalogBroken: it cannot be read.
+        """
+        return read_table(self._path(name), TABLES[name])
+
+    def frame(self, name: str = "signatures") -> pd.DataFrame:
+        """A whole table as a pandas frame."""
+        return self.table(name).to_pandas()
+
+    def __iter__(self) -> Iterator[HeadMap]:
+        return iter(self.heads())
+
+    def __len__(self) -> int:
+        return self.manifest.dims["n_layers"] * self.manifest.dims["n_heads"]
+
+    def __repr__(self) -> str:
+        return f"<Catalog {self.manifest.model['id']}: {len(self)} heads, {self.folder}>"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
+
+
+def open_catalog(folder: str | Path) -> Catalog:
+    """Open a finished catalog.
+
+    Raises:
+        CatalogMissing: there is none, or it is not finished.
+        CatalogBroken: its manifest cannot be read.
+    """
+    return Catalog(Path(folder).expanduser())

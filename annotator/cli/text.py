@@ -1,0 +1,134 @@
+"""What the commands print, laid out for the terminal's width (80 columns where there is none)."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from annotator.maps.settings import EVIDENCE_SOURCES
+from annotator.records import HeadMap, Hit, RowView, Signatures, Target
+
+if TYPE_CHECKING:
+    from annotator.catalog.read import Catalog
+
+TELLING_ROWS = 5
+
+
+def _console() -> Console:
+    # A pipe has no width of its own; COLUMNS may name one.
+    width = None if Console().is_terminal or "COLUMNS" in os.environ else 100
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name, style in columns:
+        right = style == "number"
+        wide = style == "targets"
+        table.add_column(
+            name,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=right,
+            ratio=1 if wide else None,
+            style="bold" if style == "head" else None,
+        )
+    return table
+
+
+def _tokens(targets: Sequence[Target]) -> Text:
+    """Tokens two spaces apart: shown tokens hold no spaces of their own."""
+    return Text("  ".join(target.token.text for target in targets))
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def print_head(head: HeadMap, model: str, rows: int) -> None:
+    """One head's mappings."""
+    console = _console()
+    console.print(Text(f"{head.head} of {model}  (KV head {head.kv_head})", style="bold"))
+    console.print(
+        "  ".join(f"{name} {getattr(head.signatures, name):.2f}" for name in Signatures.names()),
+        soft_wrap=False,
+    )
+    console.print()
+    suppressed = any(mapping.suppressed for mapping in head.mappings)
+    columns = [("", "number"), ("source", ""), ("sigma", "number"), ("promotes", "targets")]
+    table = _table(*columns, *([("suppresses", "targets")] if suppressed else []))
+    for rank, mapping in enumerate(head.mappings[:rows]):
+        cells = [str(rank + 1), Text(mapping.source.text), _number(mapping.sigma), _tokens(mapping.targets)]
+        table.add_row(*cells, *([_tokens(mapping.suppressed)] if suppressed else []))
+        if rank + 1 == EVIDENCE_SOURCES < min(rows, len(head.mappings)):
+            table.add_section()
+    console.print(table)
+
+
+def print_telling(heads: Sequence[HeadMap]) -> None:
+    """Heads with the first rows of their mappings."""
+    table = _table(("head", "head"), ("source", ""), ("promotes", "targets"))
+    for head in heads:
+        for rank, mapping in enumerate(head.mappings[:TELLING_ROWS]):
+            name = Text(str(head.head)) if rank == 0 else ""
+            table.add_row(name, Text(mapping.source.text), _tokens(mapping.targets))
+        table.add_section()
+    _console().print(table)
+
+
+def print_signatures(heads: Sequence[HeadMap]) -> None:
+    """A line of numbers for each head."""
+    names = (*Signatures.names(), "telling")
+    table = _table(("head", "head"), *((name, "number") for name in names))
+    for head in heads:
+        table.add_row(str(head.head), *(_number(getattr(head.signatures, n)) for n in names))
+    _console().print(table)
+
+
+def print_row(view: RowView) -> None:
+    """One row of a head's map."""
+    console = _console()
+    console.print(Text(f"{view.head} on {view.source.text}", style="bold"))
+    console.print(f"sigma {_number(view.sigma)}, rank {view.sigma_rank} of all sources (0: the most salient)")
+    console.print()
+    table = _table(("promotes", ""), ("logit", "number"), ("suppresses", ""), ("logit", "number"))
+    for up, down in zip(view.top, view.bottom, strict=True):
+        table.add_row(
+            Text(up.token.text), _number(up.logit), Text(down.token.text), _number(down.logit)
+        )
+    console.print(table)
+
+
+def print_hits(hits: Sequence[Hit], of: int) -> None:
+    """Heads by the rank of a target."""
+    console = _console()
+    table = _table(("head", "head"), ("rank", "number"), ("logit", "number"))
+    for hit in hits:
+        table.add_row(str(hit.head), str(hit.rank), _number(hit.logit))
+    console.print(table)
+    console.print(f"{len(hits)} of {of} heads; rank 0: no target has a larger logit")
+
+
+def catalog_line(catalog: Catalog) -> str:
+    """Where the catalog is and what it holds."""
+    return f"{len(catalog)} heads of {catalog.manifest.model['id']} in {catalog.folder}"
+
+
+def print_next_steps(catalog: Catalog) -> None:
+    """What to run next."""
+    folder = shlex.quote(str(catalog.folder))
+    for command, purpose in (
+        (f"annotator show {folder} L23H4", "one head in full"),
+        (f"annotator heads {folder} --sort copy --top 10", "heads by a signature"),
+        (f"annotator export {folder} --to jsonl", "the tables as files"),
+        ("annotator map MODEL --out DIR", "a model of your own"),
+    ):
+        print(f"  {command}\n      {purpose}")

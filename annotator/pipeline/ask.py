@@ -1,0 +1,122 @@
+"""`annotator row` and `annotator find`: questions put to a model, answered in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.errors import TokenInvalid
+from annotator.maps.settings import MapSettings
+from annotator.pipeline.progress import track
+from annotator.records import HeadId, Hit, RowView
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from annotator.tokens.vocabulary import Vocabulary
+    from annotator.weights.model import Model
+    from annotator.weights.source import Source
+
+
+def row(
+    model: str | Path | nn.Module | Source,
+    head: HeadId | str,
+    source: str,
+    *,
+    k: int = 10,
+    settings: MapSettings | None = None,
+    revision: str | None = None,
+    tokenizer: Any = None,
+    device: str = "cpu",
+) -> RowView:
+    """One row of a head's map: what the head does with one source.
+
+    Args:
+        model: as for `map_model`.
+        head: which head, "L23H4".
+        source: a text that is one token (mind the leading space), or "#123" for an id.
+        k: targets to give at either end.
+        settings: X, vocabulary and dtype; sources and targets play no part.
+        revision: branch, tag or commit on the hub.
+        tokenizer: in place of the model's own.
+        device: a torch device name.
+
+    Raises:
+        ModelError: the model cannot be read.
+        HeadInvalid: not a head of this model.
+        TokenInvalid: the text is not one token, or not a usable one.
+    """
+    from annotator.maps.ask import row_view
+
+    settings = settings or MapSettings()
+    opened, vocabulary = _open(model, settings, revision, tokenizer, device)
+    named = HeadId.parse(head) if isinstance(head, str) else head
+    named.within(opened.dims.n_layers, opened.dims.n_heads)
+    return row_view(opened, vocabulary, named, _token(vocabulary, source, settings), k, settings)
+
+
+def find(
+    model: str | Path | nn.Module | Source,
+    source: str,
+    target: str,
+    *,
+    settings: MapSettings | None = None,
+    revision: str | None = None,
+    tokenizer: Any = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> list[Hit]:
+    """Every head by the rank it gives a target in a source's row, best first.
+
+    Args:
+        model: as for `map_model`.
+        source: a text that is one token (mind the leading space), or "#123" for an id.
+        target: likewise.
+        settings: X, vocabulary and dtype; sources and targets play no part.
+        revision: branch, tag or commit on the hub.
+        tokenizer: in place of the model's own.
+        device: a torch device name.
+        progress: show a bar on standard error once two seconds have passed.
+
+    Raises:
+        ModelError: the model cannot be read.
+        TokenInvalid: a text is not one token, or not a usable one.
+    """
+    from annotator.maps.ask import all_hits
+
+    settings = settings or MapSettings()
+    opened, vocabulary = _open(model, settings, revision, tokenizer, device)
+    usable = vocabulary.usable() if settings.vocabulary == "usable" else None
+    layers = all_hits(
+        opened,
+        _token(vocabulary, source, settings),
+        _token(vocabulary, target, settings),
+        settings,
+        usable,
+    )
+    tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
+    return sorted((hit for hits in tracked for hit in hits), key=lambda hit: (hit.rank, hit.head))
+
+
+def _open(
+    model: str | Path | nn.Module | Source,
+    settings: MapSettings,
+    revision: str | None,
+    tokenizer: Any,
+    device: str,
+) -> tuple[Model, Vocabulary]:
+    from annotator.tokens.load import load_vocabulary
+    from annotator.weights.model import open_model
+    from annotator.weights.verify import verify
+
+    opened = open_model(model, revision=revision, dtype=settings.dtype, device=device)
+    verify(opened.plan)
+    return opened, load_vocabulary(opened.source, opened.dims.vocab, tokenizer)
+
+
+def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:
+    id = vocabulary.one(text)
+    if settings.vocabulary == "usable" and id not in set(vocabulary.usable()):
+        remedy = "It is special, unused or padding, which --vocab usable leaves out; use --vocab all."
+        raise TokenInvalid(text, [vocabulary.shown(id)], remedy)
+    return id

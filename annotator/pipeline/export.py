@@ -1,0 +1,40 @@
+"""`annotator export`: a catalog's tables as files that other tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from annotator.catalog.export import FORMATS
+from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.read import Catalog, open_catalog
+from annotator.catalog.schema import TABLES
+from annotator.errors import SettingInvalid
+
+
+def export(catalog: Catalog | str | Path, to: str, out: str | Path | None = None) -> list[Path]:
+    """Write every table of a catalog in one format.
+
+    Args:
+        catalog: the catalog or its directory.
+        to: "jsonl", "csv" or "parquet".
+        out: directory for the files; by default `export/` within the catalog.
+
+    Returns:
+        The files written.
+
+    Raises:
+        CatalogError: the catalog cannot be read, or the files cannot be written.
+        SettingInvalid: a format that is not offered.
+    """
+    if to not in FORMATS:
+        raise SettingInvalid("to", to, "one of " + ", ".join(FORMATS))
+    opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
+    folder = opened.folder / "export" if out is None else Path(out).expanduser()
+    make_folder(folder)
+    files: list[Path] = []
+    for name in TABLES:
+        path = folder / f"{name}.{to}"
+        with whole_file(path) as file:
+            FORMATS[to](opened.table(name), file)
+        files.append(path)
+    return files

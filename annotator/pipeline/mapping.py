@@ -1,0 +1,109 @@
+"""`annotator map`: every head of a model, into a catalog that a killed run resumes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.catalog.build import Builder
+from annotator.catalog.manifest import Manifest
+from annotator.catalog.read import Catalog
+from annotator.maps.settings import MapSettings
+from annotator.pipeline.progress import track
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from annotator.tokens.vocabulary import Vocabulary
+    from annotator.weights.model import Model
+    from annotator.weights.source import Source
+
+
+def map_model(
+    model: str | Path | nn.Module | Source,
+    out: str | Path,
+    settings: MapSettings | None = None,
+    *,
+    revision: str | None = None,
+    tokenizer: Any = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Catalog:
+    """Map every head of a model into a catalog; run again, it goes on where it stopped.
+
+    Args:
+        model: a folder, a .gguf file, a hub id, a torch module in memory, or a `Source`.
+        out: the catalog's directory.
+        settings: what to map; the defaults are the paper's, with 15 held-out sources.
+        revision: branch, tag or commit on the hub.
+        tokenizer: in place of the model's own: a path or a tokenizer object.
+        device: a torch device name.
+        progress: show a bar on standard error once two seconds have passed.
+
+    Returns:
+        The finished catalog.
+
+    Raises:
+        ModelError: the model cannot be read or mapped.
+        CatalogError: the directory cannot be used; finished layers are kept.
+        SettingInvalid: a setting outside its range.
+        DeviceUnavailable: a device that torch cannot use here.
+    """
+    from annotator.maps.engine import map_layers
+    from annotator.maps.heads import head_maps
+    from annotator.tokens.load import load_vocabulary
+    from annotator.weights.model import open_model
+
+    settings = settings or MapSettings()
+    opened = open_model(model, revision=revision, dtype=settings.dtype, device=device)
+    vocabulary = load_vocabulary(opened.source, opened.dims.vocab, tokenizer)
+    manifest = _manifest(opened, vocabulary, settings, progress)
+    usable = vocabulary.usable() if settings.vocabulary == "usable" else None
+    with Builder(Path(out).expanduser(), manifest) as builder:
+        missing = builder.missing()
+        n_layers = opened.dims.n_layers
+        layers = track(
+            map_layers(opened, settings, missing, usable),
+            "Mapping",
+            n_layers,
+            unit="layer",
+            done=n_layers - len(missing),
+            show=progress,
+        )
+        for layer in layers if missing else ():
+            builder.add(head_maps(layer, vocabulary), layer.layer)
+        builder.finish()
+        return Catalog(builder.folder)
+
+
+def _manifest(model: Model, vocabulary: Vocabulary, settings: MapSettings, progress: bool) -> Manifest:
+    """What the catalog will hold; reads and checks every needed tensor once."""
+    import torch
+
+    from annotator.weights.verify import verify
+
+    n_needs = len(model.plan.needs())
+    digest = verify(
+        model.plan, lambda needs: track(needs, "Checking", n_needs, unit="tensor", show=progress)
+    )
+    tokens = sha256(repr((vocabulary.pieces, sorted(vocabulary.special))).encode()).hexdigest()
+    limit = len(vocabulary.usable()) if settings.vocabulary == "usable" else model.dims.vocab
+    kept = replace(
+        settings, sources=min(settings.sources, limit), targets=min(settings.targets, limit)
+    )
+    return Manifest(
+        model={
+            "id": model.source.id,
+            "revision": model.source.revision,
+            "format": model.source.format,
+            "family": model.plan.family.model_type,
+            "weight_digest": digest,
+            "tokenizer_digest": tokens,
+        },
+        dims=model.dims.as_dict(),
+        settings={**kept.as_dict(), "device": model.device.type},
+        versions={"annotator": version("annotator"), "torch": torch.__version__},
+    )

@@ -1,0 +1,34 @@
+"""A progress bar for whatever takes longer than two seconds; on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+DELAY = 2.0
+
+
+def track(
+    items: Iterable[T], label: str, total: int, *, unit: str, done: int = 0, show: bool = True
+) -> Iterable[T]:
+    """Pass items through, showing how far they are once two seconds have gone by.
+
+    Args:
+        items: what is worked through.
+        label: what is done with them.
+        total: how many there are in all, those done before included.
+        unit: what one is called.
+        done: how many were done before.
+        show: False: pass them through silently.
+    """
+    if not show:
+        return items
+    from tqdm.auto import tqdm
+
+    # Into a log file: a line now and then, not a stream of them.
+    every = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(
+        items, label, total=total, initial=done, unit=unit, delay=DELAY, mininterval=every, leave=False
+    )
