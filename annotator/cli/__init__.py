@@ -68,7 +68,7 @@ def _model_options(command: Command) -> Command:
     return command
 
 
-@app.command("map", help=f"Map every head of MODEL into a catalog.\n\n{MODEL_HELP}\n\nA run that was stopped goes on where it was: run the same command again.")  # fmt: skip
+@app.command("map", short_help="Map every head of a model into a catalog.", help=f"Map every head of MODEL into a catalog.\n\n{MODEL_HELP}\n\nA run that was stopped goes on where it was: run the same command again.")  # fmt: skip
 @click.argument("model")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The catalog's directory.")
 @click.option("--sources", default=45, show_default=True, help="Salient sources kept per head; the first 30 are the published evidence.")  # fmt: skip
@@ -99,7 +99,7 @@ def map_command(
     click.echo(catalog_line(catalog))
 
 
-@app.command(help="Map the embedded SmolLM2-135M-Instruct and show its most telling heads.")
+@app.command(short_help="Map the embedded model and show its most telling heads.", help="Map the embedded SmolLM2-135M-Instruct and show its most telling heads.")
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="The catalog's directory  [default: catalogs/SmolLM2-135M-Instruct]")  # fmt: skip
 def quickstart(out: Path | None) -> None:
     """See `annotator.quickstart`."""
@@ -113,7 +113,7 @@ def quickstart(out: Path | None) -> None:
     print_next_steps(catalog)
 
 
-@app.command(help="Show one head's salient mappings; the model is not loaded.\n\nHEAD is layer and head from 0, as in L23H4.")  # fmt: skip
+@app.command(short_help="Show one head's salient mappings.", help="Show one head's salient mappings; the model is not loaded.\n\nHEAD is layer and head from 0, as in L23H4.")  # fmt: skip
 @click.argument("catalog", type=click.Path(path_type=Path))
 @click.argument("head")
 @click.option("--rows", default=30, show_default=True, help="How many sources, most salient first.")
@@ -126,7 +126,7 @@ def show(catalog: Path, head: str, rows: int) -> None:
     print_head(opened.head(head), opened.manifest.model["id"], rows)
 
 
-@app.command(help="List heads by a signature, or the most telling ones with their mappings.")
+@app.command(short_help="List heads by a signature, or the most telling.", help="List heads by a signature, or the most telling ones with their mappings.")
 @click.argument("catalog", type=click.Path(path_type=Path))
 @click.option("--sort", help="copy, stem, hub, distinct, script, fragment, focus, strength or telling; largest first.")  # fmt: skip
 @click.option("--telling", is_flag=True, help="The most telling heads, one per KV group, with their mappings.")  # fmt: skip
@@ -145,7 +145,7 @@ def heads(catalog: Path, sort: str | None, telling: bool, top: int | None) -> No
         print_signatures(opened.heads(sort, top))
 
 
-@app.command(help=f"What a head does with one source token: its row's top and bottom targets.\n\n{MODEL_HELP}\n\nSOURCE is a text that is one token (mind the leading space: ' France'), or '#123' for an id.")  # fmt: skip
+@app.command(short_help="What a head does with one source token.", help=f"What a head does with one source token: its row's top and bottom targets.\n\n{MODEL_HELP}\n\nSOURCE is a text that is one token (mind the leading space: ' France'), or '#123' for an id.")  # fmt: skip
 @click.argument("model")
 @click.argument("head")
 @click.argument("source")
@@ -180,7 +180,7 @@ def row(
     )
 
 
-@app.command(help=f"Which heads map one token to another: all heads by the target's rank.\n\n{MODEL_HELP}\n\nSOURCE and TARGET are texts that are one token (mind the leading space: ' France'), or '#123' for an id.")  # fmt: skip
+@app.command(short_help="Which heads map one token to another.", help=f"Which heads map one token to another: all heads by the target's rank.\n\n{MODEL_HELP}\n\nSOURCE and TARGET are texts that are one token (mind the leading space: ' France'), or '#123' for an id.")  # fmt: skip
 @click.argument("model")
 @click.argument("source")
 @click.argument("target")
@@ -213,7 +213,7 @@ def find(
     print_hits(hits[:top], len(hits))
 
 
-@app.command(help="Write a catalog's tables as files that other tools read.")
+@app.command(short_help="Write the tables as files that other tools read.", help="Write a catalog's tables as files that other tools read.")
 @click.argument("catalog", type=click.Path(path_type=Path))
 @click.option("--to", required=True, type=click.Choice(["jsonl", "csv", "parquet"]), help="Format.")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory for the files  [default: CATALOG/export]")  # fmt: skip

@@ -29,7 +29,7 @@ def _console() -> Console:
 
 
 def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name, style in columns:
         right = style == "number"
         wide = style == "targets"
@@ -50,7 +50,10 @@ def _tokens(targets: Sequence[Target]) -> Text:
 
 
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f}"
+    """Two decimals, or one digit that counts where those would show nothing (focus is small)."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
 
 
 def print_head(head: HeadMap, model: str, rows: int) -> None:
@@ -58,8 +61,7 @@ def print_head(head: HeadMap, model: str, rows: int) -> None:
     console = _console()
     console.print(Text(f"{head.head} of {model}  (KV head {head.kv_head})", style="bold"))
     console.print(
-        "  ".join(f"{name} {getattr(head.signatures, name):.2f}" for name in Signatures.names()),
-        soft_wrap=False,
+        "  ".join(f"{name} {_number(getattr(head.signatures, name))}" for name in Signatures.names())
     )
     console.print()
     suppressed = any(mapping.suppressed for mapping in head.mappings)

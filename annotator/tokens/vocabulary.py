@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from annotator.errors import TokenInvalid, TokenizerMissing
@@ -35,6 +35,7 @@ class Vocabulary:
     special: frozenset[int]
     unused: frozenset[int]
     encode: Callable[[str], list[int]]
+    _tokens: dict[int, Token] = field(default_factory=dict[int, Token], repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -58,7 +59,9 @@ class Vocabulary:
 
     def token(self, id: int) -> Token:
         """The record of a token."""
-        return Token(id, self.shown(id))
+        if id not in self._tokens:
+            self._tokens[id] = Token(id, self.shown(id))
+        return self._tokens[id]
 
     def usable(self) -> list[int]:
         """Ids that are neither special nor unused nor padding, in order."""

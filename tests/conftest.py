@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# No test reaches the internet, and none writes into the user's own caches.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = tmp_path_factory.getbasetemp() / "caches"
+    monkeypatch.setenv("ANNOTATOR_CACHE", str(shared / "annotator"))
+
+
+@pytest.fixture(scope="session")
+def real_gguf() -> Path:
+    """SmolLM2-135M-Instruct, out of its package."""
+    from annotator.pipeline.quickstart import embedded_model
+
+    return embedded_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A tiny GQA llama with its tokenizer, saved by transformers."""
+    from tests import tiny
+
+    yield tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())
