@@ -1,4 +1,4 @@
-"""Map every attention head of a language model from its weights, and keep what they do in a catalog.
+"""Map every attention head of a language model from its weights, into a catalog.
 
 The names below are the Python API; each does what the CLI command of its name does. They are
 loaded on first use, so that importing annotator costs nothing.

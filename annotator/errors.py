@@ -243,7 +243,10 @@ class CatalogMissing(CatalogError):
     reason: str
 
     def __str__(self) -> str:
-        return f"no finished catalog at {self.path}: {self.reason}. Run: annotator map MODEL --out {self.path}"
+        return (
+            f"no finished catalog at {self.path}: {self.reason}. "
+            f"Run: annotator map MODEL --out {self.path}"
+        )
 
 
 @dataclass(eq=False)

@@ -67,9 +67,7 @@ def randomised(model: transformers.PreTrainedModel, seed: int = 0) -> transforme
         for name, parameter in model.named_parameters():
             scale = 0.5 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5
             centre = 1.0 if "norm" in name or ".ln_" in name else 0.0
-            parameter.copy_(
-                centre + scale * torch.randn(parameter.shape, generator=generator)
-            )
+            parameter.copy_(centre + scale * torch.randn(parameter.shape, generator=generator))
     return model.eval()
 
 
@@ -107,15 +105,11 @@ def tokenizer(vocab: int = VOCAB - 8) -> Tokenizer:
     made = Tokenizer(models.BPE(vocab=ids, merges=merges))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    made.add_tokens(
-        [AddedToken("<|end|>", special=True), AddedToken("<unused0>", special=False)]
-    )
+    made.add_tokens([AddedToken("<|end|>", special=True), AddedToken("<unused0>", special=False)])
     return made
 
 
-def save(
-    folder: Path, model: transformers.PreTrainedModel, *, max_shard_size: str = "1GB"
-) -> Path:
+def save(folder: Path, model: transformers.PreTrainedModel, *, max_shard_size: str = "1GB") -> Path:
     """Save a model as transformers does, with a tokenizer beside it."""
     model.save_pretrained(folder, max_shard_size=max_shard_size)
     tokenizer().save(str(folder / "tokenizer.json"))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from annotator.errors import CatalogBroken, CatalogUnwritable
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Generator[BinaryIO]:
     """A file to write that takes its name only once it is complete and on disk.
 
     Raises:
@@ -67,18 +70,19 @@ def join_tables(shards: list[Path], path: Path, schema: pa.Schema) -> None:
             writer.write_table(read_table(shard, schema))
 
 
-def read_table(
-    path: Path, schema: pa.Schema, filters: list[tuple[str, str, int]] | None = None
-) -> pa.Table:
-    """Read a Parquet file that must have this schema.
+def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = None) -> pa.Table:
+    """Read a Parquet file that must have this schema, or the rows where columns have these values.
 
     Raises:
         CatalogBroken: it cannot be read, or has another schema.
     """
     try:
-        table = pq.read_table(path, filters=filters)
-    except (OSError, pa.ArrowException) as error:
+        rows = [pc.field(column) == value for column, value in (where or {}).items()]
+        table = pq.read_table(path, filters=reduce(and_, rows) if rows else None)
+        table.validate(full=True)
+        same = table.schema.equals(schema)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise CatalogBroken(str(path), str(error).splitlines()[0]) from error
-    if table.schema.names != schema.names:
+    if not same:
         raise CatalogBroken(str(path), f"its columns are {', '.join(table.schema.names)}")
     return table

@@ -54,9 +54,12 @@ class Manifest:
         if not path.is_file():
             raise CatalogMissing(str(folder), f"there is no {FILE}")
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
+            if not ("id" in manifest.model and {"n_layers", "n_heads"} <= set(manifest.dims)):
+                raise ValueError("it does not say which model, or of what size")
         except (OSError, ValueError, TypeError) as error:
             raise CatalogBroken(str(path), str(error)) from error
+        return manifest
 
     def require_same(self, folder: Path, asked: Manifest, *, finished: bool) -> None:
         """Refuse to go on with a catalog of another model or with other settings.

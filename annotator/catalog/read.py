@@ -10,7 +10,7 @@ from annotator.catalog.build import is_finished
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.schema import TABLES, to_heads
-from annotator.errors import CatalogMissing, SettingInvalid
+from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
 from annotator.records import HeadId, HeadMap, Signatures
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class Catalog:
         if isinstance(head, str):
             head = HeadId.parse(head)
         head.within(self.manifest.dims["n_layers"], self.manifest.dims["n_heads"])
-        wanted = [("layer", "=", head.layer), ("head", "=", head.head)]
+        wanted = {"layer": head.layer, "head": head.head}
         tables = [read_table(self._path(name), TABLES[name], wanted) for name in TABLES]
-        return next(to_heads(*tables))
+        return self._records(*tables, count=1)[0]
 
     def heads(self, sort: str | None = None, top: int | None = None) -> list[HeadMap]:
         """Heads with their mappings and signatures.
@@ -65,7 +65,7 @@ class Catalog:
             SettingInvalid: no such signature.
             CatalogBroken: a table cannot be read.
         """
-        heads = list(to_heads(self.table("maps"), self.table("signatures")))
+        heads = self._records(self.table("maps"), self.table("signatures"), count=len(self))
         if sort is not None:
             sortable = (*Signatures.names(), TELLING)
             if sort not in sortable:
@@ -103,6 +103,20 @@ class Catalog:
 
     def __repr__(self) -> str:
         return f"<Catalog {self.manifest.model['id']}: {len(self)} heads, {self.folder}>"
+
+    def _records(self, maps: pa.Table, signatures: pa.Table, count: int) -> list[HeadMap]:
+        """The records of so many heads.
+
+        Raises:
+            CatalogBroken: a table lacks rows.
+        """
+        for name, table in (("maps", maps), ("signatures", signatures)):
+            present = table.group_by(["layer", "head"]).aggregate([]).num_rows
+            if present != count:
+                raise CatalogBroken(
+                    str(self._path(name)), f"it lacks rows of {count - present} heads"
+                )
+        return list(to_heads(maps, signatures))
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"

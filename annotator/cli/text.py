@@ -61,14 +61,21 @@ def print_head(head: HeadMap, model: str, rows: int) -> None:
     console = _console()
     console.print(Text(f"{head.head} of {model}  (KV head {head.kv_head})", style="bold"))
     console.print(
-        "  ".join(f"{name} {_number(getattr(head.signatures, name))}" for name in Signatures.names())
+        "  ".join(
+            f"{name} {_number(getattr(head.signatures, name))}" for name in Signatures.names()
+        )
     )
     console.print()
     suppressed = any(mapping.suppressed for mapping in head.mappings)
     columns = [("", "number"), ("source", ""), ("sigma", "number"), ("promotes", "targets")]
     table = _table(*columns, *([("suppresses", "targets")] if suppressed else []))
     for rank, mapping in enumerate(head.mappings[:rows]):
-        cells = [str(rank + 1), Text(mapping.source.text), _number(mapping.sigma), _tokens(mapping.targets)]
+        cells = [
+            str(rank + 1),
+            Text(mapping.source.text),
+            _number(mapping.sigma),
+            _tokens(mapping.targets),
+        ]
         table.add_row(*cells, *([_tokens(mapping.suppressed)] if suppressed else []))
         if rank + 1 == EVIDENCE_SOURCES < min(rows, len(head.mappings)):
             table.add_section()
@@ -99,7 +106,9 @@ def print_row(view: RowView) -> None:
     """One row of a head's map."""
     console = _console()
     console.print(Text(f"{view.head} on {view.source.text}", style="bold"))
-    console.print(f"sigma {_number(view.sigma)}, rank {view.sigma_rank} of all sources (0: the most salient)")
+    console.print(
+        f"sigma {_number(view.sigma)}, rank {view.sigma_rank} of all sources (0: the most salient)"
+    )
     console.print()
     table = _table(("promotes", ""), ("logit", "number"), ("suppresses", ""), ("logit", "number"))
     for up, down in zip(view.top, view.bottom, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from annotator.maps.order import largest, rank_of
 from annotator.maps.saliency import saliency
 from annotator.maps.settings import MapSettings
 from annotator.maps.sources import source_representation
+from annotator.maps.space import open_space
 from annotator.records import HeadId, Hit, RowView, Target
 from annotator.tokens.vocabulary import Vocabulary
 from annotator.weights.model import Heads, Model
@@ -31,17 +31,19 @@ def row_view(
         k: targets to give at either end.
         settings: X and the vocabulary that counts.
     """
-    ids = vocabulary.usable() if settings.vocabulary == "usable" else list(range(len(vocabulary)))
+    usable = vocabulary.usable() if settings.vocabulary == "usable" else None
+    W_E, space = open_space(model, usable)
+    ids = space.ids.tolist()
     at = ids.index(source)
-    W_E, W_U = model.embeddings()
-    columns = torch.tensor(ids, device=model.device)
-    if len(ids) < len(vocabulary):
-        W_E, W_U = W_E[columns], W_U[:, columns]
     heads = model.heads(head.layer).only(head.head)
     bare = settings.bare_embedding(head.layer)
     X = W_E if bare else source_representation(W_E, model.first_mlp())
     sigma = saliency(X, heads)
-    logits = _row(X[at : at + 1], heads) @ W_U
+    logits = _row(X[at : at + 1], heads) @ space.W_U
+    if space.same_sources is not None:
+        space.same_sources.spread(sigma)
+    if space.same_targets is not None:
+        space.same_targets.spread(logits)
 
     def targets(values: Tensor, columns_of: Tensor) -> tuple[Target, ...]:
         return tuple(
@@ -62,35 +64,42 @@ def row_view(
     )
 
 
-def all_hits(model: Model, source: int, target: int, settings: MapSettings, usable: list[int] | None) -> Iterator[list[Hit]]:
+def all_hits(
+    model: Model,
+    vocabulary: Vocabulary,
+    source: int,
+    target: int,
+    settings: MapSettings,
+) -> Iterator[list[Hit]]:
     """Where every head puts a target in a source's row, layer by layer.
 
     Args:
         model: the checkpoint.
+        vocabulary: its tokens.
         source: token id of the row.
         target: token id of the column.
-        settings: X.
-        usable: token ids that count as competitors; None: all.
+        settings: X and the vocabulary that counts.
 
     Yields:
         The hits of one layer's heads.
     """
-    W_E, W_U = model.embeddings()
-    bare = W_E[source : source + 1]
-    x_mlp = bare if settings.source_form == "embedding" else model.first_mlp()(bare)
-    column = target
-    if usable is not None:
-        column = usable.index(target)
-        W_U = W_U[:, torch.tensor(usable, device=model.device)]
+    usable = vocabulary.usable() if settings.vocabulary == "usable" else None
+    W_E, space = open_space(model, usable)
+    ids = space.ids.tolist()
+    at, column = ids.index(source), ids.index(target)
+    bare = W_E[at : at + 1].clone()
     del W_E
+    x_mlp = bare if settings.source_form == "embedding" else model.first_mlp()(bare)
     for layer in range(model.dims.n_layers):
         x = bare if settings.bare_embedding(layer) else x_mlp
-        logits = _row(x, model.heads(layer)) @ W_U
+        logits = _row(x, model.heads(layer)) @ space.W_U
+        if space.same_targets is not None:
+            space.same_targets.spread(logits)
         ranks = rank_of(logits, column).tolist()
         values = logits[:, column].tolist()
         yield [Hit(HeadId(layer, h), ranks[h], values[h]) for h in range(len(ranks))]
 
 
 def _row(x: Float[Tensor, "1 d_model"], heads: Heads) -> Float[Tensor, "n_heads d_model"]:
-    """x W_V W_O of one source for every head."""
+    """X W_V W_O of one source for every head."""
     return outputs(x.expand(heads.W_O.shape[0], 1, -1), heads)[:, 0]

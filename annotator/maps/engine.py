@@ -17,6 +17,7 @@ from annotator.maps.projection import Projection, project
 from annotator.maps.saliency import saliency
 from annotator.maps.settings import EVIDENCE_SOURCES, MapSettings
 from annotator.maps.sources import source_representation
+from annotator.maps.space import Space, open_space
 from annotator.weights.model import Heads, Model
 
 
@@ -66,29 +67,23 @@ def map_layers(
     Yields:
         One layer's maps after the other, on the CPU.
     """
-    W_E, W_U = model.embeddings()
-    ids = torch.arange(model.dims.vocab, device=model.device)
-    if usable is not None:
-        ids = torch.tensor(usable, device=model.device)
-        W_E, W_U = W_E[ids], W_U[:, ids]
+    W_E, space = open_space(model, usable)
     X: Tensor | None = None
     for layer in layers:
         if settings.bare_embedding(layer):
             x = W_E
         elif X is None:
-            x = X = source_representation(W_E, model.first_mlp())
-            # Nothing asks for the embedding again: bare layers come first or are all.
-            W_E = X
+            # Nothing asks for the embedding again: layers on the bare one come first, or are all.
+            x = X = W_E = source_representation(W_E, model.first_mlp())
         else:
             x = X
-        yield map_heads(x, model.heads(layer), W_U, ids, layer, settings)
+        yield map_heads(x, model.heads(layer), space, layer, settings)
 
 
 def map_heads(
     X: Float[Tensor, "vocab d_model"],
     heads: Heads,
-    W_U: Float[Tensor, "d_model vocab"],
-    ids: Int[Tensor, " vocab"],
+    space: Space,
     layer: int,
     settings: MapSettings,
 ) -> LayerMaps:
@@ -97,16 +92,23 @@ def map_heads(
     Args:
         X: source representation of the rows that count.
         heads: the layer's projections.
-        W_U: unembedding, the columns that count.
-        ids: token id of each row and column.
+        space: the rows and columns that count.
         layer: the layer's number.
         settings: what to keep.
     """
     sigma = saliency(X, heads)
+    if space.same_sources is not None:
+        space.same_sources.spread(sigma)
     top_sigma, rows = largest(sigma, settings.sources)
     n_heads, n_sources = rows.shape
     z = outputs(X[rows.flatten()].unflatten(0, rows.shape), heads)
-    projection = project(z.flatten(0, 1), W_U, settings.targets, suppress=settings.suppress)
+    projection = project(
+        z.flatten(0, 1),
+        space.W_U,
+        settings.targets,
+        suppress=settings.suppress,
+        duplicates=space.same_targets,
+    )
 
     def per_head(values: Tensor) -> Tensor:
         return values.unflatten(0, (n_heads, n_sources)).cpu()
@@ -115,11 +117,11 @@ def map_heads(
     return LayerMaps(
         layer=layer,
         kv_heads=tuple(h // (n_heads // heads.W_V.shape[0]) for h in range(n_heads)),
-        source_ids=ids[rows].cpu(),
+        source_ids=space.ids[rows].cpu(),
         sigma=top_sigma.cpu(),
-        target_ids=per_head(ids[projection.top_ids]),
+        target_ids=per_head(space.ids[projection.top_ids]),
         logits=per_head(projection.top),
-        suppressed_ids=None if bottom_ids is None else per_head(ids[bottom_ids]),
+        suppressed_ids=None if bottom_ids is None else per_head(space.ids[bottom_ids]),
         suppressed_logits=None if bottom is None else per_head(bottom),
         focus=_focus(sigma, top_sigma).cpu(),
         strength=_strength(projection, n_heads).cpu(),
@@ -129,7 +131,7 @@ def map_heads(
 def outputs(
     x: Float[Tensor, "n_heads sources d_model"], heads: Heads
 ) -> Float[Tensor, "n_heads sources d_model"]:
-    """x W_V W_O, each head on its own rows."""
+    """X W_V W_O, each head on its own rows."""
     group = heads.W_O.shape[0] // heads.W_V.shape[0]
     y = x.unflatten(0, (-1, group)) @ heads.W_V[:, None]
     return y.flatten(0, 1) @ heads.W_O

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from annotator.maps.duplicates import Duplicates
 from annotator.maps.order import largest
 
 BLOCK = 4096
@@ -45,6 +46,7 @@ def project(
     k: int,
     *,
     suppress: bool = False,
+    duplicates: Duplicates | None = None,
 ) -> Projection:
     """Project rows on the vocabulary.
 
@@ -53,9 +55,10 @@ def project(
         W_U: unembedding.
         k: targets to keep.
         suppress: keep the smallest too.
+        duplicates: columns of W_U that repeat earlier ones.
     """
-    top = _Running(k)
-    bottom = _Running(k)
+    top = _Running(k, duplicates)
+    bottom = _Running(k, duplicates)
     moments = _Moments(z)
     vocab = W_U.shape[1]
     buffer = z.new_empty(min(BLOCK, vocab) * z.shape[0])
@@ -68,11 +71,13 @@ def project(
         if suppress:
             bottom.add(logits.neg_(), start)
     mean, sd = moments.result()
+    largest_values, largest_ids = top.result()
+    bottom_values, bottom_ids = bottom.result() if suppress else (None, None)
     return Projection(
-        top=top.values,
-        top_ids=top.ids,
-        bottom=-bottom.values if suppress else None,
-        bottom_ids=bottom.ids if suppress else None,
+        top=largest_values,
+        top_ids=largest_ids,
+        bottom=None if bottom_values is None else -bottom_values,
+        bottom_ids=bottom_ids,
         mean=mean,
         sd=sd,
     )
@@ -84,19 +89,28 @@ class _Running:
     values: Tensor
     ids: Tensor
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, duplicates: Duplicates | None) -> None:
         self.k = k
-        self.empty = True
+        self.duplicates = duplicates
+        self.seen = 0
 
     def add(self, logits: Tensor, start: int) -> None:
+        if self.duplicates is not None:
+            later = self.duplicates.later - start
+            here = later[(later >= 0) & (later < logits.shape[1])]
+            logits = logits.index_fill(1, here, -torch.inf) if len(here) else logits
         values, ids = _block_largest(logits, self.k)
         ids = ids + start
-        if self.empty:
-            self.values, self.ids, self.empty = values, ids, False
-            return
-        values, at = largest(torch.cat([self.values, values], dim=-1), self.k)
-        self.ids = torch.cat([self.ids, ids], dim=-1).gather(-1, at)
-        self.values = values
+        if self.seen:
+            values, at = largest(torch.cat([self.values, values], dim=-1), self.k)
+            ids = torch.cat([self.ids, ids], dim=-1).gather(-1, at)
+        self.values, self.ids = values, ids
+        self.seen += logits.shape[1]
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        if self.duplicates is None:
+            return self.values, self.ids
+        return self.duplicates.expand(self.values, self.ids, min(self.k, self.seen))
 
 
 def _block_largest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,9 @@
 """sigma_s = ||x_s W_V W_O|| / ||x_s|| for every source and head, without a d_model row per head.
 
 The Gram form: with y = x W_V and G = W_O W_O^T, ||y W_O||^2 = y G y^T. G is used through its
-triangular factor (W_O^T = Q R, so G = R^T R and ||y W_O|| = ||y R^T||): the same products, but a sum of
-squares, which cannot go negative by rounding. Per layer that is one product for all value heads
-and a small one per query head.
+triangular factor (W_O^T = Q R, so G = R^T R and ||y W_O|| = ||y R^T||): the same products, but a
+sum of squares, which cannot go negative by rounding. Per layer that is one product for all value
+heads and a small one per query head.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from annotator.weights.model import Heads
 ROWS = 2048
 
 
-def saliency(
-    X: Float[Tensor, "vocab d_model"], heads: Heads
-) -> Float[Tensor, "n_heads vocab"]:
+def saliency(X: Float[Tensor, "vocab d_model"], heads: Heads) -> Float[Tensor, "n_heads vocab"]:
     """The saliency of every source for every head of a layer.
 
     Args:
@@ -48,6 +46,7 @@ def saliency(
             sigma[kv, :, start : start + ROWS] = norms.T
     sigma /= torch.linalg.vector_norm(X, dim=-1)
     return finite_or_last(sigma.flatten(0, 1))
+
 
 def output_factors(heads: Heads) -> Float[Tensor, "n_kv_heads d_head group_x_rank"]:
     """R^T of W_O^T = Q R for each query head, side by side for the heads of one value head.

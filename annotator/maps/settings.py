@@ -45,7 +45,9 @@ class MapSettings:
                 raise SettingInvalid(name, getattr(self, name), "at least 1")
         for name, choices in (("vocabulary", VocabularyChoice), ("source_form", SourceForm)):
             if getattr(self, name) not in get_args(choices):
-                raise SettingInvalid(name, getattr(self, name), "one of " + ", ".join(get_args(choices)))
+                raise SettingInvalid(
+                    name, getattr(self, name), "one of " + ", ".join(get_args(choices))
+                )
 
     def as_dict(self) -> dict[str, Any]:
         """The settings by name, for the manifest."""

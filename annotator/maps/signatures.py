@@ -1,15 +1,17 @@
 """What a head's salient mappings look like, one number each, over its 30 x 5 evidence pairs.
 
-| name | what it is |
-|---|---|
-| copy | share of rows whose first target equals the source, after casefolding and without spaces and diacritics |
-| stem | share of rows where a target shares at least four leading letters, or the whole shorter word, with the source; targets that equal the source aside |
-| hub | share of rows that contain the single most frequent target |
-| distinct | distinct targets over the number of pairs |
-| script | share of targets whose Unicode script differs from their source's |
-| fragment | share of tokens, sources and targets alike, that are whitespace, punctuation or partial bytes |
-| focus | sigma mass of the evidence sources over that of the vocabulary, rescaled so that uniform is 0 |
-| strength | mean over rows of (top logit - row mean) / row sd; unbounded |
+copy      share of rows whose first target equals the source, casefolded and without spaces and
+          diacritics
+stem      share of rows where a target shares at least four leading letters, or the whole shorter
+          word, with the source; targets that equal the source aside
+hub       share of rows that contain the single most frequent target
+distinct  distinct targets over the number of pairs
+script    share of targets whose Unicode script differs from their source's
+fragment  share of tokens, sources and targets alike, that are whitespace, punctuation or partial
+          bytes
+focus     sigma mass of the evidence sources over that of the vocabulary, rescaled so that
+          uniform is 0
+strength  mean over rows of (top logit - row mean) / row sd; unbounded
 
 `focus` and `strength` need the whole vocabulary and come from the engine.
 """
@@ -49,7 +51,11 @@ def layer_signatures(maps: LayerMaps, vocabulary: Vocabulary) -> list[Signatures
 
 
 def signatures(
-    rows: Sequence[tuple[int, Sequence[int]]], vocabulary: Vocabulary, *, focus: float, strength: float
+    rows: Sequence[tuple[int, Sequence[int]]],
+    vocabulary: Vocabulary,
+    *,
+    focus: float,
+    strength: float,
 ) -> Signatures:
     """The signatures of one head.
 
@@ -126,4 +132,6 @@ def _is_fragment(piece: bytes | None) -> bool:
         text = piece.decode("utf-8")
     except UnicodeDecodeError:
         return True
-    return all(c.isspace() or c in string.punctuation or unicodedata.category(c)[0] == "P" for c in text)
+    return all(
+        c.isspace() or c in string.punctuation or unicodedata.category(c)[0] == "P" for c in text
+    )

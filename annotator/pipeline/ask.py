@@ -86,13 +86,12 @@ def find(
 
     settings = settings or MapSettings()
     opened, vocabulary = _open(model, settings, revision, tokenizer, device)
-    usable = vocabulary.usable() if settings.vocabulary == "usable" else None
     layers = all_hits(
         opened,
+        vocabulary,
         _token(vocabulary, source, settings),
         _token(vocabulary, target, settings),
         settings,
-        usable,
     )
     tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
     return sorted((hit for hits in tracked for hit in hits), key=lambda hit: (hit.rank, hit.head))
@@ -117,6 +116,8 @@ def _open(
 def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:
     id = vocabulary.one(text)
     if settings.vocabulary == "usable" and id not in set(vocabulary.usable()):
-        remedy = "It is special, unused or padding, which --vocab usable leaves out; use --vocab all."
+        remedy = (
+            "It is special, unused or padding, which --vocab usable leaves out; use --vocab all."
+        )
         raise TokenInvalid(text, [vocabulary.shown(id)], remedy)
     return id

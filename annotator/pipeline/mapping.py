@@ -79,7 +79,9 @@ def map_model(
         return Catalog(builder.folder)
 
 
-def _manifest(model: Model, vocabulary: Vocabulary, settings: MapSettings, progress: bool) -> Manifest:
+def _manifest(
+    model: Model, vocabulary: Vocabulary, settings: MapSettings, progress: bool
+) -> Manifest:
     """What the catalog will hold; reads and checks every needed tensor once."""
     import torch
 

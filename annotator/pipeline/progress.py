@@ -30,5 +30,12 @@ def track(
     # Into a log file: a line now and then, not a stream of them.
     every = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(
-        items, label, total=total, initial=done, unit=unit, delay=DELAY, mininterval=every, leave=False
+        items,
+        label,
+        total=total,
+        initial=done,
+        unit=unit,
+        delay=DELAY,
+        mininterval=every,
+        leave=False,
     )

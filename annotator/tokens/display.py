@@ -19,6 +19,19 @@ import unicodedata
 
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", " ": "␣"}
 _OURS = frozenset("␣⟦⟧")
+# Unicode's Default_Ignorable_Code_Point and the empty braille cell, where their category is that
+# of a letter or mark: fillers and variation selectors.
+_INVISIBLE = frozenset(
+    map(
+        chr,
+        [
+            *(0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ],
+    )
+)
 
 
 def show_bytes(data: bytes) -> str:
@@ -29,7 +42,10 @@ def show_bytes(data: bytes) -> str:
 
 def show_special(text: str) -> str:
     """A special token, in brackets that no other token shows."""
-    return f"⟦{show_bytes(text.encode())}⟧"
+    shown = show_bytes(text.encode())
+    if shown.startswith("#"):  # as an absent row would be
+        shown = "\\u0023" + shown[1:]
+    return f"⟦{shown}⟧"
 
 
 def show_absent(id: int) -> str:
@@ -45,6 +61,6 @@ def _show_char(char: str, *, leads: bool) -> str:
         return f"\\x{code - 0xDC00:02x}"
     category = unicodedata.category(char)
     hidden = category[0] in "CZ" or (leads and category[0] == "M")
-    if not hidden and char not in _OURS:
+    if not hidden and char not in _OURS and char not in _INVISIBLE:
         return char
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -2,7 +2,7 @@
 
 Byte-level BPE ("gpt2") splits text before merging by a rule that the header only names; each name
 below is taken from llama.cpp's table of them (src/llama-vocab.cpp) and checked in the tests
-against llama.cpp's own tokens for the embedded model. Sentencepiece ("llama") keeps scores, not
+against llama.cpp's own tokens. Sentencepiece ("llama") keeps scores, not
 merges: a pair merges when its join is a token, the better score first.
 """
 
@@ -20,14 +20,19 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from annotator.errors import TokenizerMissing
 
-_CONTROL, _USER_DEFINED = 3, 4
+_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLITS: Mapping[str, tuple[str, ...]] = {
-    "default": (_GPT2,),
+    "default": (
+        r"[\p{P}\$\+<=>\^~\|]+",
+        r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)",
+        r"\p{N}+",
+        r"[0-9][0-9][0-9]",
+    ),
     "gpt-2": (_GPT2,),
     "smollm": (r"\p{N}", _GPT2),
     "llama-bpe": (_LLAMA3,),
@@ -45,7 +50,7 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
         TokenizerMissing: the header has none, or one of a kind that is not known.
     """
     described = {key: value for key, value in metadata.items() if key.startswith("tokenizer.ggml.")}
-    key = hashlib.sha256(json.dumps(["1", described], sort_keys=True).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps(["2", described], sort_keys=True).encode()).hexdigest()
     path = _cache_folder() / "tokenizers" / f"{key}.json"
     if path.is_file():
         try:
@@ -81,14 +86,25 @@ def _build(described: Mapping[str, Any], model: str) -> Tokenizer:
     if not tokens:
         raise TokenizerMissing(model, "its header holds no tokens")
     kind = described.get("tokenizer.ggml.model")
-    if kind == "gpt2":
+    if kind not in ("gpt2", "llama"):
+        raise TokenizerMissing(
+            model, f"its header names the tokenizer {kind!r}; gpt2 and llama are known"
+        )
+    try:
+        return _assemble(described, tokens, model)
+    except TokenizerMissing:
+        raise
+    except Exception as error:  # tokenizers raises bare Exception
+        raise TokenizerMissing(model, f"its header's tokenizer is corrupt ({error!r})") from error
+
+
+def _assemble(described: Mapping[str, Any], tokens: list[str], model: str) -> Tokenizer:
+    if described["tokenizer.ggml.model"] == "gpt2":
         tokenizer = _byte_level(described, tokens, model)
-    elif kind == "llama":
-        tokenizer = _sentencepiece(described, tokens)
     else:
-        raise TokenizerMissing(model, f"its header names the tokenizer {kind!r}; gpt2 and llama are known")
+        tokenizer = _sentencepiece(described, tokens)
     types: list[int] = described.get("tokenizer.ggml.token_type", [])
-    for wanted, special in ((_CONTROL, True), (_USER_DEFINED, False)):
+    for wanted, special in ((_UNKNOWN, True), (_CONTROL, True), (_USER_DEFINED, False)):
         chosen = [token for token, type in zip(tokens, types, strict=False) if type == wanted]
         tokenizer.add_tokens([AddedToken(t, normalized=False, special=special) for t in chosen])
     return tokenizer

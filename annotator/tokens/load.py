@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from annotator.weights.source import Source
 
 _FAST = "tokenizer.json"
-_SLOW = ("tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json")
+_SLOW = (
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
 
 
 def load_vocabulary(source: Source, vocab: int, tokenizer: Any = None) -> Vocabulary:
@@ -35,10 +42,15 @@ def load_vocabulary(source: Source, vocab: int, tokenizer: Any = None) -> Vocabu
     """
     if tokenizer is None:
         return from_tokenizer(_own(source), vocab, source.id)
+    from tokenizers import Tokenizer
+
     if isinstance(tokenizer, str | Path):
         path = Path(tokenizer)
         return from_tokenizer(_from_file(path / _FAST if path.is_dir() else path), vocab, str(path))
-    return from_tokenizer(getattr(tokenizer, "backend_tokenizer", tokenizer), vocab, source.id)
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not isinstance(backend, Tokenizer):
+        raise TokenizerMissing(source.id, f"a {type(tokenizer).__name__} is not a fast tokenizer")
+    return from_tokenizer(backend, vocab, source.id)
 
 
 def _own(source: Source) -> Tokenizer:
@@ -83,4 +95,5 @@ def _converted(source: Checkpoint) -> Tokenizer:
         try:
             return AutoTokenizer.from_pretrained(folder).backend_tokenizer
         except Exception as error:  # whatever the converter meets, the answer is the same
-            raise TokenizerMissing(source.id, f"its older form cannot be converted ({error})") from error
+            reason = f"its older form cannot be converted ({error})"
+            raise TokenizerMissing(source.id, reason) from error

@@ -15,7 +15,9 @@ from annotator.tokens.display import show_absent, show_bytes, show_special
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_UNUSED = re.compile(r"<unused_?\d+>|\[unused_?\d+\]|<\|?(reserved|unused|dummy|extra)[^>]*>|\[PAD\d*\]")
+_UNUSED = re.compile(
+    r"<unused_?\d+>|\[unused_?\d+\]|<\|?(reserved|unused|dummy|extra)[^>]*>|\[PAD\d*\]"
+)
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _ID = re.compile(r"#(\d+)", re.ASCII)
 
@@ -77,12 +79,16 @@ class Vocabulary:
         named = _ID.fullmatch(text)
         if named and int(named[1]) < len(self.pieces):
             return int(named[1])
-        ids = [id for id in self.encode(text) if id < len(self.pieces)]
-        if len(ids) == 1:
+        ids = self.encode(text)
+        if self._is_one(ids):
             return ids[0]
-        spaced = self.encode(" " + text)
-        remedy = f"{' ' + text!r}, with a leading space, is one token." if len(spaced) == 1 else ""
-        raise TokenInvalid(text, [self.shown(id) for id in ids], remedy)
+        spaced = self._is_one(self.encode(" " + text))
+        remedy = f"{' ' + text!r}, with a leading space, is one token." if spaced else ""
+        shown = [self.shown(id) if id < len(self.pieces) else show_absent(id) for id in ids]
+        raise TokenInvalid(text, shown, remedy)
+
+    def _is_one(self, ids: list[int]) -> bool:
+        return len(ids) == 1 and ids[0] < len(self.pieces)
 
 
 def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
@@ -92,18 +98,24 @@ def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
         TokenizerMissing: its decoder is of a kind whose bytes cannot be told.
     """
     described: dict[str, Any] = json.loads(tokenizer.to_str())
+    if described.get("truncation") or described.get("padding"):  # a text is asked for as it is
+        tokenizer = type(tokenizer).from_str(tokenizer.to_str())
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
     to_bytes = _piece_reader(described, model)
     added = {entry["id"]: entry for entry in described.get("added_tokens", [])}
+    special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)
+    # An added token's content is the text itself; the others are in the model's alphabet. But "▁"
+    # is a space wherever a sentencepiece model has it, but for its special tokens.
+    literal = special if to_bytes is _sentencepiece_bytes else added.keys()
     pieces: list[bytes | None] = [None] * vocab
     unused: set[int] = set()
     for piece, id in tokenizer.get_vocab(with_added_tokens=True).items():
         if id >= vocab:
             continue
-        # An added token's content is the text itself; the others are in the model's alphabet.
-        pieces[id] = piece.encode() if id in added else to_bytes(piece)
+        pieces[id] = piece.encode() if id in literal else to_bytes(piece)
         if _UNUSED.fullmatch(piece):
             unused.add(id)
-    special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)
 
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids
@@ -118,9 +130,8 @@ def _piece_reader(described: dict[str, Any], model: str) -> Callable[[str], byte
         return byte_level_bytes
     if kinds & {"ByteFallback", "Metaspace"}:
         return _sentencepiece_bytes
-    raise TokenizerMissing(
-        model, f"its decoder ({', '.join(sorted(kinds)) or 'none'}) is neither byte-level nor sentencepiece"
-    )
+    named = ", ".join(sorted(kinds)) or "none"
+    raise TokenizerMissing(model, f"its decoder ({named}) is neither byte-level nor sentencepiece")
 
 
 def byte_level_alphabet() -> dict[str, int]:

@@ -22,7 +22,15 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
+_PICKLED = "it holds only pickled weights (pytorch_model*.bin), which can run code"
+_CONVERT = (
+    'Convert it once: python -c "from transformers import AutoModelForCausalLM as M; '
+    "M.from_pretrained('{id}').save_pretrained('converted')\", then map the folder converted, with "
+    "the tokenizer's files copied into it."
+)
+
 Fetch = Callable[[str], Path]
+Has = Callable[[str], bool]
 
 
 class Checkpoint:
@@ -32,14 +40,16 @@ class Checkpoint:
         id: the folder's name or hub id.
         revision: the hub's commit, or None.
         fetch: gives the local path of a file of the checkpoint, or raises FileAbsent.
+        has: whether the checkpoint has a file, without getting it.
     """
 
     format: Literal["safetensors"] = "safetensors"
 
-    def __init__(self, id: str, revision: str | None, fetch: Fetch) -> None:
+    def __init__(self, id: str, revision: str | None, fetch: Fetch, has: Has) -> None:
         self.id = id
         self.revision = revision
         self.fetch = fetch
+        self._has = has
         try:
             self.config: Mapping[str, Any] = read_json(fetch(CONFIG), id)
         except FileAbsent as absent:
@@ -55,34 +65,26 @@ class Checkpoint:
             return self._single()
         if not isinstance(weight_map, dict):
             raise CheckpointBroken(self.id, [f"{INDEX} has no weight_map"])
-        return weight_map  # pyright: ignore[reportUnknownVariableType]
+        shards: dict[str, Any] = weight_map  # pyright: ignore[reportUnknownVariableType]
+        if not all(isinstance(shard, str) for shard in shards.values()):
+            raise CheckpointBroken(self.id, [f"{INDEX} names files that are no names"])
+        return shards
 
     def _single(self) -> Mapping[str, str]:
         try:
             return dict.fromkeys(self._shapes(SINGLE), SINGLE)
         except TensorBroken as broken:
-            if any(self._has(pickle) for pickle in PICKLES):
-                raise CheckpointRefused(
-                    self.id,
-                    "it holds only pickled weights (pytorch_model*.bin), which can run code",
-                    "Convert it once: python -c \"from transformers import AutoModelForCausalLM as M; "
-                    f"M.from_pretrained('{self.id}').save_pretrained('converted')\", then map converted "
-                    "(with the tokenizer's files copied beside it).",
-                ) from broken
+            if not self._has(SINGLE) and any(self._has(pickle) for pickle in PICKLES):
+                where = self.id if self.revision else self.fetch(CONFIG).parent
+                raise CheckpointRefused(self.id, _PICKLED, _CONVERT.format(id=where)) from broken
             raise CheckpointBroken(self.id, [str(broken)]) from broken
-
-    def _has(self, file: str) -> bool:
-        try:
-            self.fetch(file)
-        except FileAbsent:
-            return False
-        return True
 
     def _shapes(self, shard: str) -> Mapping[str, tuple[int, ...]]:
         if shard not in self._shards:
             with self._open(shard) as handle:
                 self._shards[shard] = {
-                    name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()
+                    name: tuple(handle.get_slice(name).get_shape())
+                    for name in handle.keys()  # noqa: SIM118  (a handle is no mapping)
                 }
         return self._shards[shard]
 
@@ -123,9 +125,11 @@ def open_folder(folder: Path) -> Checkpoint:
     """
 
     def fetch(file: str) -> Path:
-        path = folder / file
-        if not path.is_file():
+        if not has(file):
             raise FileAbsent(file)
-        return path
+        return folder / file
 
-    return Checkpoint(folder.resolve().name, None, fetch)
+    def has(file: str) -> bool:
+        return (folder / file).is_file()
+
+    return Checkpoint(folder.resolve().name, None, fetch, has)

@@ -1,9 +1,8 @@
 """The only file that knows GGUF: header, tensor names, config keys, dequantisation.
 
 The header is parsed here because the `gguf` package's reader takes over two seconds on a
-vocabulary of 49k (it builds an array object per string); this takes a tenth. Block formats and
-dequantisation are that package's. Layout of the file:
-https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+vocabulary of 49k (an array object per string); this takes a tenth. Block formats and dequantisation
+are that package's. Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 An architecture is translated into the transformers config and tensor names of its model_type, so
 that nothing outside this file knows which of the two it reads. GGUF folds what transformers keeps
@@ -27,7 +26,11 @@ from annotator.errors import CheckpointBroken, CheckpointRefused, MissingExtra, 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 _STRING, _ARRAY = 8, 9
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_MOST_AXES = 4  # GGML_MAX_DIMS
+_SCALARS: Mapping[int, str] = dict(
+    zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True)
+)
+_CORRUPT = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,8 @@ class _Cursor:
 
     def take(self, code: str) -> Any:
         layout = struct.Struct("<" + code)
-        (value,) = layout.unpack_from(self.data, self.at)
         self.at += layout.size
-        return value
+        return layout.unpack_from(self.data, self.at - layout.size)[0]
 
     def text(self) -> str:
         length: int = self.take("Q")
@@ -132,12 +134,11 @@ class _Cursor:
         if kind != _ARRAY:
             return self.take(_SCALARS[kind])
         inner, count = self.take("I"), self.take("Q")
-        if inner in (_STRING, _ARRAY):
-            return [self.value(inner) for _ in range(count)]
+        if inner == _STRING:
+            return [self.text() for _ in range(count)]
         layout = struct.Struct(f"<{count}{_SCALARS[inner]}")
-        values = layout.unpack_from(self.data, self.at)
         self.at += layout.size
-        return list(values)
+        return list(layout.unpack_from(self.data, self.at - layout.size))
 
 
 class GgufFile:
@@ -160,10 +161,9 @@ class GgufFile:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         try:
             self.metadata, self._stored = self._header()
-        except (struct.error, KeyError, OverflowError, MemoryError) as error:
-            raise CheckpointBroken(
-                self.id, [f"its header is truncated or corrupt ({error})"]
-            ) from error
+        except _CORRUPT as error:
+            problem = f"its header is truncated or corrupt ({error})"
+            raise CheckpointBroken(self.id, [problem]) from error
         name = str(self.metadata.get("general.architecture"))
         if name not in ARCHITECTURES:
             raise UnknownFamily(self.id, f"{name} (GGUF)", [f"{a} (GGUF)" for a in ARCHITECTURES])
@@ -178,7 +178,8 @@ class GgufFile:
         cursor.at = len(MAGIC)
         version = cursor.take("I")
         if version not in VERSIONS:
-            raise CheckpointRefused(self.id, f"it is GGUF version {version}", "Convert it to version 3.")
+            reason = f"it is GGUF version {version}"
+            raise CheckpointRefused(self.id, reason, "Convert it to version 3.")
         n_tensors, n_keys = cursor.take("Q"), cursor.take("Q")
         metadata: dict[str, Any] = {}
         for _ in range(n_keys):
@@ -187,53 +188,49 @@ class GgufFile:
         entries: list[tuple[str, tuple[int, ...], int, int]] = []
         for _ in range(n_tensors):
             name = cursor.text()
-            shape = tuple(cursor.take("Q") for _ in range(cursor.take("I")))[::-1]
+            n_axes: int = cursor.take("I")
+            if n_axes > _MOST_AXES:
+                raise ValueError(f"{name} has {n_axes} axes")
+            shape = tuple(cursor.take("Q") for _ in range(n_axes))[::-1]
             entries.append((name, shape, cursor.take("I"), cursor.take("Q")))
         alignment = int(metadata.get("general.alignment", 32))
         base = -(-cursor.at // alignment) * alignment
         stored: dict[str, _Stored] = {}
         for name, shape, kind, offset in entries:
             block, size = sizes[kind]
+            if prod(shape[-1:]) % block:
+                raise ValueError(f"{name} has rows of {shape[-1]}, in blocks of {block}")
             start = base + offset
             stored[name] = _Stored(shape, kind, start, start + prod(shape) // block * size)
-        self._refuse_truncation(stored)
+        self._refuse_truncation(stored, len(self._data))
         return metadata, stored
 
-    def _refuse_truncation(self, stored: Mapping[str, _Stored]) -> None:
-        size = len(self._data)
+    def _refuse_truncation(self, stored: Mapping[str, _Stored], size: int) -> None:
         outside = [name for name, tensor in stored.items() if tensor.end > size]
         if outside:
             needed = max(tensor.end for tensor in stored.values())
-            raise CheckpointBroken(
-                self.id,
-                [
-                    f"it is truncated: {size:,} bytes of {needed:,}",
-                    f"{len(outside)} of {len(stored)} tensors lie past its end: "
-                    + ", ".join(outside[:3])
-                    + (", ..." if len(outside) > 3 else ""),
-                ],
-            )
+            named = ", ".join(outside[:3]) + (", ..." if len(outside) > 3 else "")
+            problems = [
+                f"it is truncated: {size:,} bytes of {needed:,}",
+                f"{len(outside)} of {len(stored)} tensors lie past its end: {named}",
+            ]
+            raise CheckpointBroken(self.id, problems)
 
     def _refuse_unknown_settings(self, name: str) -> None:
         known = {*self.architecture.config.values(), *self.architecture.inert}
-        unknown = [
-            key
-            for key in self.metadata
-            if key.startswith(f"{name}.") and key.removeprefix(f"{name}.") not in known
-        ]
+        ours = [key for key in self.metadata if key.startswith(f"{name}.")]
+        unknown = [key for key in ours if key.removeprefix(f"{name}.") not in known]
         if unknown:
-            raise CheckpointRefused(
-                self.id,
-                f"its header has settings that may change the map and are not handled: {', '.join(unknown)}",
-                "Map the safetensors checkpoint it was made from.",
-            )
+            reason = "its header has settings that may change the map and are not handled: "
+            remedy = "Map the safetensors checkpoint it was made from."
+            raise CheckpointRefused(self.id, reason + ", ".join(unknown), remedy)
 
     def _translate(self) -> dict[str, str]:
         """Transformers name -> GGUF name, for the tensors the file has."""
         names: dict[str, str] = {}
-        n_blocks = 1 + max((int(n.split(".")[1]) for n in self._stored if n.startswith("blk.")), default=0)
+        blocks = sorted({name.split(".")[1] for name in self._stored if name.startswith("blk.")})
         for theirs, ours in self.architecture.tensors.items():
-            for layer in range(n_blocks if "{layer}" in theirs else 1):
+            for layer in blocks if "{layer}" in theirs else ("",):
                 for part in ("",) if theirs.endswith(".weight") else (".weight", ".bias"):
                     gguf_name = ours.format(layer=layer) + part
                     if gguf_name in self._stored:
@@ -241,13 +238,18 @@ class GgufFile:
         return names
 
     def _config(self, name: str) -> dict[str, Any]:
-        architecture = self.architecture
-        config: dict[str, Any] = {"model_type": architecture.model_type, **architecture.constants}
-        for key, gguf_key in architecture.config.items():
+        ours = self.architecture
+        config: dict[str, Any] = {"model_type": ours.model_type, **ours.constants}
+        for key, gguf_key in ours.config.items():
             if f"{name}.{gguf_key}" in self.metadata:
                 config[key] = self.metadata[f"{name}.{gguf_key}"]
-        for key, tensor in architecture.flags.items():
-            config[key] = tensor in self._stored
+        blocks = {tensor.split(".")[1] for tensor in self._stored if tensor.startswith("blk.")}
+        said: Any = config.get("num_hidden_layers")
+        if isinstance(said, int) and said > len(blocks):
+            raise CheckpointBroken(
+                self.id, [f"its header says {said} blocks, it has {len(blocks)}"]
+            )
+        config |= {key: tensor in self._stored for key, tensor in ours.flags.items()}
         # The format's own rule: a file without an output matrix ties it to the embedding.
         config["tie_word_embeddings"] = "output.weight" not in self._stored
         if "token_embd.weight" in self._stored:
@@ -268,11 +270,15 @@ class GgufFile:
         stored = self._stored[self._names[name]]
         kind = GGMLQuantizationType(stored.kind)
         data = np.frombuffer(self.raw(name), dtype=np.uint8)
-        plain = {GGMLQuantizationType.F32: np.float32, GGMLQuantizationType.F16: np.float16}
-        if kind in plain:
-            return torch.from_numpy(data.view(plain[kind]).reshape(stored.shape).copy())
+        plain = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
+        if kind.name in plain:
+            return torch.from_numpy(data.view(plain[kind.name]).reshape(stored.shape).copy())
         rows = data.reshape(*stored.shape[:-1], -1)
-        return torch.from_numpy(dequantize(rows, kind).reshape(stored.shape))
+        try:
+            return torch.from_numpy(dequantize(rows, kind).reshape(stored.shape))
+        except NotImplementedError as error:
+            reason = f"{name} is stored as {kind.name}, which the gguf package does not dequantise"
+            raise CheckpointRefused(self.id, reason, "Convert it to F16 or Q8_0.") from error
 
     def raw(self, name: str) -> memoryview:
         stored = self._stored[self._names[name]]

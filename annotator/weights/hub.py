@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from annotator.errors import ModelNotFound
-from annotator.weights.checkpoint import Checkpoint
+from annotator.weights.checkpoint import CONFIG, Checkpoint
 from annotator.weights.source import FileAbsent
 
 _ID = re.compile(r"[\w][\w.\-]*(/[\w][\w.\-]*)?", re.ASCII)
@@ -29,55 +29,113 @@ def open_repository(repo: str, revision: str | None) -> Checkpoint:
         ModelNotFound: no such repository or revision, no access, or no connection.
         CheckpointBroken: config.json cannot be read.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-
-    endpoint = os.environ.get("HF_ENDPOINT")
-    commit = _commit(repo, revision, endpoint)
+    online = _online(repo, revision)
+    # The first file is asked for by the revision's name, which the hub client then remembers for
+    # when there is no connection; its snapshot folder is named by the commit that all files share.
+    try:
+        commit = _fetch(repo, CONFIG, revision, online).parent.name
+    except FileAbsent as absent:
+        raise ModelNotFound(repo, f"it has no {CONFIG}") from absent
 
     def fetch(file: str) -> Path:
-        try:
-            path = hf_hub_download(
-                repo,
-                file,
-                revision=commit or revision,
-                endpoint=endpoint,
-                local_files_only=commit is None,
-            )
-        except LocalEntryNotFoundError as error:
-            if commit is None and file != "config.json":
-                raise FileAbsent(file) from error
-            raise ModelNotFound(
-                repo, "there is no such path here, and the hub could not be reached"
-            ) from error
-        except EntryNotFoundError as error:
-            raise FileAbsent(file) from error
-        except (HfHubHTTPError, OSError) as error:
-            raise ModelNotFound(repo, f"{file} could not be fetched ({_first_line(error)})") from error
-        return Path(path)
+        return _fetch(repo, file, commit, online)
 
-    checkpoint = Checkpoint(repo, commit, fetch)
-    if commit is None:  # from the cache, whose snapshot folders are named by commit
-        checkpoint.revision = fetch("config.json").parent.name
-    return checkpoint
+    def has(file: str) -> bool:
+        return online and _listed(repo, file, commit)
+
+    return Checkpoint(repo, commit, fetch, has)
 
 
-def _commit(repo: str, revision: str | None, endpoint: str | None) -> str | None:
-    """The commit that a revision is now, so that all files are of one; None without a connection."""
+def _listed(repo: str, file: str, commit: str) -> bool:
+    """Whether the hub has a file; where it does not say, False."""
     import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
-        return HfApi(endpoint=endpoint).model_info(repo, revision=revision, timeout=20).sha
-    except HfHubHTTPError as error:
+        return HfApi(endpoint=os.environ.get("HF_ENDPOINT")).file_exists(
+            repo, file, revision=commit
+        )
+    except (httpx2.HTTPError, OSError):
+        return False
+
+
+def _fetch(repo: str, file: str, revision: str | None, online: bool) -> Path:
+    """The local path of a file, downloaded where it is not cached.
+
+    Raises:
+        FileAbsent: the repository (without a connection: the cache) does not hold it.
+        ModelNotFound: it cannot be fetched.
+    """
+    import httpx2
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    endpoint = os.environ.get("HF_ENDPOINT")
+    try:
+        path = hf_hub_download(
+            repo, file, revision=revision, endpoint=endpoint, local_files_only=not online
+        )
+    except LocalEntryNotFoundError as error:
+        if not online and file != CONFIG:
+            raise FileAbsent(file) from error
         raise ModelNotFound(
-            repo, f"there is no such path here, and the hub says: {_first_line(error)}"
+            repo, "there is no such path here, and the hub could not be reached"
         ) from error
-    except HFValidationError as error:
+    except EntryNotFoundError as error:
+        raise FileAbsent(file) from error
+    except (httpx2.HTTPError, OSError) as error:
+        reason = f"{file} could not be fetched: {_reason(error, revision)}"
+        raise ModelNotFound(repo, reason) from error
+    return Path(path)
+
+
+def _online(repo: str, revision: str | None) -> bool:
+    """Whether the hub can be reached.
+
+    Raises:
+        ModelNotFound: it can, and it refuses the repository or the revision.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    endpoint = os.environ.get("HF_ENDPOINT")
+    try:
+        HfApi(endpoint=endpoint).model_info(repo, revision=revision, timeout=20)
+    except HfHubHTTPError as error:
+        if error.response.status_code >= 500:
+            return False
+        raise ModelNotFound(
+            repo, f"there is no such path here, and the hub says: {_reason(error, revision)}"
+        ) from error
+    except ValueError as error:  # a name that cannot be a hub id, or an answer that is not a hub's
         raise ModelNotFound(repo, _first_line(error)) from error
     except (httpx2.HTTPError, OSError):
-        return None
+        return False
+    return True
+
+
+def _reason(error: Exception, revision: str | None) -> str:
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    unknown = "no such repository, or a private one (then set HF_TOKEN)"
+    if isinstance(error, GatedRepoError):  # a kind of RepositoryNotFoundError
+        return "it is gated; ask for access on its page, then set HF_TOKEN"
+    if isinstance(error, HfHubHTTPError) and error.response.status_code == 401:
+        if "Invalid credentials" in (error.server_message or ""):
+            return "the token is not valid (HF_TOKEN, or the one kept by hf auth login)"
+        # To a stranger the hub does not say whether a repository exists.
+        return unknown
+    if isinstance(error, RepositoryNotFoundError):
+        return unknown
+    if isinstance(error, RevisionNotFoundError):
+        return f"the repository has no revision {revision!r}"
+    return _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

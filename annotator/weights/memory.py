@@ -65,7 +65,9 @@ def from_module(module: nn.Module, id: str | None = None) -> InMemory:
             "Pass its state dict and a config: from_state_dict(module.state_dict(), config, id).",
         )
     settings: dict[str, Any] = config.to_dict()
-    return InMemory(module.state_dict(), settings, id or config.name_or_path or type(module).__name__)
+    return InMemory(
+        module.state_dict(), settings, id or config.name_or_path or type(module).__name__
+    )
 
 
 def from_state_dict(

@@ -1,8 +1,7 @@
-"""From a family entry and a config to axis sizes and the list of needed tensors. No tensor is read."""
+"""From a family entry and a config to axis sizes and needed tensors. No tensor is read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,7 +92,11 @@ class Plan:
         for part, shape in parts if family.norm.kind == "layer" else parts[:1]:
             role = f"{family.norm.name}.{part}"
             needs.append(Need(role, self.name(role), shape))
-        ins = [family.mlp.gate, family.mlp.up] if isinstance(family.mlp, GatedMlp) else [family.mlp.up]
+        ins = (
+            [family.mlp.gate, family.mlp.up]
+            if isinstance(family.mlp, GatedMlp)
+            else [family.mlp.up]
+        )
         for linear in ins:
             needs += self._linear(linear, d.d_mlp, d.d_model)
         needs += self._linear(family.mlp.down, d.d_model, d.d_mlp)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -24,20 +24,29 @@ class TensorBroken(Exception):
     """A tensor's file is missing, truncated or corrupt; `verify` collects these."""
 
 
+@runtime_checkable
 class Source(Protocol):
-    """A checkpoint, whatever holds it.
+    """A checkpoint, whatever holds it."""
 
-    Attributes:
-        id: hub id, or the file's or folder's name.
-        revision: the hub's commit, or None.
-        format: what holds the tensors.
-        config: the Hugging Face config (a GGUF header is translated into one).
-    """
+    @property
+    def id(self) -> str:
+        """Hub id, or the file's or folder's name."""
+        ...
 
-    id: str
-    revision: str | None
-    format: Format
-    config: Mapping[str, Any]
+    @property
+    def revision(self) -> str | None:
+        """The hub's commit, or None."""
+        ...
+
+    @property
+    def format(self) -> Format:
+        """What holds the tensors."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The Hugging Face config (a GGUF header is translated into one)."""
+        ...
 
     def names(self) -> Collection[str]:
         """Names of all tensors, as transformers spells them."""
@@ -60,7 +69,8 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in its own dtype, row-major."""
     import torch
 
-    return memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    octets: Any = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+    return memoryview(octets)
 
 
 def open_source(model: str | Path, revision: str | None = None) -> Source:

@@ -60,7 +60,9 @@ def _check(plan: Plan, need: Need, digest: hashlib._Hash) -> str | None:  # pyri
         return f"{need.name} has shape {list(shape)}, not {list(need.shape)} as the config says"
     tensor = plan.source.read(need.name)
     if tensor.dtype not in ACCEPTED:
-        return f"{need.name} has dtype {str(tensor.dtype).removeprefix('torch.')}, which is not mapped"
+        return (
+            f"{need.name} has dtype {str(tensor.dtype).removeprefix('torch.')}, which is not mapped"
+        )
     # Minimum and maximum pass on NaN, and cost a hundredth of looking at each value.
     if not torch.isfinite(torch.stack(tensor.aminmax())).all():
         bad = int((~torch.isfinite(tensor)).sum())
@@ -77,8 +79,12 @@ def _untied_hint(plan: Plan, need: Need) -> str:
 
 
 def _contradiction(plan: Plan, present: set[str]) -> list[str]:
-    """A tied config beside an unembedding of its own that differs: nobody can say which is meant."""
-    if not plan.tied or plan.unembedding not in present or plan.name(plan.family.W_E) not in present:
+    """A tied config beside an unembedding of its own: nobody can say which is meant."""
+    if (
+        not plan.tied
+        or plan.unembedding not in present
+        or plan.name(plan.family.W_E) not in present
+    ):
         return []
     try:
         embedding = plan.source.read(plan.name(plan.family.W_E))
@@ -88,6 +94,6 @@ def _contradiction(plan: Plan, present: set[str]) -> list[str]:
     if torch.equal(embedding, unembedding):
         return []
     return [
-        f"the config ties {plan.unembedding} to the embedding, but the checkpoint holds another one; "
-        "set tie_word_embeddings to false to use it, or delete it"
+        f"the config ties {plan.unembedding} to the embedding, but the checkpoint holds another "
+        "one; set tie_word_embeddings to false to use it, or delete it"
     ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from annotator.catalog.export import csv, jsonl, parquet
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     import pyarrow as pa
 
 FORMATS: dict[str, Callable[[pa.Table, BinaryIO], None]] = {

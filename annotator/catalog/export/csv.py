@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pyarrow import csv
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     import pyarrow as pa
 
 

@@ -1,0 +1,123 @@
+"""kill -9 in the middle of `map`: no finished layer is made again, and the result is the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from annotator.catalog.read import open_catalog
+from tests import tiny
+
+FILES = ("catalog.json", "maps.parquet", "signatures.parquet")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Large enough that a kill lands in the middle of it."""
+    module = tiny.llama(num_hidden_layers=24, hidden_size=64, vocab_size=4000)
+    return tiny.save(tmp_path_factory.mktemp("model") / "tiny", module)
+
+
+class Run:
+    """`annotator map` as a process of its own."""
+
+    def __init__(self, model: Path, out: Path) -> None:
+        code = "import sys; from annotator.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", code, "map", str(model), "--out", str(out)]
+        self.log = out.with_name("log")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def ended(self) -> int:
+        return self.process.wait(timeout=120)
+
+
+def shards(out: Path) -> dict[Path, tuple[int, int]]:
+    found = (out / "building").glob("*/L*.parquet")
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+def stop_after(run: Run, out: Path, layers: int, how: signal.Signals) -> None:
+    deadline = time.monotonic() + 60
+    while len(list((out / "building").glob("signatures/L*.parquet"))) < layers:
+        assert run.process.poll() is None, run.log.read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    run.process.send_signal(how)
+    run.ended()
+
+
+@pytest.fixture(scope="module")
+def unbroken(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("unbroken") / "catalog"
+    assert Run(model, out).ended() == 0
+    return out
+
+
+def finish_and_compare(model: Path, out: Path, unbroken: Path) -> None:
+    before = shards(out)
+    assert before
+    watched: dict[Path, tuple[int, int]] = {}
+    run = Run(model, out)
+    while run.process.poll() is None:
+        try:
+            watched |= shards(out)
+        except FileNotFoundError:  # the join removes them
+            pass
+    assert run.ended() == 0, run.log.read_text()
+    for path, identity in before.items():
+        assert watched.get(path, identity) == identity, f"{path.name} was made again"
+    for name in FILES:
+        assert (out / name).read_bytes() == (unbroken / name).read_bytes()
+    assert not (out / "building").exists()
+
+
+@pytest.mark.parametrize("layers", [1, 15])
+def test_kill_9_then_resume(model: Path, unbroken: Path, tmp_path: Path, layers: int) -> None:
+    out = tmp_path / "catalog"
+    run = Run(model, out)
+    stop_after(run, out, layers, signal.SIGKILL)
+    assert run.ended() == -signal.SIGKILL
+    assert not (out / "maps.parquet").exists()
+    finish_and_compare(model, out, unbroken)
+
+
+def test_ctrl_c_says_how_to_go_on(model: Path, unbroken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "catalog"
+    run = Run(model, out)
+    stop_after(run, out, 3, signal.SIGINT)
+    assert run.ended() == 130
+    message = run.log.read_text()
+    assert "run the same command again" in message
+    assert "Traceback" not in message
+    finish_and_compare(model, out, unbroken)
+
+
+def test_a_finished_catalog_is_left_as_it_is(model: Path, unbroken: Path) -> None:
+    before = {name: os.stat(unbroken / name).st_mtime_ns for name in FILES}
+    assert Run(model, unbroken).ended() == 0
+    assert {name: os.stat(unbroken / name).st_mtime_ns for name in FILES} == before
+
+
+def test_a_kill_between_the_joined_tables(model: Path, unbroken: Path, tmp_path: Path) -> None:
+    """One table has its name, the other not yet: both are joined anew from the shards."""
+    out = tmp_path / "catalog"
+    run = Run(model, out)
+    stop_after(run, out, 10, signal.SIGKILL)
+    (out / "maps.parquet").write_bytes((unbroken / "maps.parquet").read_bytes())
+    finish_and_compare(model, out, unbroken)
+
+
+def test_an_interrupted_catalog_is_not_read(model: Path, tmp_path: Path) -> None:
+    from annotator.errors import CatalogMissing
+
+    out = tmp_path / "catalog"
+    stop_after(Run(model, out), out, 2, signal.SIGKILL)
+    with pytest.raises(CatalogMissing, match="not finished"):
+        open_catalog(out)
