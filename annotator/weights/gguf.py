@@ -79,19 +79,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         flags={"attention_bias": "blk.0.attn_v.bias", "mlp_bias": "blk.0.ffn_up.bias"},
         constants={"hidden_act": "silu"},
         inert=(
-            "attention.key_length",
-            "attention.layer_norm_epsilon",
-            "attention.sliding_window",
-            "context_length",
-            "rope.dimension_count",
-            "rope.freq_base",
-            "rope.scale_linear",
-            "rope.scaling.attn_factor",
-            "rope.scaling.factor",
-            "rope.scaling.finetuned",
-            "rope.scaling.original_context_length",
-            "rope.scaling.type",
-            "vocab_size",
+            *("attention.key_length", "attention.layer_norm_epsilon", "attention.sliding_window"),
+            *("context_length", "rope.dimension_count", "rope.freq_base", "rope.scale_linear"),
+            *("rope.scaling.attn_factor", "rope.scaling.factor", "rope.scaling.finetuned"),
+            *("rope.scaling.original_context_length", "rope.scaling.type", "vocab_size"),
         ),
     ),
 }
@@ -169,6 +160,7 @@ class GgufFile:
             raise UnknownFamily(self.id, f"{name} (GGUF)", [f"{a} (GGUF)" for a in ARCHITECTURES])
         self.architecture = ARCHITECTURES[name]
         self._refuse_unknown_settings(name)
+        self._blocks = sorted({n.split(".")[1] for n in self._stored if n.startswith("blk.")})
         self._names = self._translate()
         self.config = self._config(name)
 
@@ -228,9 +220,8 @@ class GgufFile:
     def _translate(self) -> dict[str, str]:
         """Transformers name -> GGUF name, for the tensors the file has."""
         names: dict[str, str] = {}
-        blocks = sorted({name.split(".")[1] for name in self._stored if name.startswith("blk.")})
         for theirs, ours in self.architecture.tensors.items():
-            for layer in blocks if "{layer}" in theirs else ("",):
+            for layer in self._blocks if "{layer}" in theirs else ("",):
                 for part in ("",) if theirs.endswith(".weight") else (".weight", ".bias"):
                     gguf_name = ours.format(layer=layer) + part
                     if gguf_name in self._stored:
@@ -243,11 +234,10 @@ class GgufFile:
         for key, gguf_key in ours.config.items():
             if f"{name}.{gguf_key}" in self.metadata:
                 config[key] = self.metadata[f"{name}.{gguf_key}"]
-        blocks = {tensor.split(".")[1] for tensor in self._stored if tensor.startswith("blk.")}
         said: Any = config.get("num_hidden_layers")
-        if isinstance(said, int) and said > len(blocks):
+        if isinstance(said, int) and said > len(self._blocks):
             raise CheckpointBroken(
-                self.id, [f"its header says {said} blocks, it has {len(blocks)}"]
+                self.id, [f"its header says {said} blocks, it has {len(self._blocks)}"]
             )
         config |= {key: tensor in self._stored for key, tensor in ours.flags.items()}
         # The format's own rule: a file without an output matrix ties it to the embedding.

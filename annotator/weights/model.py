@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annotator.errors import DeviceUnavailable, SettingInvalid
+from annotator.errors import CheckpointBroken, DeviceUnavailable, SettingInvalid
 from annotator.weights.family import VALUE_BLOCKS, GatedMlp, Linear
 from annotator.weights.memory import from_module
 from annotator.weights.mlp import Affine, FirstMlp
 from annotator.weights.plan import Dims, Plan, make_plan
-from annotator.weights.source import Source, open_source
+from annotator.weights.source import Source, TensorBroken, open_source
 
 DTYPES: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
@@ -133,7 +133,11 @@ class Model:
         return self._read(self.plan.name(linear.name.format(layer=layer) + ".bias"))
 
     def _read(self, name: str) -> Tensor:
-        return self.source.read(name).to(device=self.device, dtype=self.dtype)
+        try:
+            tensor = self.source.read(name)
+        except TensorBroken as broken:  # it was whole when it was verified
+            raise CheckpointBroken(self.source.id, [str(broken)]) from broken
+        return tensor.to(device=self.device, dtype=self.dtype)
 
 
 def open_model(
@@ -160,9 +164,10 @@ def open_model(
         raise SettingInvalid("dtype", dtype, "one of " + ", ".join(DTYPES))
     try:
         where = torch.device(device)
-        torch.empty(0, device=where)
+        torch.zeros(1, device=where).item()
     except (RuntimeError, AssertionError) as error:
-        raise DeviceUnavailable(device, str(error).splitlines()[0].rstrip(".")) from error
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
+        raise DeviceUnavailable(device, reason) from error
     source: Any = model
     if isinstance(model, nn.Module):
         source = from_module(model)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
+from numbers import Real
 from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
@@ -136,12 +138,13 @@ def make_plan(source: Source) -> Plan:
             "Map the unquantised checkpoint, or a GGUF file, which is dequantised here.",
         )
     activation = setting(source, family, family.activation)
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise CheckpointRefused(
             source.id,
             f"{family.activation} = {activation!r} is not known",
             f"Known activations: {', '.join(sorted(ACTIVATIONS))}.",
         )
+    _check_eps(source, family)
     prefixed = any(name.startswith(family.prefix) for name in source.names())
     return Plan(
         source=source,
@@ -162,6 +165,13 @@ def setting(source: Source, family: Family, key: str) -> Any:
     if value is _ABSENT:
         raise CheckpointBroken(source.id, [f"its config lacks {key!r}"])
     return value
+
+
+def _check_eps(source: Source, family: Family) -> None:
+    eps = setting(source, family, family.norm.eps)
+    if isinstance(eps, bool) or not isinstance(eps, Real) or not 0 <= float(eps) < inf:
+        problem = f"its config lacks {family.norm.eps!r} as a small number (has {eps!r})"
+        raise CheckpointBroken(source.id, [problem])
 
 
 def _read_dims(source: Source, family: Family) -> Dims:

@@ -27,15 +27,17 @@ def verify(plan: Plan, track: Track = iter) -> str:
         track: wraps the tensors as they are checked, for a progress bar.
 
     Returns:
-        The weight digest: SHA-256, in hexadecimal, over role, dtype, shape and stored bytes of
-        every needed tensor, in a fixed order. It is the same for a folder of one file or of
-        shards, on the hub or in memory.
+        The weight digest: SHA-256, in hexadecimal, over the first MLP's activation and its norm's
+        epsilon, which no tensor shows, and over role, dtype, shape and stored bytes of every needed
+        tensor, in a fixed order. It is the same for a folder of one file or of shards, on the hub
+        or in memory.
 
     Raises:
         CheckpointBroken: tensors that are missing, unreadable, mis-shaped, of a dtype that is not
             accepted, or not finite; all of them are named.
     """
-    digest = hashlib.sha256()
+    activation, eps = (plan.setting(key) for key in (plan.family.activation, plan.family.norm.eps))
+    digest = hashlib.sha256(f"{activation} {float(eps)}\n".encode())
     problems: list[str] = []
     present = set(plan.source.names())
     for need in track(plan.needs()):

@@ -153,12 +153,13 @@ def test_a_device_that_is_not_here(
     assert "Use --device cpu." in message
 
 
-@pytest.mark.parametrize("device", ["abacus", "", "cpu:x"])
+@pytest.mark.parametrize("device", ["abacus", "", "cpu:x", "meta", "xla"])
 def test_a_device_that_is_none(
     tiny_folder: Path, catalog: Path, device: str, capsys: Capture
 ) -> None:
     message = refused(capsys, tiny_folder, catalog, "--device", device)
     assert f"device {device!r} cannot be used" in message
+    assert len(message) < 400
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,17 @@ def test_a_catalog_of_another_model(catalog: Path, tmp_path: Path, capsys: Captu
     assert files_of(catalog) == before
 
 
+def test_a_catalog_of_the_same_weights_under_another_config(
+    tiny_folder: Path, catalog: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    other = shutil.copytree(tiny_folder, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"hidden_act": "gelu"}))
+    before = files_of(catalog)
+    assert "model.weight_digest" in error_of(capsys, "map", other, "--out", catalog)
+    assert files_of(catalog) == before
+
+
 def test_a_catalog_with_other_settings_names_each_that_differs(
     tiny_folder: Path, catalog: Path, capsys: Capture
 ) -> None:

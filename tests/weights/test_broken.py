@@ -140,6 +140,20 @@ def test_an_unknown_activation_is_refused(whole: Path) -> None:
         opened(whole)
 
 
+@pytest.mark.parametrize("activation", [["silu"], {}, 3, None])
+def test_an_activation_that_is_no_name(whole: Path, activation: object) -> None:
+    path = whole / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hidden_act": activation}))
+    with pytest.raises(CheckpointRefused, match="hidden_act"):
+        opened(whole)
+
+
+@pytest.mark.parametrize("eps", [None, "small", [1e-5], {}, True, -1e-5, float("inf")])
+def test_an_epsilon_that_is_none(whole: Path, eps: object) -> None:
+    configure(whole, rms_norm_eps=eps)
+    assert "'rms_norm_eps'" in problems(whole)[0]
+
+
 def test_heads_that_do_not_share_kv_heads_evenly(whole: Path) -> None:
     configure(whole, num_key_value_heads=3)
     assert problems(whole) == ["n_heads 4 is not a multiple of n_kv_heads 3"]
@@ -260,36 +274,16 @@ def test_a_truncated_file_is_named_wherever_it_ends(
         assert f"{name} is truncated or corrupt" in found[0], length
 
 
-def _length_too_large(content: bytes) -> bytes:
-    return b"\xff" * 7 + b"\x00" + content[8:]
+CORRUPT: dict[str, Callable[[bytes], bytes]] = {
+    "a header length too large": lambda content: b"\xff" * 7 + b"\x00" + content[8:],
+    "a header beyond the file": lambda content: len(content).to_bytes(8, "little") + content[8:],
+    "a header that is not JSON": lambda content: content[:8] + b"?" + content[9:],
+    "bytes after the last tensor": lambda content: content + b"\x00" * 16,
+    "a dtype nobody knows": lambda content: content.replace(b'"F32"', b'"Q99"', 1),
+}
 
 
-def _length_beyond_the_file(content: bytes) -> bytes:
-    return len(content).to_bytes(8, "little") + content[8:]
-
-
-def _not_json(content: bytes) -> bytes:
-    return content[:8] + b"?" + content[9:]
-
-
-def _bytes_after_the_last_tensor(content: bytes) -> bytes:
-    return content + b"\x00" * 16
-
-
-def _a_dtype_nobody_knows(content: bytes) -> bytes:
-    return content.replace(b'"F32"', b'"Q99"', 1)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        _length_too_large,
-        _length_beyond_the_file,
-        _not_json,
-        _bytes_after_the_last_tensor,
-        _a_dtype_nobody_knows,
-    ],
-)
+@pytest.mark.parametrize("broken", CORRUPT.values(), ids=CORRUPT)
 def test_a_corrupt_header(whole: Path, broken: Callable[[bytes], bytes]) -> None:
     path = whole / "model.safetensors"
     path.write_bytes(broken(path.read_bytes()))

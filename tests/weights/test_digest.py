@@ -99,6 +99,17 @@ def test_a_tensor_that_is_not_needed_never_changes_the_digest() -> None:
     assert digests == {digest(in_memory(tensors))}
 
 
+def test_what_the_config_says_of_the_first_mlp_changes_the_digest() -> None:
+    tensors, config = tiny.llama().state_dict(), tiny.llama().config.to_dict()
+    plain = digest(from_state_dict(tensors, config))
+    for change in ({"hidden_act": "gelu"}, {"rms_norm_eps": 0.5}):
+        assert digest(from_state_dict(tensors, config | change)) != plain
+    without = {key: value for key, value in config.items() if key != "hidden_act"}
+    assert digest(from_state_dict(tensors, without)) == plain, "llama's is silu where none is named"
+    other = {"max_position_embeddings": 4096, "name_or_path": "elsewhere"}
+    assert digest(from_state_dict(tensors, config | other)) == plain
+
+
 def test_the_digest_knows_which_tensor_is_which() -> None:
     tensors = tiny.llama().state_dict()
     first, second = (f"model.layers.{layer}.self_attn.v_proj.weight" for layer in (1, 2))

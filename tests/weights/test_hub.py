@@ -17,14 +17,11 @@ from tests import tiny
 from tests.commands import error_of, files_of, mapped, run
 from tests.loopback_hub import Hub, closed_port, running
 
+Capture = pytest.CaptureFixture[str]
 REPO = "someone/tiny-llama"
 SHARDS = ("early", "heads", "queries", "later")
-NEEDED = {
-    "config.json",
-    "model.safetensors.index.json",
-    "model-early.safetensors",
-    "model-heads.safetensors",
-    "tokenizer.json",
+NEEDED = {"config.json", "model.safetensors.index.json", "tokenizer.json"} | {
+    f"model-{shard}.safetensors" for shard in ("early", "heads")
 }
 
 
@@ -142,7 +139,7 @@ def test_an_unknown_repository(
     token: str | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capsys: Capture,
 ) -> None:
     if token:
         monkeypatch.setenv("HF_TOKEN", token)
@@ -153,7 +150,7 @@ def test_an_unknown_repository(
 
 
 def test_an_unknown_revision_is_named(
-    hub: Hub, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hub: Hub, whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     hub.push(REPO, files_of(whole))
     out = str(tmp_path / "out")
@@ -168,7 +165,7 @@ def test_a_gated_repository(
     whole: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capsys: Capture,
 ) -> None:
     hub.push(REPO, files_of(whole))
     hub.gated.add(REPO)
@@ -205,7 +202,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_file(
     whole: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capsys: Capture,
 ) -> None:
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     hub.push(REPO, sharded)
@@ -220,17 +217,13 @@ def test_a_connection_that_breaks_in_the_middle_of_a_file(
     assert rerun["maps.parquet"] == mapped(whole, tmp_path / "whole")["maps.parquet"]
 
 
-def test_a_hub_that_answers_without_being_one(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_hub_that_answers_without_being_one(hub: Hub, tmp_path: Path, capsys: Capture) -> None:
     hub.status = 200  # an empty page, as a captive portal may send
     message = error_of(capsys, "map", REPO, "--out", str(tmp_path / "out"))
     assert f"no model at '{REPO}'" in message
 
 
-def test_nobody_listens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("HF_ENDPOINT", closed_port())
     message = error_of(capsys, "map", REPO, "--out", str(tmp_path / "out"))
     assert "there is no such path here, and the hub could not be reached" in message
@@ -269,7 +262,7 @@ def test_without_a_connection_another_revision_is_not_in_the_cache(
 
 
 def test_only_pickled_weights_are_refused_with_the_way_to_convert_them(
-    hub: Hub, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hub: Hub, whole: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     files = files_of(whole)
     files["pytorch_model.bin"] = files.pop("model.safetensors")

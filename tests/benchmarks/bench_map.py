@@ -1,0 +1,93 @@
+"""The engine on SmolLM2-135M against the published algorithm, side by side in one process.
+
+The published algorithm computes the source representation for every head, then X W_V W_O, the
+salient sources by norm, and their rows of the map. It is timed on sampled heads and scaled to all.
+The engine maps all heads with 45 sources and suppression off. Both read the same safetensors file;
+imports and the tokenizer are left out.
+
+    python -m tests.benchmarks.bench_map
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from annotator.maps.engine import map_layers
+from annotator.maps.settings import MapSettings
+from annotator.pipeline.quickstart import embedded_model
+from annotator.weights.model import Model, open_model
+from tests.benchmarks.common import as_safetensors, gemm_rate, peak_bytes, seconds
+
+SAMPLED = 12
+SOURCES, TARGETS = 30, 5
+
+
+def published_head(model: Model, layer: int, head: int, X: torch.Tensor | None) -> torch.Tensor:
+    """One head as published; X None: computed for this head, too."""
+    W_E = model.W_E()
+    if X is None:
+        X = model.first_mlp()(W_E)
+    heads = model.heads(layer).only(head)
+    out = X @ heads.W_V[0] @ heads.W_O[0]
+    sigma = out.norm(dim=1) / X.norm(dim=1)
+    rows = sigma.topk(SOURCES).indices
+    return (out[rows] @ model.W_U()).topk(TARGETS).indices
+
+
+def needed_flops(model: Model, settings: MapSettings) -> float:
+    """The products that no way around is known for: X, values, Gram factors, projection."""
+    d = model.dims
+    X = 2 * d.vocab * d.d_model * d.d_mlp * (3 if model.first_mlp().gate else 2)
+    values = 2 * d.vocab * d.d_model * d.n_kv_heads * d.d_head
+    gram = 2 * d.vocab * d.d_head * d.d_head * d.n_heads
+    rows = d.n_heads * settings.sources
+    projection = 2 * rows * d.vocab * d.d_model
+    return X + d.n_layers * (values + gram + projection)
+
+
+def run(model: Model, settings: MapSettings) -> None:
+    for _ in map_layers(model, settings, range(model.dims.n_layers)):
+        pass
+
+
+def sampled_heads(model: Model) -> list[tuple[int, int]]:
+    """Heads spread evenly over the model; layer 0, which needs no X, is none of them."""
+    d = model.dims
+    every = (d.n_layers - 1) * d.n_heads // SAMPLED
+    return [divmod(d.n_heads + n * every, d.n_heads) for n in range(SAMPLED)]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = as_safetensors(embedded_model(), Path(folder))
+        settings = MapSettings()
+        model = open_model(path)
+        flops = needed_flops(model, settings)
+        n_heads = model.dims.n_layers * model.dims.n_heads
+        rate = gemm_rate()
+        engine = min(seconds(lambda: run(open_model(path), settings)) for _ in range(3))
+        rate = max(rate, gemm_rate())
+        peak = peak_bytes()
+        sampled = sampled_heads(model)
+        published = seconds(lambda: [published_head(model, *h, None) for h in sampled])
+        X = model.first_mlp()(model.W_E())
+        once = seconds(lambda: [published_head(model, *h, X) for h in sampled])
+    published *= n_heads / SAMPLED
+    once *= n_heads / SAMPLED
+    print(f"threads                          {torch.get_num_threads()}")
+    print(f"float32 GEMM rate                {rate / 1e9:8.1f} GFLOP/s")
+    print(f"engine, {n_heads} heads                {engine:8.2f} s")
+    print(
+        f"published, scaled from {SAMPLED} heads   {published:8.2f} s   {published / engine:6.1f} x"
+    )
+    print(f"the same with X once             {once:8.2f} s   {once / engine:6.1f} x")
+    print(f"needed                           {flops / 1e9:8.1f} GFLOP")
+    print(f"GEMM efficiency                  {100 * flops / engine / rate:8.1f} %")
+    print(f"peak resident memory             {peak / 1e6:8.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
