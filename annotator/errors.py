@@ -39,12 +39,7 @@ class ModelError(AnnotatorError):
 
 @dataclass(eq=False)
 class ModelNotFound(ModelError):
-    """Neither a path here nor a repository that the hub gives us.
-
-    Attributes:
-        model: what was asked for.
-        reason: what the file system or the hub answered.
-    """
+    """Neither a path here nor a repository that the hub gives us."""
 
     model: str
     reason: str
@@ -135,12 +130,7 @@ class TokenizerMissing(ModelError):
 
 @dataclass(eq=False)
 class DeviceUnavailable(AnnotatorError):
-    """A device that torch cannot use here.
-
-    Attributes:
-        device: the name asked for.
-        reason: torch's own words.
-    """
+    """A device that torch cannot use here."""
 
     device: str
     reason: str
@@ -151,12 +141,7 @@ class DeviceUnavailable(AnnotatorError):
 
 @dataclass(eq=False)
 class MissingExtra(AnnotatorError):
-    """An optional package is needed.
-
-    Attributes:
-        purpose: what needs it.
-        install: the one command that brings it.
-    """
+    """An optional package is needed."""
 
     purpose: str
     install: str
@@ -167,13 +152,7 @@ class MissingExtra(AnnotatorError):
 
 @dataclass(eq=False)
 class SettingInvalid(AnnotatorError):
-    """A setting outside its range.
-
-    Attributes:
-        setting: its name.
-        value: what was given.
-        allowed: what would do.
-    """
+    """A setting outside its range."""
 
     setting: str
     value: object
@@ -232,12 +211,7 @@ class CatalogError(AnnotatorError):
 
 @dataclass(eq=False)
 class CatalogMissing(CatalogError):
-    """The folder holds no finished catalog.
-
-    Attributes:
-        path: the folder.
-        reason: what is missing from it.
-    """
+    """The folder holds no finished catalog."""
 
     path: str
     reason: str
@@ -274,12 +248,7 @@ class CatalogMismatch(CatalogError):
 
 @dataclass(eq=False)
 class CatalogForeign(CatalogError):
-    """The folder holds files that are not a catalog's.
-
-    Attributes:
-        path: the folder.
-        files: some of them.
-    """
+    """The folder holds files that are not a catalog's."""
 
     path: str
     files: Sequence[str]
@@ -312,26 +281,23 @@ class CatalogBroken(CatalogError):
     Attributes:
         path: the file.
         reason: the reader's own words.
+        remedy: what to delete before mapping again.
     """
 
     path: str
     reason: str
+    remedy: str = "Delete that file"
 
     def __str__(self) -> str:
         return (
-            f"{self.path} cannot be read ({self.reason}). Delete that file and run the same "
-            "annotator map again: only what is missing is made anew."
+            f"{self.path} cannot be read ({self.reason}). {self.remedy} and run the same "
+            "annotator map again."
         )
 
 
 @dataclass(eq=False)
 class CatalogUnwritable(CatalogError):
-    """The disk is full, or the path cannot be written.
-
-    Attributes:
-        path: the file or folder.
-        reason: the system's own words.
-    """
+    """The disk is full, or the path cannot be written."""
 
     path: str
     reason: str

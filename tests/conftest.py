@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,8 @@ def real_gguf() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny GQA llama with its tokenizer, saved by transformers."""
     from tests import tiny
 
-    yield tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())
+    return tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())

@@ -33,7 +33,7 @@ PARTS = {
 def attention_residuals(
     module: Any, heads_of: Callable[[int], tuple[Tensor, Tensor | None, Tensor]]
 ) -> list[Tensor]:
-    """attn_out - sum over heads of A_h (X W_V^h + b_V^h) W_O^h, per layer, over prompts and positions.
+    """What the heads leave of attn_out: it minus the sum of A_h (X W_V^h + b_V^h) W_O^h.
 
     Args:
         module: a causal language model, eager attention.

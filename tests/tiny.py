@@ -94,7 +94,7 @@ def tokenizer(vocab: int = VOCAB - 8) -> Tokenizer:
     The models have VOCAB rows, so the last eight are padding.
     """
     alphabet = byte_level_alphabet()
-    ids = {letter: byte for letter, byte in alphabet.items()}
+    ids = dict(alphabet)
     merges: list[tuple[str, str]] = []
     for word in ("Ġthe", "Ġof", "Ġand", "Ġto", "Ġin", "Ġis", "ing", "Ġa", "Ġb", "Ġc", "tion"):
         for cut in range(1, len(word)):

@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from annotator.errors import CatalogBroken, CatalogUnwritable
+
+# Checksums: a flipped bit is an error that names the file, not a number that is a little off.
+_PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def write_table(path: Path, table: pa.Table) -> None:
         CatalogUnwritable: the disk is full, or the path cannot be written.
     """
     with whole_file(path) as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, **_PARQUET)
 
 
 def join_tables(shards: list[Path], path: Path, schema: pa.Schema) -> None:
@@ -65,7 +68,7 @@ def join_tables(shards: list[Path], path: Path, schema: pa.Schema) -> None:
         CatalogBroken: a shard cannot be read.
         CatalogUnwritable: the disk is full, or the path cannot be written.
     """
-    with whole_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with whole_file(path) as file, pq.ParquetWriter(file, schema, **_PARQUET) as writer:
         for shard in shards:
             writer.write_table(read_table(shard, schema))
 
@@ -78,7 +81,8 @@ def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = 
     """
     try:
         rows = [pc.field(column) == value for column, value in (where or {}).items()]
-        table = pq.read_table(path, filters=reduce(and_, rows) if rows else None)
+        chosen = reduce(and_, rows) if rows else None
+        table = pq.read_table(path, filters=chosen, page_checksum_verification=True)
         table.validate(full=True)
         same = table.schema.equals(schema)
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -58,7 +58,7 @@ class Manifest:
             if not ("id" in manifest.model and {"n_layers", "n_heads"} <= set(manifest.dims)):
                 raise ValueError("it does not say which model, or of what size")
         except (OSError, ValueError, TypeError) as error:
-            raise CatalogBroken(str(path), str(error)) from error
+            raise CatalogBroken(str(path), str(error), "Delete the whole folder") from error
         return manifest
 
     def require_same(self, folder: Path, asked: Manifest, *, finished: bool) -> None:

@@ -6,7 +6,6 @@ progress and errors to standard error; an expected error is one message and exit
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
@@ -31,9 +30,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"\n{STOPPED}", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stdout = None  # what reads the pipe has closed it; nothing is left to tell it
-        return 0
     except (AnnotatorError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         return 1

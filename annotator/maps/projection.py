@@ -57,8 +57,7 @@ def project(
         suppress: keep the smallest too.
         duplicates: columns of W_U that repeat earlier ones.
     """
-    top = _Running(k, duplicates)
-    bottom = _Running(k, duplicates)
+    top, bottom = _Running(k, duplicates), _Running(k, duplicates)
     moments = _Moments(z)
     vocab = W_U.shape[1]
     buffer = z.new_empty(min(BLOCK, vocab) * z.shape[0])

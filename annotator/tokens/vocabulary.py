@@ -80,15 +80,16 @@ class Vocabulary:
         if named and int(named[1]) < len(self.pieces):
             return int(named[1])
         ids = self.encode(text)
-        if self._is_one(ids):
+        if self._is_one(ids, text):
             return ids[0]
-        spaced = self._is_one(self.encode(" " + text))
+        spaced = self._is_one(self.encode(" " + text), " " + text)
         remedy = f"{' ' + text!r}, with a leading space, is one token." if spaced else ""
         shown = [self.shown(id) if id < len(self.pieces) else show_absent(id) for id in ids]
         raise TokenInvalid(text, shown, remedy)
 
-    def _is_one(self, ids: list[int]) -> bool:
-        return len(ids) == 1 and ids[0] < len(self.pieces)
+    def _is_one(self, ids: list[int], text: str) -> bool:
+        # A tokenizer may drop or change characters: the token must be the text, byte for byte.
+        return len(ids) == 1 and ids[0] < len(self.pieces) and self.text(ids[0]) == text
 
 
 def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
@@ -98,10 +99,9 @@ def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
         TokenizerMissing: its decoder is of a kind whose bytes cannot be told.
     """
     described: dict[str, Any] = json.loads(tokenizer.to_str())
-    if described.get("truncation") or described.get("padding"):  # a text is asked for as it is
-        tokenizer = type(tokenizer).from_str(tokenizer.to_str())
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+    as_written = _as_written(described)
+    if as_written != described:
+        tokenizer = type(tokenizer).from_str(json.dumps(as_written))
     to_bytes = _piece_reader(described, model)
     added = {entry["id"]: entry for entry in described.get("added_tokens", [])}
     special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)
@@ -121,6 +121,29 @@ def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
         return tokenizer.encode(text, add_special_tokens=False).ids
 
     return Vocabulary(tuple(pieces), special, frozenset(unused), encode)
+
+
+def _as_written(described: dict[str, Any]) -> dict[str, Any]:
+    """The tokenizer without what it does to a whole text: cut, pad, put a space before it.
+
+    A token is asked for as it is written, in the middle of a sentence: " Paris" is one token of a
+    sentencepiece model, and "Paris" is another.
+    """
+    changed = described | {"truncation": None, "padding": None}
+    for step, parts in (("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers")):
+        changed[step] = _without_prefix(described.get(step), parts)
+    return changed
+
+
+def _without_prefix(step: dict[str, Any] | None, parts: str) -> dict[str, Any] | None:
+    if step is None or step["type"] == "Prepend":
+        return None
+    if step["type"] == "Sequence":
+        kept = [_without_prefix(part, parts) for part in step[parts]]
+        return step | {parts: [part for part in kept if part is not None]}
+    if step["type"] == "Metaspace":
+        return step | {"prepend_scheme": "never"}
+    return step | {"add_prefix_space": False} if "add_prefix_space" in step else step
 
 
 def _piece_reader(described: dict[str, Any], model: str) -> Callable[[str], bytes]:

@@ -145,11 +145,17 @@ def make_plan(source: Source) -> Plan:
             f"Known activations: {', '.join(sorted(ACTIVATIONS))}.",
         )
     _check_eps(source, family)
+    dims = _read_dims(source, family)
+    if dims.n_layers > len(source.names()):
+        problem = (
+            f"its config says {dims.n_layers} layers, but it has {len(source.names())} tensors"
+        )
+        raise CheckpointBroken(source.id, [problem])
     prefixed = any(name.startswith(family.prefix) for name in source.names())
     return Plan(
         source=source,
         family=family,
-        dims=_read_dims(source, family),
+        dims=dims,
         tied=bool(setting(source, family, "tie_word_embeddings")),
         prefix=family.prefix if prefixed else "",
     )

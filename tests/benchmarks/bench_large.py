@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -87,7 +88,7 @@ def child(folder: Path) -> None:
     for _ in map_layers(model, MapSettings(), range(LAYERS)):
         times.append(time.perf_counter() - start)
     embeddings = 2 * VOCAB * D * 4
-    layers = [b - a for a, b in zip(times[1:], times[2:], strict=False)]
+    layers = [b - a for a, b in pairwise(times[1:])]
     print(f"threads                          {torch.get_num_threads()}")
     print(f"checked every needed tensor      {checked:8.1f} s")
     print(f"layer 0 and reading embeddings   {times[0] - checked:8.1f} s")

