@@ -6,7 +6,7 @@ Weights stream: at any time memory holds the embeddings, X and one layer. X is c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +19,9 @@ from annotator.maps.settings import EVIDENCE_SOURCES, MapSettings
 from annotator.maps.sources import source_representation
 from annotator.maps.space import Space, open_space
 from annotator.weights.model import Heads, Model
+
+HEADS_AT_ONCE = 36
+"""Query heads computed together, at most, where a layer has fewer."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,18 @@ class LayerMaps:
     focus: Float[Tensor, " n_heads"]
     strength: Float[Tensor, " n_heads"]
 
+    def part(self, at: int, n_heads: int, layer: int) -> LayerMaps:
+        """One layer's heads of several layers' that were mapped as one."""
+        own = slice(at * n_heads, (at + 1) * n_heads)
+        kept = {
+            field.name: value[own]
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        kv_heads = self.kv_heads[own]
+        first = kv_heads[0]
+        return replace(self, layer=layer, kv_heads=tuple(kv - first for kv in kv_heads), **kept)
+
 
 def map_layers(
     model: Model,
@@ -69,38 +84,51 @@ def map_layers(
     """
     W_E, space = open_space(model, usable)
     X: Tensor | None = None
-    for layer in layers:
-        if settings.bare_embedding(layer):
+    for group in _groups(model, settings):
+        if not set(group) & set(layers):
+            continue
+        if settings.bare_embedding(group[0]):
             x = W_E
         elif X is None:
             # Nothing asks for the embedding again: layers on the bare one come first, or are all.
             x = X = W_E = source_representation(W_E, model.first_mlp())
         else:
             x = X
-        yield map_heads(x, model.heads(layer), space, layer, settings)
+        heads = Heads.join([model.heads(layer) for layer in group])
+        joined = map_heads(x, heads, space, settings)
+        for at, layer in enumerate(group):
+            if layer in layers:
+                yield joined.part(at, model.dims.n_heads, layer)
+
+
+def _groups(model: Model, settings: MapSettings) -> list[list[int]]:
+    """Layers that are computed together: narrow layers alone would not fill a GEMM.
+
+    Which they are depends on the model alone, and a group is always computed whole, so that a
+    layer comes out the same to the last bit whichever layers are asked for.
+    """
+    at_once = max(1, HEADS_AT_ONCE // model.dims.n_heads)
+    groups: dict[tuple[bool, int], list[int]] = {}
+    for layer in range(model.dims.n_layers):
+        groups.setdefault((settings.bare_embedding(layer), layer // at_once), []).append(layer)
+    return sorted(groups.values())
 
 
 def map_heads(
-    X: Float[Tensor, "vocab d_model"],
-    heads: Heads,
-    space: Space,
-    layer: int,
-    settings: MapSettings,
+    X: Float[Tensor, "vocab d_model"], heads: Heads, space: Space, settings: MapSettings
 ) -> LayerMaps:
-    """Map the heads of one layer.
+    """Map some heads, as if of one layer.
 
     Args:
         X: source representation of the rows that count.
-        heads: the layer's projections.
+        heads: their projections.
         space: the rows and columns that count.
-        layer: the layer's number.
         settings: what to keep.
     """
     sigma = saliency(X, heads)
     if space.same_sources is not None:
         space.same_sources.spread(sigma)
     top_sigma, rows = largest(sigma, settings.sources)
-    n_heads, n_sources = rows.shape
     z = outputs(X[rows.flatten()].unflatten(0, rows.shape), heads)
     projection = project(
         z.flatten(0, 1),
@@ -111,12 +139,12 @@ def map_heads(
     )
 
     def per_head(values: Tensor) -> Tensor:
-        return values.unflatten(0, (n_heads, n_sources)).cpu()
+        return values.unflatten(0, rows.shape).cpu()
 
     bottom, bottom_ids = projection.bottom, projection.bottom_ids
     return LayerMaps(
-        layer=layer,
-        kv_heads=tuple(h // (n_heads // heads.W_V.shape[0]) for h in range(n_heads)),
+        layer=0,
+        kv_heads=tuple(h * heads.W_V.shape[0] // len(rows) for h in range(len(rows))),
         source_ids=space.ids[rows].cpu(),
         sigma=top_sigma.cpu(),
         target_ids=per_head(space.ids[projection.top_ids]),
@@ -124,7 +152,7 @@ def map_heads(
         suppressed_ids=None if bottom_ids is None else per_head(space.ids[bottom_ids]),
         suppressed_logits=None if bottom is None else per_head(bottom),
         focus=_focus(sigma, top_sigma).cpu(),
-        strength=_strength(projection, n_heads).cpu(),
+        strength=_strength(projection, len(rows)).cpu(),
     )
 
 

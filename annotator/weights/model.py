@@ -6,7 +6,7 @@ read when asked for and kept by nobody here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,15 @@ class Heads:
     W_V: Float[Tensor, "n_kv_heads d_model d_head"]
     b_V: Float[Tensor, "n_kv_heads d_head"] | None
     W_O: Float[Tensor, "n_heads d_head d_model"]
+
+    @classmethod
+    def join(cls, layers: Sequence[Heads]) -> Heads:
+        """The heads of several layers as if of one; head h still reads value head h // group."""
+        first = layers[0]
+        if len(layers) == 1:
+            return first
+        b_V = None if first.b_V is None else torch.cat([h.b_V for h in layers if h.b_V is not None])
+        return cls(torch.cat([h.W_V for h in layers]), b_V, torch.cat([h.W_O for h in layers]))
 
     def only(self, head: int) -> Heads:
         """The same with one query head and its value head."""
