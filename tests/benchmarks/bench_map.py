@@ -11,6 +11,7 @@ imports and the tokenizer are left out.
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ import torch
 from annotator.maps.engine import map_layers
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.quickstart import embedded_model
+from annotator.weights.mlp import FirstMlp
 from annotator.weights.model import Model, open_model
 from tests.benchmarks.common import as_safetensors, gemm_rate, peak_bytes, seconds
 
@@ -25,16 +27,24 @@ SAMPLED = 12
 SOURCES, TARGETS = 30, 5
 
 
-def published_head(model: Model, layer: int, head: int, X: torch.Tensor | None) -> torch.Tensor:
-    """One head as published; X None: computed for this head, too."""
-    W_E = model.W_E()
-    if X is None:
-        X = model.first_mlp()(W_E)
-    heads = model.heads(layer).only(head)
-    out = X @ heads.W_V[0] @ heads.W_O[0]
-    sigma = out.norm(dim=1) / X.norm(dim=1)
-    rows = sigma.topk(SOURCES).indices
-    return (out[rows] @ model.W_U()).topk(TARGETS).indices
+@dataclass
+class Published:
+    """The published algorithm, its tensors in memory as its code has them."""
+
+    model: Model
+    W_E: torch.Tensor
+    W_U: torch.Tensor
+    mlp: FirstMlp
+
+    def head(self, layer: int, head: int, X: torch.Tensor | None) -> torch.Tensor:
+        """One head; X None: computed for this head, too."""
+        if X is None:
+            X = self.mlp(self.W_E)
+        heads = self.model.heads(layer).only(head)
+        out = X @ heads.W_V[0] @ heads.W_O[0]
+        sigma = out.norm(dim=1) / X.norm(dim=1)
+        rows = sigma.topk(SOURCES).indices
+        return (out[rows] @ self.W_U).topk(TARGETS).indices
 
 
 def needed_flops(model: Model, settings: MapSettings) -> float:
@@ -72,9 +82,10 @@ def main() -> None:
         rate = max(rate, gemm_rate())
         peak = peak_bytes()
         sampled = sampled_heads(model)
-        published = seconds(lambda: [published_head(model, *h, None) for h in sampled])
-        X = model.first_mlp()(model.W_E())
-        once = seconds(lambda: [published_head(model, *h, X) for h in sampled])
+        naive = Published(model, *model.embeddings(), model.first_mlp())
+        published = seconds(lambda: [naive.head(*h, None) for h in sampled])
+        X = naive.mlp(naive.W_E)
+        once = seconds(lambda: [naive.head(*h, X) for h in sampled])
     published *= n_heads / SAMPLED
     once *= n_heads / SAMPLED
     print(f"threads                          {torch.get_num_threads()}")
