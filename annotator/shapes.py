@@ -17,8 +17,9 @@ AXES: dict[str, str] = {
     "rows": "any batch of rows: a block of sources, or vectors to project",
     "sources": "salient sources of a head, most salient first",
     "targets": "targets of a source, most promoted first",
-    "rank": "rows of the triangular factor of W_O: min(d_head, d_model)",
-    "group": "query heads that share one key/value head",
+    "d_in": "width that a linear map reads",
+    "d_out": "width that a linear map writes",
+    "columns": "any batch of columns",
     "k": "how many of the largest values are wanted",
     "candidates": "values to choose from",
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -84,6 +86,8 @@ def print_head(head: HeadMap, model: str, rows: int) -> None:
 
 def print_telling(heads: Sequence[HeadMap]) -> None:
     """Heads with the first rows of their mappings."""
+    print("Each head's most salient source tokens, and the tokens it promotes when it attends to")
+    print("them; read from the weights alone. ␣ is a space.\n")
     table = _table(("head", "head"), ("source", ""), ("promotes", "targets"))
     for head in heads:
         for rank, mapping in enumerate(head.mappings[:TELLING_ROWS]):
@@ -135,11 +139,14 @@ def catalog_line(catalog: Catalog) -> str:
 
 def print_next_steps(catalog: Catalog) -> None:
     """What to run next."""
+    # As it was called: `make demo` leaves it in .venv/bin, which is on nobody's PATH.
+    tool = sys.argv[0] if "/" in sys.argv[0] and not shutil.which("annotator") else "annotator"
     folder = shlex.quote(str(catalog.folder))
-    for command, purpose in (
-        (f"annotator show {folder} L23H4", "one head in full"),
-        (f"annotator heads {folder} --sort copy --top 10", "heads by a signature"),
-        (f"annotator export {folder} --to jsonl", "the tables as files"),
-        ("annotator map MODEL --out DIR", "a model of your own"),
+    print("\nWhat to run next:")
+    for arguments, purpose in (
+        (f"show {folder} L23H4", "one head in full"),
+        (f"heads {folder} --sort copy --top 10", "heads by a signature"),
+        (f"export {folder} --to jsonl", "the tables as files"),
+        ("map MODEL --out DIR", "a model of your own"),
     ):
-        print(f"  {command}\n      {purpose}")
+        print(f"  {tool} {arguments}\n      {purpose}")

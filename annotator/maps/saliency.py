@@ -48,7 +48,7 @@ def saliency(X: Float[Tensor, "vocab d_model"], heads: Heads) -> Float[Tensor, "
     return finite_or_last(sigma.flatten(0, 1))
 
 
-def output_factors(heads: Heads) -> Float[Tensor, "n_kv_heads d_head group_x_rank"]:
+def output_factors(heads: Heads) -> Float[Tensor, "n_kv_heads d_head columns"]:
     """R^T of W_O^T = Q R for each query head, side by side for the heads of one value head.
 
     Computed in float64: it is small, and its error enters every sigma.

@@ -27,8 +27,8 @@ def track(
         return items
     from tqdm.auto import tqdm
 
-    # Into a log file: a line now and then, not a stream of them.
-    every = 0.1 if sys.stderr.isatty() else 10.0
+    # Into a log file: a line now and then, not a stream of them, and the last one stays.
+    watched = sys.stderr.isatty()
     return tqdm(
         items,
         label,
@@ -36,6 +36,6 @@ def track(
         initial=done,
         unit=unit,
         delay=DELAY,
-        mininterval=every,
-        leave=False,
+        mininterval=0.1 if watched else 10.0,
+        leave=not watched,
     )
