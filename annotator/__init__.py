@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from annotator.pipeline.quickstart import quickstart as quickstart
     from annotator.records import HeadId as HeadId
     from annotator.records import HeadMap as HeadMap
+    from annotator.records import HeadSummary as HeadSummary
     from annotator.records import Hit as Hit
     from annotator.records import RowView as RowView
     from annotator.records import SalientMapping as SalientMapping
     from annotator.records import Signatures as Signatures
     from annotator.records import Target as Target
     from annotator.records import Token as Token
+    from annotator.weights.memory import from_module as from_module
+    from annotator.weights.memory import from_state_dict as from_state_dict
 
 _HOMES = {
     "annotator.catalog.read": ("Catalog", "open_catalog"),
@@ -39,6 +42,7 @@ _HOMES = {
     "annotator.records": (
         "HeadId",
         "HeadMap",
+        "HeadSummary",
         "Hit",
         "RowView",
         "SalientMapping",
@@ -46,6 +50,7 @@ _HOMES = {
         "Target",
         "Token",
     ),
+    "annotator.weights.memory": ("from_module", "from_state_dict"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,6 +8,7 @@ AnnotatorError
 │   ├── UnknownFamily         a model_type (or GGUF architecture) without a table entry
 │   └── TokenizerMissing      no tokenizer, or one whose kind is not known
 ├── DeviceUnavailable         --device names what this machine lacks
+├── Overflow                  finite weights whose products are not finite
 ├── MissingExtra              an optional package is needed and absent
 ├── SettingInvalid            a setting outside its range
 ├── HeadInvalid               not a head's name, or a head the model does not have
@@ -53,13 +54,7 @@ class ModelNotFound(ModelError):
 
 @dataclass(eq=False)
 class CheckpointRefused(ModelError):
-    """A checkpoint that is readable but must not be mapped as it is.
-
-    Attributes:
-        model: the checkpoint.
-        reason: why it is refused.
-        remedy: what turns it into one that is not.
-    """
+    """A checkpoint that is readable but must not be mapped as it is."""
 
     model: str
     reason: str
@@ -71,12 +66,7 @@ class CheckpointRefused(ModelError):
 
 @dataclass(eq=False)
 class CheckpointBroken(ModelError):
-    """Tensors or files that are missing, truncated, mis-shaped or not finite.
-
-    Attributes:
-        model: the checkpoint.
-        problems: every problem found, each a full phrase.
-    """
+    """Tensors or files that are missing, truncated, mis-shaped or not finite."""
 
     model: str
     problems: Sequence[str]
@@ -89,13 +79,7 @@ class CheckpointBroken(ModelError):
 
 @dataclass(eq=False)
 class UnknownFamily(ModelError):
-    """A model_type or GGUF architecture that the families table has no entry for.
-
-    Attributes:
-        model: the checkpoint.
-        family: the name it gives for itself.
-        known: the names that the table has.
-    """
+    """A model_type or GGUF architecture that the families table has no entry for."""
 
     model: str
     family: str
@@ -111,12 +95,7 @@ class UnknownFamily(ModelError):
 
 @dataclass(eq=False)
 class TokenizerMissing(ModelError):
-    """No tokenizer where one was expected, or one whose kind is not known.
-
-    Attributes:
-        model: the checkpoint, or the tokenizer's own path.
-        reason: what was looked for, or what is not known about it.
-    """
+    """No tokenizer where one was expected, or one whose kind is not known."""
 
     model: str
     reason: str
@@ -124,7 +103,7 @@ class TokenizerMissing(ModelError):
     def __str__(self) -> str:
         return (
             f"no usable tokenizer for {self.model}: {self.reason}. Name one with --tokenizer "
-            "(a tokenizer.json, or a folder that holds one)."
+            "or tokenizer= (a tokenizer.json, or a folder that holds one)."
         )
 
 
@@ -137,6 +116,18 @@ class DeviceUnavailable(AnnotatorError):
 
     def __str__(self) -> str:
         return f"device {self.device!r} cannot be used: {self.reason}. Use --device cpu."
+
+
+@dataclass(eq=False)
+class Overflow(AnnotatorError):
+    """Finite weights whose products are not finite."""
+
+    layers: Sequence[int]
+    dtype: str
+
+    def __str__(self) -> str:
+        named = ", ".join(map(str, self.layers))
+        return f"layer {named}: logits are not finite in {self.dtype}. Use --dtype float64."
 
 
 @dataclass(eq=False)
@@ -164,13 +155,7 @@ class SettingInvalid(AnnotatorError):
 
 @dataclass(eq=False)
 class HeadInvalid(AnnotatorError):
-    """Not a head's name, or a head that the model does not have.
-
-    Attributes:
-        head: what was given.
-        n_layers: layers of the model, or None where no model is known yet.
-        n_heads: heads of a layer, likewise.
-    """
+    """Not a head's name, or a head that the model does not have."""
 
     head: str
     n_layers: int | None = None
@@ -237,25 +222,32 @@ class CatalogMismatch(CatalogError):
 
     def __str__(self) -> str:
         listed = "\n".join(
-            f"  - {field}: there {there!r}, asked for {asked!r}"
+            f"  - {field}: there {_short(there)}, asked for {_short(asked)}"
             for field, (there, asked) in self.differences.items()
         )
         return (
             f"{self.path} holds a catalog that was made otherwise:\n{listed}\n"
-            "Nothing was changed. Choose another --out, or the settings it was made with."
+            "Nothing was changed. Choose another --out, or what it was made with."
         )
+
+
+def _short(value: object) -> str:
+    """A value for a message; of a digest, its beginning."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:13]}..."
 
 
 @dataclass(eq=False)
 class CatalogForeign(CatalogError):
-    """The folder holds files that are not a catalog's."""
+    """The folder holds files that must not be mixed with what would be written."""
 
     path: str
     files: Sequence[str]
+    reason: str = "is not empty and holds no catalog.json"
 
     def __str__(self) -> str:
         return (
-            f"{self.path} is not empty and holds no catalog.json (but {', '.join(self.files)}). "
+            f"{self.path} {self.reason} (there: {', '.join(self.files)}). "
             "Nothing was changed. Choose an empty or new folder for --out."
         )
 
@@ -281,18 +273,15 @@ class CatalogBroken(CatalogError):
     Attributes:
         path: the file.
         reason: the reader's own words.
-        remedy: what to delete before mapping again.
+        remedy: what to do about it.
     """
 
     path: str
     reason: str
-    remedy: str = "Delete that file"
+    remedy: str = "Delete that file and run the same annotator map again"
 
     def __str__(self) -> str:
-        return (
-            f"{self.path} cannot be read ({self.reason}). {self.remedy} and run the same "
-            "annotator map again."
-        )
+        return f"{self.path} cannot be read ({self.reason}). {self.remedy}."
 
 
 @dataclass(eq=False)

@@ -1,6 +1,7 @@
 """The frozen travellers that pass from room to room. No I/O here.
 
-`HeadId`, `Token`, `SalientMapping`, `Signatures` and `HeadMap` are what a catalog holds of a head;
+`HeadId`, `Token`, `SalientMapping`, `Signatures`, `HeadSummary` and `HeadMap` are what a catalog
+holds of a head;
 `RowView` and `Hit` answer a question put to a model.
 """
 
@@ -111,6 +112,21 @@ class Signatures:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadSummary:
+    """One head's signatures.
+
+    Attributes:
+        head: which head.
+        kv_head: the key/value head it reads its values from.
+        signatures: the numbers that sum up its mappings.
+    """
+
+    head: HeadId
+    kv_head: int
+    signatures: Signatures
+
+
+@dataclass(frozen=True, slots=True)
 class HeadMap:
     """One head's salient mappings, most salient source first.
 
@@ -127,12 +143,13 @@ class HeadMap:
     signatures: Signatures
 
     def frame(self) -> pd.DataFrame:
-        """One row per source and target: the same columns as the catalog's mappings table."""
+        """One row per source and target: the columns of the catalog's maps table."""
         import pandas as pd
 
         return pd.DataFrame(
             {
-                "head": str(self.head),
+                "layer": self.head.layer,
+                "head": self.head.head,
                 "source_rank": source_rank,
                 "source_id": mapping.source.id,
                 "source": mapping.source.text,
@@ -150,22 +167,32 @@ class HeadMap:
 
     def _repr_html_(self) -> str:
         """A table for notebooks; every token is escaped."""
+        columns = ["source", "sigma", "promotes"]
+        if any(mapping.suppressed for mapping in self.mappings):
+            columns.append("suppresses")
         rows = "".join(
             f"<tr><td><code>{html.escape(mapping.source.text)}</code></td>"
-            f"<td>{mapping.sigma:.2f}</td><td style='text-align:left'>"
-            + " ".join(
-                f"<code title='{target.logit:.3f}'>{html.escape(target.token.text)}</code>"
-                for target in mapping.targets
+            f"<td>{mapping.sigma:.2f}</td>"
+            + "".join(
+                _cell(side) for side in (mapping.targets, mapping.suppressed)[: len(columns) - 2]
             )
-            + "</td></tr>"
+            + "</tr>"
             for mapping in self.mappings
         )
-        numbers = ", ".join(f"{n} {getattr(self.signatures, n):.2f}" for n in Signatures.names())
+        numbers = ", ".join(f"{n} {getattr(self.signatures, n):.2g}" for n in Signatures.names())
+        header = "".join(f"<th style='text-align:left'>{name}</th>" for name in columns)
         return (
-            f"<table><caption>{self.head} ({html.escape(numbers)})</caption>"
-            "<thead><tr><th>source</th><th>sigma</th><th style='text-align:left'>targets</th>"
-            f"</tr></thead><tbody>{rows}</tbody></table>"
+            f"<table><caption>{self.head} ({numbers})</caption>"
+            f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+
+def _cell(targets: tuple[Target, ...]) -> str:
+    tokens = " ".join(
+        f"<code title='{target.logit:.3f}'>{html.escape(target.token.text)}</code>"
+        for target in targets
+    )
+    return f"<td style='text-align:left'>{tokens}</td>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,18 @@ def test_every_axis_has_one_definition() -> None:
     assert AXES.keys() - used <= {"n_layers", "d_mlp"}
 
 
-def test_files_stay_readable() -> None:
+def code_lines(node: ast.FunctionDef) -> int:
+    """Lines of a function, its docstring aside."""
+    doc = ast.get_docstring(node, clean=False)
+    return node.end_lineno - node.lineno + 1 - (len(doc.splitlines()) if doc else 0)
+
+
+def test_a_file_is_a_page_and_a_function_fits_a_screen() -> None:
     for path in SOURCES:
-        assert len(path.read_text().splitlines()) <= 310, path
+        assert len(path.read_text().splitlines()) <= 300, path
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                assert code_lines(node) <= 40, f"{path}:{node.lineno} {node.name}"
 
 
 def test_progress_is_silent_for_what_is_quick(capsys) -> None:

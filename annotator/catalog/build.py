@@ -1,13 +1,14 @@
-"""Building a catalog: a shard of each table per finished layer, joined at the end.
+"""Building a catalog: a shard of each table per group of layers, joined at the end.
 
-A layer counts as finished when all of its shards have their names, which they take only when
-complete; so a killed run resumes at the first missing layer and repeats none.
+A group is what the engine computes together: one layer, or a few narrow ones. It counts as finished
+when its shards have their names, which they take only when complete; so a killed run resumes at the
+first missing group, and no finished layer is computed again.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -29,6 +30,7 @@ class Builder:
     Args:
         folder: where.
         manifest: what will be in it.
+        groups: the layers of each shard.
 
     Raises (on entering):
         CatalogBusy: another process builds it.
@@ -37,12 +39,14 @@ class Builder:
         CatalogUnwritable: it cannot be made.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, groups: Sequence[tuple[int, ...]]) -> None:
         self.folder = folder
         self.manifest = manifest
+        self.groups = groups
         self._lock = FileLock(folder / LOCK)
 
     def __enter__(self) -> Builder:
+        refuse_foreign(self.folder)
         make_folder(self.folder)
         try:
             self._lock.acquire(timeout=0)
@@ -70,10 +74,6 @@ class Builder:
             there = Manifest.read(self.folder)
             there.require_same(self.folder, self.manifest, finished=self.finished)
             return
-        ours = {LOCK, f"{FILE}.part"}
-        foreign = sorted(path.name for path in self.folder.iterdir() if path.name not in ours)
-        if foreign:
-            raise CatalogForeign(str(self.folder), foreign[:3])
         self.manifest.write(self.folder)
 
     @property
@@ -81,22 +81,21 @@ class Builder:
         """Whether every table is complete."""
         return is_finished(self.folder)
 
-    def missing(self) -> list[int]:
-        """The layers that are not finished, ascending."""
+    def missing(self) -> list[tuple[int, ...]]:
+        """The groups that are not finished, ascending."""
         if self.finished:
             return []
-        layers = range(self.manifest.dims["n_layers"])
-        return [n for n in layers if not all(self._shard(name, n).is_file() for name in TABLES)]
+        return [g for g in self.groups if not all(self._shard(t, g).is_file() for t in TABLES)]
 
-    def add(self, heads: Iterable[HeadMap], layer: int) -> None:
-        """Write one layer's shards.
+    def add(self, heads: Iterable[HeadMap], group: tuple[int, ...]) -> None:
+        """Write one group's shards.
 
         Raises:
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
         for name, table in to_tables(heads).items():
-            make_folder(self._shard(name, layer).parent)
-            write_table(self._shard(name, layer), table)
+            make_folder(self._shard(name, group).parent)
+            write_table(self._shard(name, group), table)
 
     def finish(self) -> None:
         """Join the shards and remove them.
@@ -105,15 +104,30 @@ class Builder:
             CatalogBroken: a shard cannot be read.
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
-        layers = range(self.manifest.dims["n_layers"])
         if not self.finished:
             for name, schema in TABLES.items():
-                shards = [self._shard(name, layer) for layer in layers]
+                shards = [self._shard(name, group) for group in self.groups]
                 join_tables(shards, self.folder / f"{name}.parquet", schema)
         shutil.rmtree(self.folder / BUILDING, ignore_errors=True)
 
-    def _shard(self, table: str, layer: int) -> Path:
-        return self.folder / BUILDING / table / f"L{layer:03d}.parquet"
+    def _shard(self, table: str, group: tuple[int, ...]) -> Path:
+        name = "-".join(f"{layer:03d}" for layer in sorted({min(group), max(group)}))
+        return self.folder / BUILDING / table / f"L{name}.parquet"
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds files but no catalog.
+
+    Raises:
+        CatalogForeign: it does.
+        CatalogUnwritable: it is no folder, or cannot be read.
+    """
+    try:
+        present = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    except OSError as error:
+        raise CatalogUnwritable(str(folder), error.strerror or str(error)) from error
+    if FILE not in present and (foreign := set(present) - {LOCK, f"{FILE}.part"}):
+        raise CatalogForeign(str(folder), sorted(foreign)[:3])
 
 
 def is_finished(folder: Path) -> bool:

@@ -34,9 +34,11 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
+    except BaseException as error:
         part.unlink(missing_ok=True)
-        raise CatalogUnwritable(str(path), error.strerror or str(error)) from error
+        if isinstance(error, OSError):
+            raise CatalogUnwritable(str(path), error.strerror or str(error)) from error
+        raise
 
 
 def make_folder(path: Path) -> None:

@@ -13,6 +13,7 @@ from annotator.errors import CatalogBroken, CatalogMismatch, CatalogMissing
 
 FORMAT = 1
 FILE = "catalog.json"
+_REMEDY = "Use the annotator that made it, or map into another folder: choose another --out"
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,14 @@ class Manifest:
         if not path.is_file():
             raise CatalogMissing(str(folder), f"there is no {FILE}")
         try:
-            manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(content, dict) and content.get("format") != FORMAT:  # pyright: ignore[reportUnknownMemberType]
+                raise ValueError(f"it is of format {content.get('format')}, not {FORMAT}")  # pyright: ignore[reportUnknownMemberType]
+            manifest = cls(**content)
             if not ("id" in manifest.model and {"n_layers", "n_heads"} <= set(manifest.dims)):
                 raise ValueError("it does not say which model, or of what size")
         except (OSError, ValueError, TypeError) as error:
-            raise CatalogBroken(str(path), str(error), "Delete the whole folder") from error
+            raise CatalogBroken(str(path), str(error), _REMEDY) from error
         return manifest
 
     def require_same(self, folder: Path, asked: Manifest, *, finished: bool) -> None:
@@ -76,6 +80,8 @@ class Manifest:
             for key in {**there, **wanted}
             if there.get(key) != wanted.get(key)
         }
+        if "model.weight_digest" in differences:
+            differences = {"model.id": (self.model["id"], asked.model["id"]), **differences}
         if differences:
             raise CatalogMismatch(str(folder), differences)
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from annotator.catalog.build import is_finished
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
-from annotator.catalog.schema import TABLES, to_heads
+from annotator.catalog.schema import TABLES, to_heads, to_summaries
 from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
-from annotator.records import HeadId, HeadMap, Signatures
+from annotator.paths import user_path
+from annotator.records import HeadId, HeadMap, HeadSummary, Signatures
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 TELLING = "telling"
+SORTABLE = (*Signatures.names(), TELLING)
 
 
 class Catalog:
@@ -54,22 +56,25 @@ class Catalog:
         tables = [read_table(self._path(name), TABLES[name], wanted) for name in TABLES]
         return self._records(*tables, count=1)[0]
 
-    def heads(self, sort: str | None = None, top: int | None = None) -> list[HeadMap]:
-        """Heads with their mappings and signatures.
+    def heads(self, sort: str | None = None, top: int | None = None) -> list[HeadSummary]:
+        """Every head's signatures; their mappings are not read.
 
         Args:
             sort: a signature, largest first, or "telling"; None: by layer and head.
             top: only so many.
 
         Raises:
-            SettingInvalid: no such signature.
+            SettingInvalid: no such signature, or no such number of heads.
             CatalogBroken: a table cannot be read.
         """
-        heads = self._records(self.table("maps"), self.table("signatures"), count=len(self))
+        if sort not in (None, *SORTABLE):
+            raise SettingInvalid("sort", sort, "one of " + ", ".join(SORTABLE))
+        if top is not None and top < 1:
+            raise SettingInvalid("top", top, "at least 1")
+        table = self.table("signatures")
+        self._require_heads("signatures", table, len(self))
+        heads = to_summaries(table)
         if sort is not None:
-            sortable = (*Signatures.names(), TELLING)
-            if sort not in sortable:
-                raise SettingInvalid("sort", sort, "one of " + ", ".join(sortable))
             heads.sort(key=lambda h: (-getattr(h.signatures, sort), h.head))
         return heads[:top]
 
@@ -78,17 +83,20 @@ class Catalog:
 
         Heads that share values often tell the same; the best of each group stands for it.
         """
-        best: dict[tuple[int, int], HeadMap] = {}
-        for head in self.heads(sort=TELLING):
-            best.setdefault((head.head.layer, head.kv_head), head)
-        return list(best.values())[:top]
+        best: dict[tuple[int, int], HeadId] = {}
+        for summary in self.heads(sort=TELLING):
+            best.setdefault((summary.head.layer, summary.kv_head), summary.head)
+        return [self.head(head) for head in list(best.values())[:top]]
 
     def table(self, name: str) -> pa.Table:
         """A whole table, "maps" or "signatures".
 
         Raises:
+            SettingInvalid: no such table.
             CatalogBroken: it cannot be read.
         """
+        if name not in TABLES:
+            raise SettingInvalid("table", name, "one of " + ", ".join(TABLES))
         return read_table(self._path(name), TABLES[name])
 
     def frame(self, name: str = "signatures") -> pd.DataFrame:
@@ -96,7 +104,7 @@ class Catalog:
         return self.table(name).to_pandas()
 
     def __iter__(self) -> Iterator[HeadMap]:
-        return iter(self.heads())
+        return iter(self._records(self.table("maps"), self.table("signatures"), len(self)))
 
     def __len__(self) -> int:
         return self.manifest.dims["n_layers"] * self.manifest.dims["n_heads"]
@@ -110,13 +118,15 @@ class Catalog:
         Raises:
             CatalogBroken: a table lacks rows.
         """
-        for name, table in (("maps", maps), ("signatures", signatures)):
-            present = table.group_by(["layer", "head"]).aggregate([]).num_rows
-            if present != count:
-                raise CatalogBroken(
-                    str(self._path(name)), f"it lacks rows of {count - present} heads"
-                )
+        self._require_heads("maps", maps, count)
+        self._require_heads("signatures", signatures, count)
         return list(to_heads(maps, signatures))
+
+    def _require_heads(self, name: str, table: pa.Table, count: int) -> None:
+        present = table.group_by(["layer", "head"]).aggregate([]).num_rows
+        if present != count:
+            problem = f"it has rows of {present} heads, not {count}"
+            raise CatalogBroken(str(self._path(name)), problem)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"
@@ -129,4 +139,4 @@ def open_catalog(folder: str | Path) -> Catalog:
         CatalogMissing: there is none, or it is not finished.
         CatalogBroken: its manifest cannot be read.
     """
-    return Catalog(Path(folder).expanduser())
+    return Catalog(user_path(folder))

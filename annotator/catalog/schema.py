@@ -9,18 +9,26 @@ from typing import Any
 
 import pyarrow as pa
 
-from annotator.records import HeadId, HeadMap, SalientMapping, Signatures, Target, Token
+from annotator.records import (
+    HeadId,
+    HeadMap,
+    HeadSummary,
+    SalientMapping,
+    Signatures,
+    Target,
+    Token,
+)
 
 MAPS = pa.schema(
     [
         pa.field("layer", pa.int16(), nullable=False),
         pa.field("head", pa.int16(), nullable=False),
-        pa.field("source_rank", pa.int16(), nullable=False),
+        pa.field("source_rank", pa.int32(), nullable=False),
         pa.field("source_id", pa.int32(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("sigma", pa.float32()),  # null: a row of zero norm or of non-finite values
         pa.field("side", pa.string(), nullable=False),  # top or bottom
-        pa.field("target_rank", pa.int16(), nullable=False),
+        pa.field("target_rank", pa.int32(), nullable=False),
         pa.field("target_id", pa.int32(), nullable=False),
         pa.field("target", pa.string(), nullable=False),
         pa.field("logit", pa.float32(), nullable=False),
@@ -76,6 +84,18 @@ def _signature_row(head: HeadMap) -> dict[str, Any]:
     }
 
 
+def to_summaries(signatures: pa.Table) -> list[HeadSummary]:
+    """The records of the signatures table, in its order."""
+    return [
+        HeadSummary(
+            HeadId(row["layer"], row["head"]),
+            row["kv_head"],
+            Signatures(**{name: row[name] for name in Signatures.names()}),
+        )
+        for row in signatures.to_pylist()
+    ]
+
+
 def to_heads(maps: pa.Table, signatures: pa.Table) -> Iterator[HeadMap]:
     """The records of the heads in both tables, in the tables' order.
 
@@ -84,14 +104,10 @@ def to_heads(maps: pa.Table, signatures: pa.Table) -> Iterator[HeadMap]:
         signatures: the same heads' rows of the signatures table.
     """
     by_head = groupby(maps.to_pylist(), key=lambda row: (row["layer"], row["head"]))
-    for (_, rows), numbers in zip(by_head, signatures.to_pylist(), strict=True):
+    for (_, rows), summary in zip(by_head, to_summaries(signatures), strict=True):
         by_source = groupby(rows, key=lambda row: row["source_rank"])
-        yield HeadMap(
-            head=HeadId(numbers["layer"], numbers["head"]),
-            kv_head=numbers["kv_head"],
-            mappings=tuple(_mapping(list(group)) for _, group in by_source),
-            signatures=Signatures(**{name: numbers[name] for name in Signatures.names()}),
-        )
+        mappings = tuple(_mapping(list(group)) for _, group in by_source)
+        yield HeadMap(summary.head, summary.kv_head, mappings, summary.signatures)
 
 
 def _mapping(rows: list[dict[str, Any]]) -> SalientMapping:

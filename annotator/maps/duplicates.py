@@ -1,8 +1,8 @@
 """Rows that are equal bit by bit: unused and padding tokens often are.
 
-Equal rows have equal sigma and equal logits, and then the smaller id comes first. A GEMM need not
-give them the same last bit (tiles at an edge are summed in another order), so what is computed for
-the first of them is taken for all.
+Equal rows of the embedding have equal sigma, equal rows of the unembedding equal logits, and then
+the smaller id comes first. A GEMM need not give them the same last bit (tiles at an edge are summed
+in another order), so the first one's sigma, or logit, is taken for all.
 """
 
 from __future__ import annotations
@@ -41,17 +41,22 @@ class Duplicates:
         Every row among the k best repeats one of the k best first rows: whatever comes before a
         first row brings at least one row that comes before its repetitions.
         """
-        absent = int(torch.iinfo(ids.dtype).max)
-        members = ids[..., None].expand(*ids.shape, k + 1).clone()
-        members[..., 1:] = absent
-        for row in torch.isin(ids, self.first).nonzero().tolist():
-            repeats = self.later[self.first == ids[*row]][:k]
-            members[*row, 1 : 1 + len(repeats)] = repeats
-        members[torch.isin(ids, self.later)] = absent
-        spread = torch.where(members == absent, -torch.inf, values[..., None]).flatten(1)
-        members, by_id = members.flatten(1).sort(dim=1)
-        best = spread.gather(1, by_id).sort(dim=1, descending=True, stable=True)
-        return best.values[:, :k], members.gather(1, best.indices)[:, :k]
+        values, ids = values[:, :k].clone(), ids[:, :k].clone()
+        concerned = torch.isin(ids, torch.cat([self.first, self.later])).any(dim=1)
+        for row in concerned.nonzero().flatten().tolist():
+            values[row], ids[row] = self._expand_row(values[row], ids[row], k)
+        return values, ids
+
+    def _expand_row(self, values: Tensor, ids: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        repeats = torch.isin(self.first, ids)
+        first, later = self.first[repeats], self.later[repeats]
+        value_of = values[(ids[None] == first[:, None]).int().argmax(dim=1)]
+        kept = ~torch.isin(ids, self.later)
+        members = torch.cat([ids[kept], later])
+        spread = torch.cat([values[kept], value_of])
+        members, by_id = members.sort()
+        best = spread[by_id].sort(descending=True, stable=True)
+        return best.values[:k], members[best.indices][:k]
 
 
 def find_duplicates(matrix: Float[Tensor, "vocab d_model"]) -> Duplicates | None:
@@ -80,7 +85,8 @@ def _alike(hashes: Int[Tensor, " rows"]) -> Int[Tensor, " candidates"]:
 
 def _hash(matrix: Float[Tensor, "rows columns"]) -> Int[Tensor, " rows"]:
     """A hash of each row's bits: their sum with odd weights, modulo 2^64."""
-    generator = torch.Generator().manual_seed(0)
-    odd = torch.randint(-(1 << 62), 1 << 62, (matrix.shape[1],), generator=generator) * 2 + 1
+    generator = torch.Generator("cpu").manual_seed(0)
+    size = (matrix.shape[1],)
+    odd = torch.randint(-(1 << 62), 1 << 62, size, generator=generator, device="cpu") * 2 + 1
     bits = matrix.contiguous().view(_BITS[matrix.element_size()])
     return (bits * odd.to(matrix.device)).sum(dim=1)

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from annotator.errors import Overflow
 from annotator.maps.order import largest
 from annotator.maps.projection import Projection, project
 from annotator.maps.saliency import saliency
@@ -76,15 +77,18 @@ def map_layers(
     Args:
         model: the checkpoint.
         settings: what to keep.
-        layers: which layers, ascending.
+        layers: which layers.
         usable: token ids that count; None: every row of the embedding.
 
     Yields:
-        One layer's maps after the other, on the CPU.
+        One layer's maps after the other, ascending, on the CPU.
+
+    Raises:
+        Overflow: logits that are not finite.
     """
     W_E, space = open_space(model, usable)
     X: Tensor | None = None
-    for group in _groups(model, settings):
+    for group in layer_groups(model.dims.n_layers, model.dims.n_heads, settings):
         if not set(group) & set(layers):
             continue
         if settings.bare_embedding(group[0]):
@@ -94,24 +98,25 @@ def map_layers(
             x = X = W_E = source_representation(W_E, model.first_mlp())
         else:
             x = X
-        heads = Heads.join([model.heads(layer) for layer in group])
-        joined = map_heads(x, heads, space, settings)
+        joined = map_heads(x, Heads.join([model.heads(n) for n in group]), space, settings)
+        if not torch.isfinite(joined.logits).all():
+            raise Overflow(group, settings.dtype)
         for at, layer in enumerate(group):
             if layer in layers:
                 yield joined.part(at, model.dims.n_heads, layer)
 
 
-def _groups(model: Model, settings: MapSettings) -> list[list[int]]:
+def layer_groups(n_layers: int, n_heads: int, settings: MapSettings) -> list[tuple[int, ...]]:
     """Layers that are computed together: narrow layers alone would not fill a GEMM.
 
-    Which they are depends on the model alone, and a group is always computed whole, so that a
-    layer comes out the same to the last bit whichever layers are asked for.
+    A group is always computed whole, so that a layer comes out the same to the last bit whichever
+    layers are asked for; a catalog is resumed by whole groups.
     """
-    at_once = max(1, HEADS_AT_ONCE // model.dims.n_heads)
+    at_once = max(1, HEADS_AT_ONCE // n_heads)
     groups: dict[tuple[bool, int], list[int]] = {}
-    for layer in range(model.dims.n_layers):
+    for layer in range(n_layers):
         groups.setdefault((settings.bare_embedding(layer), layer // at_once), []).append(layer)
-    return sorted(groups.values())
+    return sorted(map(tuple, groups.values()))
 
 
 def map_heads(

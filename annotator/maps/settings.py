@@ -13,6 +13,8 @@ EVIDENCE_TARGETS = 5
 
 VocabularyChoice = Literal["all", "usable"]
 SourceForm = Literal["mlp-after-layer-0", "mlp", "embedding"]
+DType = Literal["float32", "float64"]
+_CHOICES = {"vocabulary": VocabularyChoice, "source_form": SourceForm, "dtype": DType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,17 @@ class MapSettings:
     suppress: bool = False
     vocabulary: VocabularyChoice = "all"
     source_form: SourceForm = "mlp-after-layer-0"
-    dtype: str = "float32"
+    dtype: DType = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("sources", "targets"):
-            if getattr(self, name) < 1:
-                raise SettingInvalid(name, getattr(self, name), "at least 1")
-        for name, choices in (("vocabulary", VocabularyChoice), ("source_form", SourceForm)):
-            if getattr(self, name) not in get_args(choices):
+        for name, most in (("sources", 10_000), ("targets", 1_000)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise SettingInvalid(name, value, f"a whole number from 1 to {most}")
+        for name, kind in _CHOICES.items():
+            if getattr(self, name) not in get_args(kind):
                 raise SettingInvalid(
-                    name, getattr(self, name), "one of " + ", ".join(get_args(choices))
+                    name, getattr(self, name), "one of " + ", ".join(get_args(kind))
                 )
 
     def as_dict(self) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def open_space(
     ids = torch.arange(model.dims.vocab, device=model.device)
     if usable is not None:
         ids = torch.tensor(usable, device=model.device)
-        W_E, W_U = W_E[ids], W_U[:, ids]
+        W_E = W_E[ids]
+        W_U = W_E.T if model.plan.tied else W_U[:, ids]
     same_sources = find_duplicates(W_E)
     same_targets = same_sources if model.plan.tied else find_duplicates(W_U.T)
     return W_E, Space(ids, W_U, same_sources, same_targets)

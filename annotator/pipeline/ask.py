@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.errors import TokenInvalid
+from annotator.errors import SettingInvalid, TokenInvalid
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.progress import track
 from annotator.records import HeadId, Hit, RowView
@@ -28,6 +29,7 @@ def row(
     revision: str | None = None,
     tokenizer: Any = None,
     device: str = "cpu",
+    progress: bool = True,
 ) -> RowView:
     """One row of a head's map: what the head does with one source.
 
@@ -40,19 +42,25 @@ def row(
         revision: branch, tag or commit on the hub.
         tokenizer: in place of the model's own.
         device: a torch device name.
+        progress: show a bar on standard error once two seconds have passed.
 
     Raises:
         ModelError: the model cannot be read.
+        SettingInvalid: a k below 1.
         HeadInvalid: not a head of this model.
         TokenInvalid: the text is not one token, or not a usable one.
     """
     from annotator.maps.ask import row_view
 
     settings = settings or MapSettings()
-    opened, vocabulary = _open(model, settings, revision, tokenizer, device)
+    if k < 1:
+        raise SettingInvalid("k", k, "at least 1")
     named = HeadId.parse(head) if isinstance(head, str) else head
+    opened, vocabulary = _open(model, settings, revision, tokenizer, device)
     named.within(opened.dims.n_layers, opened.dims.n_heads)
-    return row_view(opened, vocabulary, named, _token(vocabulary, source, settings), k, settings)
+    token = _token(vocabulary, source, settings)
+    _check(opened, [named.layer], progress)
+    return row_view(opened, vocabulary, named, token, k, settings)
 
 
 def find(
@@ -86,13 +94,9 @@ def find(
 
     settings = settings or MapSettings()
     opened, vocabulary = _open(model, settings, revision, tokenizer, device)
-    layers = all_hits(
-        opened,
-        vocabulary,
-        _token(vocabulary, source, settings),
-        _token(vocabulary, target, settings),
-        settings,
-    )
+    row_id, column_id = (_token(vocabulary, text, settings) for text in (source, target))
+    _check(opened, range(opened.dims.n_layers), progress)
+    layers = all_hits(opened, vocabulary, row_id, column_id, settings)
     tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
     return sorted((hit for hits in tracked for hit in hits), key=lambda hit: (hit.rank, hit.head))
 
@@ -106,11 +110,20 @@ def _open(
 ) -> tuple[Model, Vocabulary]:
     from annotator.tokens.load import load_vocabulary
     from annotator.weights.model import open_model
-    from annotator.weights.verify import verify
 
     opened = open_model(model, revision=revision, dtype=settings.dtype, device=device)
-    verify(opened.plan)
     return opened, load_vocabulary(opened.source, opened.dims.vocab, tokenizer)
+
+
+def _check(model: Model, layers: Sequence[int], progress: bool) -> None:
+    """Check the tensors of these layers and the embeddings; others are not even fetched."""
+    from annotator.weights.verify import verify
+
+    verify(
+        model.plan,
+        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
+        layers,
+    )
 
 
 def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:

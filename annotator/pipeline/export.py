@@ -6,9 +6,11 @@ from pathlib import Path
 
 from annotator.catalog.export import FORMATS
 from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.manifest import FILE as MANIFEST
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.catalog.schema import TABLES
-from annotator.errors import SettingInvalid
+from annotator.errors import CatalogForeign, SettingInvalid
+from annotator.paths import user_path
 
 
 def export(catalog: Catalog | str | Path, to: str, out: str | Path | None = None) -> list[Path]:
@@ -29,7 +31,9 @@ def export(catalog: Catalog | str | Path, to: str, out: str | Path | None = None
     if to not in FORMATS:
         raise SettingInvalid("to", to, "one of " + ", ".join(FORMATS))
     opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
-    folder = opened.folder / "export" if out is None else Path(out).expanduser()
+    folder = opened.folder / "export" if out is None else user_path(out)
+    if (folder / MANIFEST).exists():
+        raise CatalogForeign(str(folder), [MANIFEST], "holds a catalog, which files would replace")
     make_folder(folder)
     files: list[Path] = []
     for name in TABLES:

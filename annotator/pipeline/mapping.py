@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.build import Builder
+from annotator.catalog.build import Builder, refuse_foreign
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog
 from annotator.maps.settings import MapSettings
+from annotator.paths import user_path
 from annotator.pipeline.progress import track
 
 if TYPE_CHECKING:
@@ -52,31 +54,30 @@ def map_model(
         SettingInvalid: a setting outside its range.
         DeviceUnavailable: a device that torch cannot use here.
     """
-    from annotator.maps.engine import map_layers
+    from annotator.maps.engine import layer_groups, map_layers
     from annotator.maps.heads import head_maps
     from annotator.tokens.load import load_vocabulary
     from annotator.weights.model import open_model
 
-    settings = settings or MapSettings()
+    settings, folder = settings or MapSettings(), user_path(out)
+    refuse_foreign(folder)
     opened = open_model(model, revision=revision, dtype=settings.dtype, device=device)
     vocabulary = load_vocabulary(opened.source, opened.dims.vocab, tokenizer)
     manifest = _manifest(opened, vocabulary, settings, progress)
     usable = vocabulary.usable() if settings.vocabulary == "usable" else None
-    with Builder(Path(out).expanduser(), manifest) as builder:
+    n_layers = opened.dims.n_layers
+    groups = layer_groups(n_layers, opened.dims.n_heads, settings)
+    with Builder(folder, manifest, groups) as builder:
         missing = builder.missing()
-        n_layers = opened.dims.n_layers
-        layers = track(
-            map_layers(opened, settings, missing, usable),
-            "Mapping",
-            n_layers,
-            unit="layer",
-            done=n_layers - len(missing),
-            show=progress,
-        )
-        for layer in layers if missing else ():
-            builder.add(head_maps(layer, vocabulary), layer.layer)
+        wanted = [layer for group in missing for layer in group]
+        mapped = map_layers(opened, settings, wanted, usable)
+        done = n_layers - len(wanted)
+        layers = iter(track(mapped, "Mapping", n_layers, unit="layer", done=done, show=progress))
+        for group in missing:
+            records = [head_maps(maps, vocabulary) for maps in islice(layers, len(group))]
+            builder.add(chain.from_iterable(records), group)
         builder.finish()
-        return Catalog(builder.folder)
+        return Catalog(folder)
 
 
 def _manifest(
@@ -87,9 +88,9 @@ def _manifest(
 
     from annotator.weights.verify import verify
 
-    n_needs = len(model.plan.needs())
     digest = verify(
-        model.plan, lambda needs: track(needs, "Checking", n_needs, unit="tensor", show=progress)
+        model.plan,
+        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
     )
     tokens = sha256(repr((vocabulary.pieces, sorted(vocabulary.special))).encode()).hexdigest()
     limit = len(vocabulary.usable()) if settings.vocabulary == "usable" else model.dims.vocab

@@ -20,7 +20,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from annotator.errors import TokenizerMissing
 
-_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
+_UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -60,6 +60,12 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
     tokenizer = _build(described, model)
     _save(tokenizer, path)
     return tokenizer
+
+
+def unused_ids(metadata: Mapping[str, Any]) -> list[int]:
+    """Ids that a GGUF header marks as reserved for later use."""
+    types: list[int] = metadata.get("tokenizer.ggml.token_type", [])
+    return [id for id, kind in enumerate(types) if kind == _UNUSED]
 
 
 def _cache_folder() -> Path:

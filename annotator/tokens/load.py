@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.errors import TokenizerMissing
+from annotator.paths import user_path
+from annotator.tokens.gguf import gguf_tokenizer, unused_ids
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
 from annotator.weights.checkpoint import Checkpoint
 from annotator.weights.gguf import GgufFile
@@ -41,11 +43,12 @@ def load_vocabulary(source: Source, vocab: int, tokenizer: Any = None) -> Vocabu
         TokenizerMissing: none is there, or of a kind that is not known.
     """
     if tokenizer is None:
-        return from_tokenizer(_own(source), vocab, source.id)
+        reserved = unused_ids(source.metadata) if isinstance(source, GgufFile) else ()
+        return from_tokenizer(_own(source), vocab, source.id, reserved)
     from tokenizers import Tokenizer
 
     if isinstance(tokenizer, str | Path):
-        path = Path(tokenizer)
+        path = user_path(tokenizer)
         return from_tokenizer(_from_file(path / _FAST if path.is_dir() else path), vocab, str(path))
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not isinstance(backend, Tokenizer):
@@ -55,8 +58,6 @@ def load_vocabulary(source: Source, vocab: int, tokenizer: Any = None) -> Vocabu
 
 def _own(source: Source) -> Tokenizer:
     if isinstance(source, GgufFile):
-        from annotator.tokens.gguf import gguf_tokenizer
-
         return gguf_tokenizer(source.metadata, source.id)
     if isinstance(source, Checkpoint):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -92,12 +92,25 @@ class Vocabulary:
         return len(ids) == 1 and ids[0] < len(self.pieces) and self.text(ids[0]) == text
 
 
-def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
+def from_tokenizer(
+    tokenizer: Tokenizer, vocab: int, model: str, reserved: Collection[int] = ()
+) -> Vocabulary:
     """A vocabulary of `vocab` rows from a Hugging Face tokenizer.
 
+    Args:
+        tokenizer: the tokenizer.
+        vocab: rows of the model's embedding.
+        model: what messages call it.
+        reserved: ids that are known to be unused, beside those whose name says so.
+
     Raises:
-        TokenizerMissing: its decoder is of a kind whose bytes cannot be told.
+        TokenizerMissing: its decoder is of a kind whose bytes cannot be told, or it has more
+            tokens than the embedding has rows (tokens added later aside).
     """
+    own = tokenizer.get_vocab_size(with_added_tokens=False)
+    if own > vocab:
+        reason = f"it has {own:,} tokens, the embedding {vocab:,} rows: it is another model's"
+        raise TokenizerMissing(model, reason)
     described: dict[str, Any] = json.loads(tokenizer.to_str())
     as_written = _as_written(described)
     if as_written != described:
@@ -109,7 +122,7 @@ def from_tokenizer(tokenizer: Tokenizer, vocab: int, model: str) -> Vocabulary:
     # is a space wherever a sentencepiece model has it, but for its special tokens.
     literal = special if to_bytes is _sentencepiece_bytes else added.keys()
     pieces: list[bytes | None] = [None] * vocab
-    unused: set[int] = set()
+    unused = {id for id in reserved if id < vocab}
     for piece, id in tokenizer.get_vocab(with_added_tokens=True).items():
         if id >= vocab:
             continue

@@ -132,4 +132,7 @@ def open_folder(folder: Path) -> Checkpoint:
     def has(file: str) -> bool:
         return (folder / file).is_file()
 
+    others = sorted(path.name for path in folder.glob("*.gguf"))
+    if others and not has(CONFIG):
+        raise ModelNotFound(str(folder), f"it has no {CONFIG}; map {others[0]} in it by its path")
     return Checkpoint(folder.resolve().name, None, fetch, has)

@@ -138,6 +138,12 @@ class GgufFile:
     Attributes:
         path: the file.
         metadata: every key of the header, tokenizer included.
+
+    Raises:
+        CheckpointBroken: not GGUF, or truncated.
+        CheckpointRefused: another version, a part of several, or settings that are not handled.
+        UnknownFamily: an architecture without an entry.
+        MissingExtra: the gguf package is not installed.
     """
 
     format: Literal["gguf"] = "gguf"
@@ -185,10 +191,16 @@ class GgufFile:
                 raise ValueError(f"{name} has {n_axes} axes")
             shape = tuple(cursor.take("Q") for _ in range(n_axes))[::-1]
             entries.append((name, shape, cursor.take("I"), cursor.take("Q")))
+        if metadata.get("split.count", 1) > 1:
+            reason = f"it is one of {metadata['split.count']} parts"
+            raise CheckpointRefused(self.id, reason, "Join them: llama-gguf-split --merge.")
         alignment = int(metadata.get("general.alignment", 32))
         base = -(-cursor.at // alignment) * alignment
         stored: dict[str, _Stored] = {}
         for name, shape, kind, offset in entries:
+            if kind not in sizes:
+                reason = f"{name} is stored as kind {kind}, which the gguf package does not know"
+                raise CheckpointRefused(self.id, reason, "Try a newer one: pip install -U gguf.")
             block, size = sizes[kind]
             if prod(shape[-1:]) % block:
                 raise ValueError(f"{name} has rows of {shape[-1]}, in blocks of {block}")
@@ -280,17 +292,5 @@ def _block_sizes() -> Mapping[int, tuple[int, int]]:
     try:
         from gguf import GGML_QUANT_SIZES
     except ImportError as error:
-        raise MissingExtra("reading a GGUF file", "pip install 'annotator[gguf]'") from error
+        raise MissingExtra("reading a GGUF file", "pip install gguf") from error
     return {int(kind): sizes for kind, sizes in GGML_QUANT_SIZES.items()}
-
-
-def open_gguf(path: Path) -> GgufFile:
-    """Open a GGUF file.
-
-    Raises:
-        CheckpointBroken: not GGUF, or truncated.
-        CheckpointRefused: another version, or settings that are not handled.
-        UnknownFamily: an architecture without an entry.
-        MissingExtra: the gguf package is not installed.
-    """
-    return GgufFile(path)

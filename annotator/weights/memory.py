@@ -62,7 +62,7 @@ def from_module(module: nn.Module, id: str | None = None) -> InMemory:
         raise CheckpointRefused(
             id or type(module).__name__,
             "the module has no Hugging Face config",
-            "Pass its state dict and a config: from_state_dict(module.state_dict(), config, id).",
+            "Give its state dict a config: annotator.from_state_dict(tensors, config, id).",
         )
     settings: dict[str, Any] = config.to_dict()
     return InMemory(

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annotator.errors import CheckpointBroken, DeviceUnavailable, SettingInvalid
+from annotator.errors import CheckpointBroken, CheckpointRefused, DeviceUnavailable, SettingInvalid
 from annotator.weights.family import VALUE_BLOCKS, GatedMlp, Linear
 from annotator.weights.memory import from_module
 from annotator.weights.mlp import Affine, FirstMlp
@@ -25,7 +25,6 @@ from annotator.weights.source import Source, TensorBroken, open_source
 DTYPES: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
     "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
 }
 
 
@@ -173,13 +172,24 @@ def open_model(
         raise SettingInvalid("dtype", dtype, "one of " + ", ".join(DTYPES))
     try:
         where = torch.device(device)
+        if where.type not in ("cpu", "cuda"):
+            raise DeviceUnavailable(device, "annotator computes on cpu and cuda")
         torch.zeros(1, device=where).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         raise DeviceUnavailable(device, reason) from error
-    source: Any = model
+    return Model(make_plan(_source(model, revision)), DTYPES[dtype], where)
+
+
+def _source(model: Any, revision: str | None) -> Source:
     if isinstance(model, nn.Module):
-        source = from_module(model)
-    elif isinstance(model, str | Path):
-        source = open_source(model, revision)
-    return Model(make_plan(source), DTYPES[dtype], where)
+        return from_module(model)
+    if isinstance(model, str | Path):
+        return open_source(model, revision)
+    if isinstance(model, Source):
+        return model
+    raise CheckpointRefused(
+        f"a {type(model).__name__}",
+        "it is neither a path, a hub id, a module nor a Source",
+        "Give a state dict its config: annotator.from_state_dict(tensors, config, id).",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from math import inf
 from numbers import Real
@@ -84,8 +85,8 @@ class Plan:
         present = set(self.source.names())
         return next((n for n in self.family.W_U if n in present), self.family.W_U[0])
 
-    def needs(self) -> list[Need]:
-        """Every tensor the maps need, in a fixed order."""
+    def needs(self, layers: Iterable[int] | None = None) -> list[Need]:
+        """Every tensor that the maps of some layers need (None: of all), in a fixed order."""
         d, family = self.dims, self.family
         needs = [Need(family.W_E, self.name(family.W_E), (d.vocab, d.d_model))]
         if not self.tied:
@@ -103,7 +104,7 @@ class Plan:
             needs += self._linear(linear, d.d_mlp, d.d_model)
         needs += self._linear(family.mlp.down, d.d_model, d.d_mlp)
         _, blocks = VALUE_BLOCKS[family.values.rule](d.n_heads, d.n_kv_heads)
-        for layer in range(d.n_layers):
+        for layer in range(d.n_layers) if layers is None else layers:
             needs += self._linear(family.values.linear, blocks * d.d_head, d.d_model, layer)
             needs += self._linear(family.output, d.d_model, d.n_heads * d.d_head, layer, bias=False)
         return needs
@@ -127,7 +128,9 @@ def make_plan(source: Source) -> Plan:
         CheckpointRefused: a quantised checkpoint, or an activation that is not known.
         CheckpointBroken: a config that lacks a size, or whose sizes do not fit together.
     """
-    model_type = str(source.config.get("model_type"))
+    model_type = str(source.config.get("model_type") or "")
+    if not model_type:
+        raise CheckpointBroken(source.id, ["its config names no model_type"])
     if model_type not in FAMILIES:
         raise UnknownFamily(source.id, model_type, sorted(FAMILIES))
     family = FAMILIES[model_type]

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from torch import Tensor
 
 from annotator.errors import CheckpointBroken, ModelNotFound
+from annotator.paths import user_path
 
 Format = Literal["safetensors", "gguf", "memory"]
 
@@ -90,14 +91,14 @@ def open_source(model: str | Path, revision: str | None = None) -> Source:
     from annotator.weights.checkpoint import open_folder
     from annotator.weights.hub import looks_like_id, open_repository
 
-    path = Path(model).expanduser()
+    path = user_path(model)
     if path.is_dir():
         return open_folder(path)
     if path.is_file():
         if path.suffix.lower() == ".gguf":
-            from annotator.weights.gguf import open_gguf
+            from annotator.weights.gguf import GgufFile
 
-            return open_gguf(path)
+            return GgufFile(path)
         raise ModelNotFound(str(model), "that file is neither a folder nor a .gguf file")
     if looks_like_id(str(model)):
         return open_repository(str(model), revision)

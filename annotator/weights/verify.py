@@ -16,15 +16,16 @@ from annotator.weights.source import TensorBroken
 
 ACCEPTED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-Track = Callable[[Iterable[Need]], Iterable[Need]]
+Track = Callable[[list[Need]], Iterable[Need]]
 
 
-def verify(plan: Plan, track: Track = iter) -> str:
+def verify(plan: Plan, track: Track = iter, layers: Iterable[int] | None = None) -> str:
     """Check every tensor the maps need.
 
     Args:
         plan: the model.
         track: wraps the tensors as they are checked, for a progress bar.
+        layers: only these layers' tensors and the embeddings; None: all.
 
     Returns:
         The weight digest: SHA-256, in hexadecimal, over the first MLP's activation and its norm's
@@ -40,7 +41,7 @@ def verify(plan: Plan, track: Track = iter) -> str:
     digest = hashlib.sha256(f"{activation} {float(eps)}\n".encode())
     problems: list[str] = []
     present = set(plan.source.names())
-    for need in track(plan.needs()):
+    for need in track(plan.needs(layers)):
         if need.name not in present:
             problems.append(f"{need.name} is missing{_untied_hint(plan, need)}")
             continue

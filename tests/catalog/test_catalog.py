@@ -145,13 +145,14 @@ def test_heads_sorted_by_a_signature(catalog: annotator.Catalog) -> None:
 
 def test_telling_takes_one_head_of_each_group(catalog: annotator.Catalog) -> None:
     telling = catalog.telling(4)
+    assert [len(head.mappings) for head in telling] == [45] * 4
     groups = [(head.head.layer, head.kv_head) for head in telling]
     assert len(set(groups)) == len(groups) == 4
     best = catalog.heads(sort="telling")
-    assert telling[0] == best[0]
+    assert telling[0].head == best[0].head
     for head in telling:
         group = [h for h in best if (h.head.layer, h.kv_head) == (head.head.layer, head.kv_head)]
-        assert head == group[0]
+        assert head.head == group[0].head
 
 
 def test_faces_of_a_head(catalog: annotator.Catalog) -> None:
@@ -159,6 +160,7 @@ def test_faces_of_a_head(catalog: annotator.Catalog) -> None:
     assert head.head == HeadId(2, 1)
     frame = head.frame()
     assert len(frame) == 45 * 5 * 2
+    assert list(frame.columns) == TABLES["maps"].names
     rows = catalog.frame("maps").query("layer == 2 and head == 1")
     assert frame["target"].tolist() == rows["target"].tolist()
     assert frame["logit"].tolist() == pytest.approx(rows["logit"].tolist())
@@ -171,13 +173,14 @@ def test_html_escapes_every_token() -> None:
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script&gt;" in page
+    assert "suppresses" in page
 
 
 def test_the_api_is_what_it_says() -> None:
     assert sorted(annotator.__all__) == [
-        "AnnotatorError", "Catalog", "HeadId", "HeadMap", "Hit", "MapSettings", "RowView",
-        "SalientMapping", "Signatures", "Target", "Token", "export", "find", "map_model",
-        "open_catalog", "quickstart", "row",
+        "AnnotatorError", "Catalog", "HeadId", "HeadMap", "HeadSummary", "Hit", "MapSettings",
+        "RowView", "SalientMapping", "Signatures", "Target", "Token", "export", "find",
+        "from_module", "from_state_dict", "map_model", "open_catalog", "quickstart", "row",
     ]  # fmt: skip
     for name in annotator.__all__:
         assert getattr(annotator, name).__doc__

@@ -6,12 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from torch import Tensor
 
 from annotator.catalog.read import open_catalog
+from annotator.pipeline.mapping import map_model
+from annotator.weights.memory import InMemory
 from tests import tiny
 
 FILES = ("catalog.json", "maps.parquet", "signatures.parquet")
@@ -19,8 +25,9 @@ FILES = ("catalog.json", "maps.parquet", "signatures.parquet")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Large enough that a kill lands in the middle of it."""
-    module = tiny.llama(num_hidden_layers=24, hidden_size=64, vocab_size=4000)
+    """Large enough that a kill lands in the middle of it, and wide: a shard for each layer."""
+    heads = {"num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 8}
+    module = tiny.llama(num_hidden_layers=24, hidden_size=64, vocab_size=4000, **heads)
     return tiny.save(tmp_path_factory.mktemp("model") / "tiny", module)
 
 
@@ -110,6 +117,44 @@ def test_a_kill_between_the_joined_tables(model: Path, unbroken: Path, tmp_path:
     stop_after(run, out, 10, signal.SIGKILL)
     (out / "maps.parquet").write_bytes((unbroken / "maps.parquet").read_bytes())
     finish_and_compare(model, out, unbroken)
+
+
+class Counted(InMemory):
+    """A model in memory that counts how often a tensor is read, and stops a run at one of them."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module.state_dict(), module.config.to_dict(), "counted")
+        self.reads: Counter[str] = Counter()
+        self.stop_at: tuple[str, int] | None = None
+
+    def read(self, name: str) -> Tensor:
+        self.reads[name] += 1
+        if self.stop_at == (name, self.reads[name]):
+            raise KeyboardInterrupt
+        return super().read(name)
+
+
+@pytest.mark.parametrize("n_heads", [4, 32], ids=["layers-in-groups", "layers-alone"])
+def test_no_finished_layer_is_computed_again(n_heads: int, tmp_path: Path) -> None:
+    heads = {"num_attention_heads": n_heads, "num_key_value_heads": 4, "head_dim": 8}
+    source = Counted(tiny.llama(num_hidden_layers=24, hidden_size=64, **heads))
+    values = [f"model.layers.{n}.self_attn.v_proj.weight" for n in range(24)]
+    source.stop_at = (values[12], 2)  # once to check it, once to map it
+    with pytest.raises(KeyboardInterrupt):
+        map_model(source, tmp_path / "catalog", tokenizer=tiny.tokenizer())
+    finished = {
+        layer
+        for path in (tmp_path / "catalog/building/signatures").iterdir()
+        for layer in pq.read_table(path)["layer"].to_pylist()
+    }
+    assert {0, 8} <= finished <= set(range(12))
+    source.reads.clear()
+    source.stop_at = None
+    catalog = map_model(source, tmp_path / "catalog", tokenizer=tiny.tokenizer())
+    assert {n for n, name in enumerate(values) if source.reads[name] == 1} == finished
+    whole = map_model(source, tmp_path / "whole", tokenizer=tiny.tokenizer())
+    for name in FILES:
+        assert (catalog.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
 
 def test_an_interrupted_catalog_is_not_read(model: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from annotator.errors import TokenizerMissing
 from annotator.tokens.gguf import SPLITS, gguf_tokenizer
 from annotator.tokens.load import load_vocabulary
 from annotator.tokens.vocabulary import Vocabulary
-from annotator.weights.gguf import open_gguf
+from annotator.weights.gguf import GgufFile
 from tests.tokens.llama_cpp import (
     LlamaCpp,
     byte_level,
@@ -51,7 +51,7 @@ texts = st.lists(st.sampled_from(PARTS)).map("".join)
 
 @pytest.fixture(scope="module")
 def real(real_gguf: Path) -> Vocabulary:
-    return load_vocabulary(open_gguf(real_gguf), 49152)
+    return load_vocabulary(GgufFile(real_gguf), 49152)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def spm_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def spm(spm_gguf: Path) -> Vocabulary:
-    return load_vocabulary(open_gguf(spm_gguf), len(sentencepiece()["tokens"]))
+    return load_vocabulary(GgufFile(spm_gguf), len(sentencepiece()["tokens"]))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_sentencepiece_splits_as_llama_cpp(
 def test_every_splitting_rule_is_llama_cpps(tmp_path: Path, pre: str) -> None:
     described = byte_level(pre)
     path = write_model(tmp_path / "bpe.gguf", described)
-    ours = load_vocabulary(open_gguf(path), len(described["tokens"]))
+    ours = load_vocabulary(GgufFile(path), len(described["tokens"]))
     theirs = LlamaCpp(path)
     choose = random.Random(0)
     lines = ["".join(choose.choices(POOL, k=choose.randint(1, 9))) for _ in range(3000)]
@@ -154,7 +154,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def header(path: Path, **changes: Any) -> dict[str, Any]:
-    metadata = dict(open_gguf(path).metadata)
+    metadata = dict(GgufFile(path).metadata)
     return metadata | {f"tokenizer.ggml.{key}": value for key, value in changes.items()}
 
 

@@ -87,9 +87,9 @@ def test_the_pieces_of_a_text_are_its_bytes_in_sentencepiece(text: str) -> None:
 
 def test_every_real_piece_is_what_the_tokenizer_decodes(real: Vocabulary, real_gguf: Path) -> None:
     from annotator.tokens.gguf import gguf_tokenizer
-    from annotator.weights.gguf import open_gguf
+    from annotator.weights.gguf import GgufFile
 
-    tokenizer = gguf_tokenizer(open_gguf(real_gguf).metadata, "real")
+    tokenizer = gguf_tokenizer(GgufFile(real_gguf).metadata, "real")
     for id in range(49152):
         decoded = tokenizer.decode([id], skip_special_tokens=False)
         assert (real.pieces[id] or b"").decode(errors="replace") == decoded

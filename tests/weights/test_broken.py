@@ -124,7 +124,7 @@ def test_an_unknown_family_is_named_with_those_that_are_known(whole: Path) -> No
 
 def test_a_config_without_model_type(whole: Path) -> None:
     configure(whole, model_type=None)
-    with pytest.raises(UnknownFamily, match="None"):
+    with pytest.raises(CheckpointBroken, match="names no model_type"):
         opened(whole)
 
 

@@ -12,7 +12,7 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
-from annotator.weights.gguf import ARCHITECTURES, GgufFile, open_gguf
+from annotator.weights.gguf import ARCHITECTURES, GgufFile
 from annotator.weights.model import Model, open_model
 from annotator.weights.verify import verify
 from tests import tiny
@@ -30,7 +30,7 @@ def needed(source: GgufFile) -> dict[str, str]:
 
 
 def assert_read_as_the_package_reads(path: Path, reader: gguf.GGUFReader) -> None:
-    ours = open_gguf(path)
+    ours = GgufFile(path)
     theirs = {tensor.name: tensor for tensor in reader.tensors}
     names = needed(ours)
     assert set(names) <= set(ours.names())
@@ -50,7 +50,7 @@ def test_tensors_are_what_the_gguf_package_reads(tmp_path: Path, kind: str) -> N
     stored = {tensor.name: tensor.tensor_type for tensor in reader.tensors}
     assert stored["blk.1.attn_v.weight"] == Kind[kind]
     assert_read_as_the_package_reads(path, reader)
-    assert open_gguf(path).read("model.embed_tokens.weight").dtype == (
+    assert GgufFile(path).read("model.embed_tokens.weight").dtype == (
         torch.float16 if kind == "F16" else torch.float32
     )
 
@@ -64,7 +64,7 @@ def test_kinds_that_only_llama_cpp_writes(tmp_path: Path, kind: str) -> None:
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_tensor("token_embd.weight", drawn, raw_dtype=Kind[kind])
     finish(writer, path)
-    ours = open_gguf(path)
+    ours = GgufFile(path)
     assert ours.shape("model.embed_tokens.weight") == (32, 256)
     read = ours.read("model.embed_tokens.weight").numpy()
     np.testing.assert_array_equal(read, gguf.dequantize(drawn, Kind[kind]))
@@ -75,7 +75,7 @@ def test_double_precision_is_kept(tmp_path: Path) -> None:
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_tensor("token_embd.weight", drawn)
     finish(writer, path)
-    read = open_gguf(path).read("model.embed_tokens.weight")
+    read = GgufFile(path).read("model.embed_tokens.weight")
     assert read.dtype == torch.float64
     np.testing.assert_array_equal(read.numpy(), drawn)
 
@@ -120,7 +120,7 @@ def test_matrices_equal_those_of_safetensors(tmp_path: Path, recipe: str) -> Non
 @pytest.mark.parametrize("recipe", ["llama-gqa", "llama-biases", "llama-tied", "llama-head-dim"])
 def test_the_header_becomes_the_config(tmp_path: Path, recipe: str) -> None:
     module = tiny.MODELS[recipe]()
-    ours = open_gguf(write(tmp_path / "m.gguf", module))
+    ours = GgufFile(write(tmp_path / "m.gguf", module))
     config: Any = module.config
     eps = ours.config["rms_norm_eps"]
     assert eps == pytest.approx(config.rms_norm_eps)
@@ -145,7 +145,7 @@ def test_a_file_without_head_counts_of_its_own_falls_back(tmp_path: Path) -> Non
 
 def test_names_are_only_those_of_the_architecture(tmp_path: Path) -> None:
     module = tiny.llama()
-    ours = open_gguf(write(tmp_path / "m.gguf", module))
+    ours = GgufFile(write(tmp_path / "m.gguf", module))
     state = set(module.state_dict())
     assert set(ours.names()) < state
     assert {name for name in state if "v_proj" in name or "o_proj" in name} < set(ours.names())
@@ -155,7 +155,7 @@ def test_names_are_only_those_of_the_architecture(tmp_path: Path) -> None:
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "m.gguf", tiny.llama(), architecture="mamba")
     with pytest.raises(UnknownFamily, match=r"mamba \(GGUF\).*llama \(GGUF\)") as caught:
-        open_gguf(path)
+        GgufFile(path)
     assert caught.value.known == [f"{name} (GGUF)" for name in ARCHITECTURES]
 
 
@@ -163,7 +163,7 @@ def test_settings_that_are_not_handled_are_named(tmp_path: Path) -> None:
     unknown = {"expert_count": 8, "logit_scale": 0.5, "rope.freq_base": 1e4}
     path = write(tmp_path / "m.gguf", tiny.llama(), more=unknown)
     with pytest.raises(CheckpointRefused) as caught:
-        open_gguf(path)
+        GgufFile(path)
     assert caught.value.reason.endswith(": llama.expert_count, llama.logit_scale")
 
 

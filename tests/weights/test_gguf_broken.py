@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelError
 from annotator.tokens.load import load_vocabulary
-from annotator.weights.gguf import open_gguf
+from annotator.weights.gguf import GgufFile
 from annotator.weights.model import open_model
 from annotator.weights.verify import verify
 from tests import tiny
@@ -71,14 +71,14 @@ def test_a_file_cut_anywhere_is_broken(whole: bytes, tmp_path: Path) -> None:
     for cut in cuts:  # the last 32 bytes may be padding
         path.write_bytes(whole[:cut])
         with pytest.raises(CheckpointBroken):
-            open_gguf(path)
+            GgufFile(path)
 
 
 def test_truncation_says_how_much_is_missing(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(whole[: header_end(whole, tmp_path) + 64])
     with pytest.raises(CheckpointBroken, match=r"truncated: [\d,]+ bytes of [\d,]+"):
-        open_gguf(path)
+        GgufFile(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"GGU", b"GGUX" + bytes(64), b"PK\x03\x04" + bytes(64)])
@@ -86,7 +86,7 @@ def test_another_magic(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(content)
     with pytest.raises(CheckpointBroken, match="does not begin as a GGUF file"):
-        open_gguf(path)
+        GgufFile(path)
 
 
 @pytest.mark.parametrize("version", [0, 1, 4, 3 << 24])
@@ -94,7 +94,7 @@ def test_another_version(whole: bytes, tmp_path: Path, version: int) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(whole[:4] + struct.pack("<I", version) + whole[8:])
     with pytest.raises(CheckpointRefused, match=f"GGUF version {version}"):
-        open_gguf(path)
+        GgufFile(path)
 
 
 def test_version_two_is_read_as_three(whole: bytes, tmp_path: Path) -> None:
@@ -169,7 +169,6 @@ def tensor(name: str, *shape: int, kind: int = 0, offset: int = 0) -> bytes:
         header([LLAMA], [tensor("t", *[2] * 5)]),
         header([LLAMA], [tensor("t", 2**63, 2**63)]),
         header([LLAMA], [tensor("t", 1, offset=2**64 - 1)]),
-        header([LLAMA], [tensor("t", 1, kind=4)]),
         header([LLAMA], [tensor("token_embd.weight", 33, 32, kind=8)]),
     ],
 )
@@ -181,11 +180,21 @@ def test_absurd_claims_cost_neither_time_nor_memory(tmp_path: Path, content: byt
     started = time.perf_counter()
     try:
         with pytest.raises(CheckpointBroken):
-            open_gguf(path)
+            GgufFile(path)
         assert time.perf_counter() - started < 1
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()
+
+
+def test_refusals_that_say_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(header([LLAMA], [tensor("t", 1, kind=4)]))
+    with pytest.raises(CheckpointRefused, match="t is stored as kind 4"):
+        GgufFile(path)
+    path.write_bytes(header([LLAMA, text("split.count") + U32 + struct.pack("<I", 3)]))
+    with pytest.raises(CheckpointRefused, match="one of 3 parts"):
+        GgufFile(path)
 
 
 @pytest.mark.parametrize("name", ["blk.999999999999.attn_v.weight", "blk.x.attn_v.weight", "blk."])
@@ -204,4 +213,4 @@ def test_a_changed_tokenizer_is_a_model_error_or_read(tmp_path: Path, block: int
     for at in range(start + block * 30, start + block * 30 + 30, 5):
         path.write_bytes(content[:at] + b"\xee" + content[at + 1 :])
         with contextlib.suppress(ModelError):
-            load_vocabulary(open_gguf(path), 400)
+            load_vocabulary(GgufFile(path), 400)
