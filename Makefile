@@ -38,6 +38,7 @@ wheel-test: .venv/dev
 	.ci/wheel-test $(BIN)/python
 
 bench: .venv/dev
+	$(BIN)/python -m tests.benchmarks.bench_open
 	$(BIN)/python -m tests.benchmarks.bench_map
 	$(BIN)/python -m tests.benchmarks.bench_large
 

@@ -41,3 +41,32 @@ def gemm_rate(size: int = 4096, tries: int = 5) -> float:
 def peak_bytes() -> int:
     """Peak resident memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+class Report:
+    """Lines of a benchmark; a line with a limit that is missed makes it fail."""
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+
+    def line(self, name: str, value: str) -> None:
+        """Print a figure."""
+        print(f"{name:34}{value}", flush=True)
+
+    def at_least(self, name: str, value: float, limit: float, unit: str) -> None:
+        """Print a figure that has a lower limit."""
+        self._limited(name, value, unit, f"at least {limit:g}", value >= limit)
+
+    def at_most(self, name: str, value: float, limit: float, unit: str) -> None:
+        """Print a figure that has an upper limit."""
+        self._limited(name, value, unit, f"at most {limit:g}", value <= limit)
+
+    def _limited(self, name: str, value: float, unit: str, limit: str, held: bool) -> None:
+        self.line(name, f"{value:8.2f} {unit:8}({limit}{'' if held else ', MISSED'})")
+        if not held:
+            self.missed.append(name)
+
+    def end(self) -> None:
+        """Exit non-zero where a limit was missed."""
+        if self.missed:
+            raise SystemExit(f"missed: {', '.join(self.missed)}")
