@@ -147,7 +147,6 @@ def make_plan(source: Source) -> Plan:
             f"{family.activation} = {activation!r} is not known",
             f"Known activations: {', '.join(sorted(ACTIVATIONS))}.",
         )
-    _check_eps(source, family)
     dims = _read_dims(source, family)
     if dims.n_layers > len(source.names()):
         problem = (
@@ -176,16 +175,17 @@ def setting(source: Source, family: Family, key: str) -> Any:
     return value
 
 
-def _check_eps(source: Source, family: Family) -> None:
-    eps = setting(source, family, family.norm.eps)
+def _eps_problems(source: Source, family: Family) -> list[str]:
+    eps = source.config.get(family.norm.eps, family.defaults.get(family.norm.eps))
     if isinstance(eps, bool) or not isinstance(eps, Real) or not 0 <= float(eps) < inf:
-        problem = f"its config lacks {family.norm.eps!r} as a small number (has {eps!r})"
-        raise CheckpointBroken(source.id, [problem])
+        return [f"its config lacks {family.norm.eps!r} as a small number (has {eps!r})"]
+    return []
 
 
 def _read_dims(source: Source, family: Family) -> Dims:
+    """Axis sizes; whatever is wrong with them and with the norm's epsilon is named at once."""
     axes, config = family.axes, source.config
-    problems: list[str] = []
+    problems = _eps_problems(source, family)
 
     def size(key: str | None, fallback: int | None = None) -> int:
         value = config.get(key) if key else None
