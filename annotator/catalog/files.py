@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from annotator.errors import CatalogBroken, CatalogUnwritable
 
 # Checksums: a flipped bit is an error that names the file, not a number that is a little off.
+_ROWS = 1 << 14  # a row group; a head's rows are found by their group's statistics
 _PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
@@ -59,20 +60,22 @@ def write_table(path: Path, table: pa.Table) -> None:
     Raises:
         CatalogUnwritable: the disk is full, or the path cannot be written.
     """
+    # Encoded in memory first: Arrow calling back into Python would meet Ctrl-C in the middle of a
+    # file, and report it as an error of its own.
+    encoded = pa.BufferOutputStream()
+    pq.write_table(table, encoded, row_group_size=_ROWS, **_PARQUET)
     with whole_file(path) as file:
-        pq.write_table(table, file, **_PARQUET)
+        file.write(encoded.getvalue())
 
 
 def join_tables(shards: list[Path], path: Path, schema: pa.Schema) -> None:
-    """Write the shards as one Parquet file, a row group for each.
+    """Write the shards as one Parquet file.
 
     Raises:
         CatalogBroken: a shard cannot be read.
         CatalogUnwritable: the disk is full, or the path cannot be written.
     """
-    with whole_file(path) as file, pq.ParquetWriter(file, schema, **_PARQUET) as writer:
-        for shard in shards:
-            writer.write_table(read_table(shard, schema))
+    write_table(path, pa.concat_tables([read_table(shard, schema) for shard in shards]))
 
 
 def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = None) -> pa.Table:
@@ -87,6 +90,8 @@ def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = 
         table = pq.read_table(path, filters=chosen, page_checksum_verification=True)
         table.validate(full=True)
         same = table.schema.equals(schema)
+    except pa.ArrowCancelled as stopped:  # Arrow's name for Ctrl-C
+        raise KeyboardInterrupt from stopped
     except (OSError, ValueError, pa.ArrowException) as error:
         raise CatalogBroken(str(path), str(error).splitlines()[0]) from error
     if not same:

@@ -6,9 +6,13 @@ is asked for, so only shards that hold needed tensors are ever touched (or downl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import signal
+import threading
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
@@ -109,11 +113,32 @@ class Checkpoint:
     def read(self, name: str) -> Tensor:
         # The file is opened anew for each tensor: a handle kept open keeps every page it has
         # mapped resident, and memory would grow with the model's depth.
-        with self._open(self._shard_of[name]) as handle:
+        with self._open(self._shard_of[name]) as handle, _uninterrupted():
             return handle.get_tensor(name)
 
     def raw(self, name: str) -> memoryview:
         return tensor_bytes(self.read(name))
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Ctrl-C waits for the end of the block.
+
+    In the middle of safetensors' making of a tensor torch takes it for a ValueError about the
+    storage's shape, and a stopped run would end as a broken one.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    caught: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if caught:
+            previous(*caught[0])
 
 
 def open_folder(folder: Path) -> Checkpoint:
