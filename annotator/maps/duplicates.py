@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+_BITS = {4: torch.int32, 8: torch.int64}
 _PREFIX = 16
 
 

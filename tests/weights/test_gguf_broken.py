@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import tracemalloc
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def text(value: str) -> bytes:
     return struct.pack("<Q", len(value.encode())) + value.encode()
 
 
-def header(keys: list[bytes], stored: list[bytes] = (), *, n_keys: int | None = None) -> bytes:  # type: ignore[assignment]
+def header(keys: list[bytes], stored: Sequence[bytes] = (), *, n_keys: int | None = None) -> bytes:
     """The bytes of a header, counts as they are or as they are claimed."""
     count = len(keys) if n_keys is None else n_keys
     start = b"GGUF" + struct.pack("<IQQ", 3, len(stored), count)
