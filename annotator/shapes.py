@@ -11,6 +11,7 @@ AXES: dict[str, str] = {
     "d_model": "width of the residual stream",
     "d_head": "width of one head's value vector",
     "d_mlp": "width of the first MLP's hidden layer",
+    "n_experts": "experts of the first block's MLP",
     "n_layers": "transformer blocks",
     "n_heads": "query heads of a layer",
     "n_kv_heads": "key/value heads of a layer; n_heads / n_kv_heads query heads share one",

@@ -7,9 +7,6 @@ from torch import Tensor
 
 from annotator.weights.mlp import FirstMlp
 
-ROWS = 2048
-"""Rows per block: large enough for full GEMM speed, small enough to stay in cache."""
-
 
 def source_representation(
     W_E: Float[Tensor, "vocab d_model"], mlp: FirstMlp
@@ -18,7 +15,4 @@ def source_representation(
 
     Elhelo & Geva 2024, section 3; in layer 0 the bare W_E stands in its place (`MapSettings`).
     """
-    X = W_E.new_empty(W_E.shape)
-    for start in range(0, W_E.shape[0], ROWS):
-        X[start : start + ROWS] = mlp(W_E[start : start + ROWS])
-    return X
+    return mlp(W_E)

@@ -110,11 +110,13 @@ class Checkpoint:
         except KeyError as error:
             raise TensorBroken(f"{shard} lacks {name}, which the index promises") from error
 
-    def read(self, name: str) -> Tensor:
+    def read(self, name: str, index: int | None = None) -> Tensor:
         # The file is opened anew for each tensor: a handle kept open keeps every page it has
         # mapped resident, and memory would grow with the model's depth.
         with self._open(self._shard_of[name]) as handle, _uninterrupted():
-            return handle.get_tensor(name)
+            if index is None:
+                return handle.get_tensor(name)
+            return handle.get_slice(name)[index]
 
     def raw(self, name: str) -> memoryview:
         return tensor_bytes(self.read(name))

@@ -264,7 +264,11 @@ class GgufFile:
     def shape(self, name: str) -> tuple[int, ...]:
         return self._stored[self._names[name]].shape
 
-    def read(self, name: str) -> Tensor:
+    def read(self, name: str, index: int | None = None) -> Tensor:
+        whole = self._read(name)
+        return whole if index is None else whole[index]
+
+    def _read(self, name: str) -> Tensor:
         import numpy as np
         import torch
         from gguf import GGMLQuantizationType, dequantize

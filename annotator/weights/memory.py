@@ -40,8 +40,9 @@ class InMemory:
     def shape(self, name: str) -> tuple[int, ...]:
         return tuple(self._tensors[name].shape)
 
-    def read(self, name: str) -> Tensor:
-        return self._tensors[name].detach().cpu()
+    def read(self, name: str, index: int | None = None) -> Tensor:
+        tensor = self._tensors[name]
+        return (tensor if index is None else tensor[index]).detach().cpu()
 
     def raw(self, name: str) -> memoryview:
         return tensor_bytes(self._tensors[name])

@@ -16,10 +16,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, DeviceUnavailable, SettingInvalid
-from annotator.weights.family import VALUE_BLOCKS, GatedMlp, Linear
+from annotator.weights.dims import Dims
+from annotator.weights.entry import make_plan
+from annotator.weights.family import VALUE_BLOCKS, End, Experts, Norm
 from annotator.weights.memory import from_module
-from annotator.weights.mlp import Affine, FirstMlp
-from annotator.weights.plan import Dims, Plan, make_plan
+from annotator.weights.mlp import Affine, Dense, FirstMlp, Mixture, Normalise, Router
+from annotator.weights.plan import Need, Pair, Plan
 from annotator.weights.source import Source, TensorBroken, open_source
 
 DTYPES: Mapping[str, torch.dtype] = {
@@ -84,68 +86,103 @@ class Model:
 
     def W_E(self) -> Float[Tensor, "vocab d_model"]:
         """The embedding, with whatever the family does to it before the first block."""
-        return self._read(self.plan.name(self.plan.family.W_E))
+        plan, end = self.plan, self.plan.family.W_E
+        W_E = self._read(plan.end(end))
+        if projection := plan.projection(end):
+            W_E = W_E @ self._read(projection).T
+        if end.norm:
+            W_E = self._norm(end.norm)(W_E)
+        return self._scaled(W_E, end)
 
     def W_U(self) -> Float[Tensor, "d_model vocab"]:
-        """The unembedding: the embedding transposed where the config ties them."""
-        return (self.W_E() if self.plan.tied else self._read(self.plan.unembedding)).T
+        """The unembedding, with whatever the family does before it, the final norm aside."""
+        plan, end = self.plan, self.plan.family.W_U
+        W_U = self._read(plan.end(plan.family.W_E if plan.tied else end))
+        if projection := plan.projection(end):
+            W_U = W_U @ self._read(projection)
+        return self._scaled(W_U, end).T
 
     def embeddings(
         self,
     ) -> tuple[Float[Tensor, "vocab d_model"], Float[Tensor, "d_model vocab"]]:
-        """W_E and W_U, sharing memory where the config ties them."""
+        """W_E and W_U, sharing memory where they are one matrix."""
         W_E = self.W_E()
-        return W_E, W_E.T if self.plan.tied else self.W_U()
+        return W_E, W_E.T if self.plan.one_matrix else self.W_U()
+
+    def _scaled(self, matrix: Tensor, end: End) -> Tensor:
+        scale = self.plan.settings.number(end.scale)
+        return matrix if scale == 1 else matrix * scale
 
     def heads(self, layer: int) -> Heads:
         """The value and output projections of one layer, head by head."""
         family, d = self.plan.family, self.dims
         chosen, count = VALUE_BLOCKS[family.values.rule](d.n_heads, d.n_kv_heads)
         blocks = list(chosen)
-        value = family.values.linear
-        stack = self._matrix(value, layer).unflatten(0, (count, d.d_head))[blocks]
-        b_V = self._bias(value, layer)
-        W_O = self._matrix(family.output, layer).unflatten(1, (d.n_heads, d.d_head))
+        value, bias, output = self.plan.heads(layer)
+        stack = self._read(value).unflatten(0, (count, d.d_head))[blocks]
+        W_O = self._read(output).unflatten(1, (d.n_heads, d.d_head))
+        scale = self.plan.settings.number(family.residual_scale)
         return Heads(
             W_V=stack.transpose(1, 2),
-            b_V=None if b_V is None else b_V.unflatten(0, (count, d.d_head))[blocks],
-            W_O=W_O.permute(1, 2, 0),
+            b_V=None if bias is None else self._read(bias).unflatten(0, (count, d.d_head))[blocks],
+            W_O=W_O.permute(1, 2, 0) if scale == 1 else W_O.permute(1, 2, 0) * scale,
         )
 
     def first_mlp(self) -> FirstMlp:
-        """The first block's MLP and the norm that feeds it."""
-        family, plan = self.plan.family, self.plan
-        norm, mlp = family.norm, family.mlp
+        """The first block's MLP and the norms around it."""
+        plan, family = self.plan, self.plan.family
+        mlp, settings = family.mlp, plan.settings
+        dense, gate, mixture = None, None, None
+        if not isinstance(mlp, Experts):
+            dense = self._dense(plan.dense(mlp, self.dims.d_mlp))
+        else:
+            mixture = Mixture(
+                Router(
+                    self._affine(plan.router(mlp)),
+                    int(settings.number(mlp.per_token)),
+                    mlp.weighing,
+                    bool(settings.value(mlp.renormalise)),
+                ),
+                lambda index: self._dense(plan.expert(mlp, index)),
+                mlp.weighs_input,
+            )
+            if mlp.shared:
+                dense = self._dense(plan.shared(mlp.shared))
+                gate = self._affine(plan.shared_gate(mlp.shared.gate)) if mlp.shared.gate else None
         return FirstMlp(
-            kind=norm.kind,
-            weight=self._read(plan.name(f"{norm.name}.weight")),
-            bias=self._read(plan.name(f"{norm.name}.bias")) if norm.kind == "layer" else None,
-            eps=float(plan.setting(norm.eps)),
-            activation=str(plan.setting(family.activation)),
-            gate=self._affine(mlp.gate) if isinstance(mlp, GatedMlp) else None,
-            up=self._affine(mlp.up),
-            down=self._affine(mlp.down),
+            norm=self._norm(family.norm) if family.norm else None,
+            dense=dense,
+            dense_gate=gate,
+            mixture=mixture,
+            post_norm=self._norm(family.post_norm) if family.post_norm else None,
+            scale=settings.number(family.residual_scale),
         )
 
-    def _affine(self, linear: Linear) -> Affine:
-        return Affine(self._matrix(linear, 0).T, self._bias(linear, 0))
+    def _norm(self, norm: Norm) -> Normalise:
+        weight, bias = (need and self._read(need) for need in self.plan.norm(norm))
+        if weight is not None and norm.offset:
+            weight = weight + norm.offset
+        return Normalise(norm.kind, weight, bias, self.plan.settings.number(norm.eps))
 
-    def _matrix(self, linear: Linear, layer: int) -> Tensor:
-        """A linear map's weight as [out, in], whichever way it is stored."""
-        weight = self._read(self.plan.name(linear.name.format(layer=layer) + ".weight"))
-        return weight if self.plan.family.stored == "out_in" else weight.T
+    def _dense(self, maps: list[Pair]) -> Dense:
+        """An MLP from its maps: gate where it has one, up, down."""
+        affine = [self._affine(pair) for pair in maps]
+        gate = affine[0] if len(affine) == 3 else None
+        activation = str(self.plan.settings.value(self.plan.family.activation))
+        return Dense(activation, gate, affine[-2], affine[-1])
 
-    def _bias(self, linear: Linear, layer: int) -> Tensor | None:
-        if not self.plan.has_bias(linear):
-            return None
-        return self._read(self.plan.name(linear.name.format(layer=layer) + ".bias"))
+    def _affine(self, pair: Pair) -> Affine:
+        weight, bias = pair
+        return Affine(self._read(weight).T, None if bias is None else self._read(bias))
 
-    def _read(self, name: str) -> Tensor:
+    def _read(self, need: Need) -> Tensor:
+        """A tensor or the wanted part of it; a linear map as [out, in], however it is kept."""
         try:
-            tensor = self.source.read(name)
+            tensor = need.of(self.source)
         except TensorBroken as broken:  # it was whole when it was verified
             raise CheckpointBroken(self.source.id, [str(broken)]) from broken
-        return tensor.to(device=self.device, dtype=self.dtype)
+        tensor = tensor.to(device=self.device, dtype=self.dtype)
+        return tensor.T if need.turned else tensor
 
 
 def open_model(

@@ -1,218 +1,279 @@
-"""From a family entry and a config to axis sizes and needed tensors. No tensor is read."""
+"""Everything that is known of a model before a tensor is read: which tensors it needs, and where.
+
+`Need` says how one map is kept; `Plan` names them all, from a family's entry and a config.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from math import inf
-from numbers import Real
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
-from annotator.weights.families import FAMILIES
-from annotator.weights.family import VALUE_BLOCKS, Family, GatedMlp, Linear
-from annotator.weights.mlp import ACTIVATIONS
+from torch import Tensor
+
+from annotator.weights.dims import Dims
+from annotator.weights.families import Place
+from annotator.weights.family import (
+    VALUE_BLOCKS,
+    End,
+    Experts,
+    Family,
+    GatedMlp,
+    Linear,
+    Norm,
+    PlainMlp,
+    Rows,
+    Shared,
+)
+from annotator.weights.settings import Settings
 from annotator.weights.source import Source
-
-_ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Dims:
-    """Axis sizes; the names are those of `annotator.shapes.AXES`."""
-
-    vocab: int
-    d_model: int
-    d_head: int
-    d_mlp: int
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-
-    def as_dict(self) -> dict[str, int]:
-        """The sizes by axis name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A tensor that the maps need.
+    """A tensor that the maps need, or a part of one.
 
     Attributes:
         role: its name in the family's table, the same whatever holds the checkpoint.
         name: its name in this source.
-        shape: the shape it must have.
+        shape: the shape that the whole tensor must have as stored.
+        index: only this entry of the first axis; None: all of it.
+        outputs: which of a linear map's outputs; None: all.
+        turned: whether a linear map is kept [in, out].
     """
 
     role: str
     name: str
     shape: tuple[int, ...]
+    index: int | None = None
+    outputs: slice | None = None
+    turned: bool = False
+
+    def of(self, source: Source) -> Tensor:
+        """Read it, as stored.
+
+        Raises:
+            TensorBroken: its file cannot be read.
+        """
+        tensor = source.read(self.name, self.index)
+        if self.outputs is None:
+            return tensor
+        return tensor[..., self.outputs] if self.turned else tensor[self.outputs]
+
+
+Pair = tuple[Need, Need | None]
+"""A linear map's weight and bias."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is known of a model before a tensor is read.
+    """A model, before a tensor is read.
 
     Attributes:
         source: where tensors come from.
         family: the table's entry.
         dims: axis sizes.
-        tied: whether W_U is W_E transposed.
-        prefix: what this source puts before the decoder's names.
+        settings: the config, with what the architecture assumes.
+        tied: whether W_U is made from the embedding's tensor.
+        place: where this source has the decoder and the unembedding.
     """
 
     source: Source
     family: Family
     dims: Dims
+    settings: Settings
     tied: bool
-    prefix: str
+    place: Place
 
-    def setting(self, key: str) -> Any:
-        """A config value, or what the architecture assumes where the key is absent."""
-        return setting(self.source, self.family, key)
-
-    def has_bias(self, linear: Linear) -> bool:
-        """Whether a linear map has a bias in this model."""
-        return bool(self.setting(linear.bias)) if isinstance(linear.bias, str) else linear.bias
+    @cached_property
+    def present(self) -> frozenset[str]:
+        """Names of the source's tensors."""
+        return frozenset(self.source.names())
 
     def name(self, role: str) -> str:
         """A decoder tensor's name in this source."""
-        return self.prefix + role
+        names = [role, role.replace(*self.family.older)] if self.family.older else [role]
+        return self._first(self.place.decoder + name for name in names)
+
+    @property
+    def embedding(self) -> str:
+        """The embedding's name."""
+        return self._first(self.place.decoder + name for name in self.family.W_E.names)
 
     @property
     def unembedding(self) -> str:
-        """The untied unembedding's name: the first of its names that the source has."""
-        present = set(self.source.names())
-        return next((n for n in self.family.W_U if n in present), self.family.W_U[0])
+        """The untied unembedding's name."""
+        return self._first(self.place.head + name for name in self.family.W_U.names)
+
+    def _first(self, names: Iterable[str]) -> str:
+        """The first that the source has, or else the first."""
+        options = list(names)
+        return next((name for name in options if name in self.present), options[0])
+
+    @property
+    def one_matrix(self) -> bool:
+        """Whether W_U is W_E transposed, with nothing done to either."""
+        return self.tied and all(
+            not end.norm and not self.projection(end) and self.settings.number(end.scale) == 1
+            for end in (self.family.W_E, self.family.W_U)
+        )
+
+    @property
+    def n_experts(self) -> int:
+        """Experts of the first block; 0 where it is dense."""
+        mlp = self.family.mlp
+        return int(self.settings.value(mlp.count)) if isinstance(mlp, Experts) else 0
+
+    def constants(self) -> str:
+        """What enters the map and no tensor shows; a part that a family lacks is left out."""
+        family, settings = self.family, self.settings
+        eps = settings.number(family.norm.eps) if family.norm else None
+        parts = [f"{settings.value(family.activation)} {eps}\n"]
+        for name, norm in (("post norm", family.post_norm), ("W_E norm", family.W_E.norm)):
+            parts += [f"{name} {settings.number(norm.eps)}\n"] if norm else []
+        ends = {"W_E": family.W_E.scale, "W_U": family.W_U.scale, "residual": family.residual_scale}
+        for name, scale in ends.items():
+            parts += [f"{name} x {number}\n"] if (number := settings.number(scale)) != 1 else []
+        if isinstance(family.mlp, Experts):
+            picked = settings.number(family.mlp.per_token)
+            parts.append(f"experts {picked} {bool(settings.value(family.mlp.renormalise))}\n")
+        return "".join(parts)
 
     def needs(self, layers: Iterable[int] | None = None) -> list[Need]:
         """Every tensor that the maps of some layers need (None: of all), in a fixed order."""
-        d, family = self.dims, self.family
-        needs = [Need(family.W_E, self.name(family.W_E), (d.vocab, d.d_model))]
+        chosen = range(self.dims.n_layers) if layers is None else layers
+        every = [*self._ends(), *self._first_mlp(), *(n for at in chosen for n in self.heads(at))]
+        return [need for need in every if need is not None]
+
+    def _ends(self) -> Iterator[Need | None]:
+        W_E, W_U = self.family.W_E, self.family.W_U
+        yield self.end(W_E)
+        yield self.projection(W_E)
+        if W_E.norm:
+            yield from self.norm(W_E.norm)
         if not self.tied:
-            needs.append(Need(family.W_U[0], self.unembedding, (d.vocab, d.d_model)))
-        parts = [("weight", (d.d_model,)), ("bias", (d.d_model,))]
-        for part, shape in parts if family.norm.kind == "layer" else parts[:1]:
-            role = f"{family.norm.name}.{part}"
-            needs.append(Need(role, self.name(role), shape))
-        ins = (
-            [family.mlp.gate, family.mlp.up]
-            if isinstance(family.mlp, GatedMlp)
-            else [family.mlp.up]
-        )
-        for linear in ins:
-            needs += self._linear(linear, d.d_mlp, d.d_model)
-        needs += self._linear(family.mlp.down, d.d_model, d.d_mlp)
+            yield self.end(W_U)
+        yield self.projection(W_U)
+
+    def _first_mlp(self) -> Iterator[Need | None]:
+        mlp = self.family.mlp
+        if self.family.norm:
+            yield from self.norm(self.family.norm)
+        maps: list[Pair] = []
+        if isinstance(mlp, Experts):
+            maps.append(self.router(mlp))
+            if mlp.shared:
+                maps += self.shared(mlp.shared)
+                maps += [self.shared_gate(mlp.shared.gate)] if mlp.shared.gate else []
+            for index in range(self.n_experts):
+                maps += self.expert(mlp, index)
+        else:
+            maps += self.dense(mlp, self.dims.d_mlp)
+        for pair in maps:
+            yield from pair
+        if self.family.post_norm:
+            yield from self.norm(self.family.post_norm)
+
+    def heads(self, layer: int) -> tuple[Need, Need | None, Need]:
+        """One layer's value matrix and its bias, and the matrix that holds W_O."""
+        family, d = self.family, self.dims
         _, blocks = VALUE_BLOCKS[family.values.rule](d.n_heads, d.n_kv_heads)
-        for layer in range(d.n_layers) if layers is None else layers:
-            needs += self._linear(family.values.linear, blocks * d.d_head, d.d_model, layer)
-            needs += self._linear(family.output, d.d_model, d.n_heads * d.d_head, layer, bias=False)
-        return needs
+        value, bias = self._affine(family.values.linear, blocks * d.d_head, d.d_model, layer=layer)
+        output, _ = self._affine(family.output, d.d_model, d.n_heads * d.d_head, layer=layer)
+        return value, bias, output
 
-    def _linear(
-        self, linear: Linear, out: int, into: int, layer: int = 0, *, bias: bool = True
-    ) -> list[Need]:
-        role = linear.name.format(layer=layer)
-        shape = (out, into) if self.family.stored == "out_in" else (into, out)
-        needs = [Need(f"{role}.weight", self.name(f"{role}.weight"), shape)]
-        if bias and self.has_bias(linear):
-            needs.append(Need(f"{role}.bias", self.name(f"{role}.bias"), (out,)))
-        return needs
+    def end(self, end: End) -> Need:
+        """The stored embedding or unembedding."""
+        name = self.embedding if end is self.family.W_E else self.unembedding
+        return Need(end.names[0], name, (self.dims.vocab, self._width(end)))
 
+    def projection(self, end: End) -> Need | None:
+        """The map between an end's own width and d_model, where the two differ."""
+        d, width = self.dims.d_model, self._width(end)
+        if end.projection is None or width == d:
+            return None
+        out, into = (d, width) if end is self.family.W_E else (width, d)
+        return self._affine(end.projection, out, into)[0]
 
-def make_plan(source: Source) -> Plan:
-    """Find the family, read the axis sizes, and refuse what the table cannot describe.
+    def _width(self, end: End) -> int:
+        return int(self.settings.value(end.width) or self.dims.d_model)
 
-    Raises:
-        UnknownFamily: a model_type without an entry.
-        CheckpointRefused: a quantised checkpoint, or an activation that is not known.
-        CheckpointBroken: a config that lacks a size, or whose sizes do not fit together.
-    """
-    model_type = str(source.config.get("model_type") or "")
-    if not model_type:
-        raise CheckpointBroken(source.id, ["its config names no model_type"])
-    if model_type not in FAMILIES:
-        raise UnknownFamily(source.id, model_type, sorted(FAMILIES))
-    family = FAMILIES[model_type]
-    if source.config.get("quantization_config"):
-        raise CheckpointRefused(
-            source.id,
-            "its config has a quantization_config",
-            "Map the unquantised checkpoint, or a GGUF file, which is dequantised here.",
+    def norm(self, norm: Norm) -> Pair | tuple[None, None]:
+        """A norm's weight and bias, as far as it has them."""
+        if not self.settings.flag(norm.affine):
+            return None, None
+        roles = [f"{norm.name}.weight", f"{norm.name}.bias"]
+        weight, bias = (Need(role, self.name(role), (self.dims.d_model,)) for role in roles)
+        return weight, bias if norm.bias else None
+
+    def dense(self, mlp: PlainMlp | GatedMlp, width: int) -> list[Pair]:
+        """The maps of a dense MLP: gate where it has one, up, down."""
+        d = self.dims.d_model
+        ins = [mlp.gate, mlp.up] if isinstance(mlp, GatedMlp) else [mlp.up]
+        maps = [self._affine(linear, width, d) for linear in ins]
+        return [*maps, self._affine(mlp.down, d, width)]
+
+    def router(self, mlp: Experts) -> Pair:
+        """What picks experts."""
+        return self._affine(mlp.router, self.n_experts, self.dims.d_model)
+
+    def shared(self, shared: Shared) -> list[Pair]:
+        """The maps of the expert that every token passes: gate, up, down."""
+        return self.dense(shared.mlp, int(self.settings.value(shared.width)))
+
+    def shared_gate(self, gate: Linear) -> Pair:
+        """What weighs the expert that every token passes."""
+        return self._affine(gate, 1, self.dims.d_model)
+
+    def expert(self, mlp: Experts, index: int) -> list[Pair]:
+        """The maps of one expert, gate, up and down, in the first form that the source has."""
+        d, d_mlp = self.dims.d_model, self.dims.d_mlp
+        names = [self.name(form.gate.weight.format(expert=0)) for form in mlp.forms]
+        held = [form for form, name in zip(mlp.forms, names, strict=True) if name in self.present]
+        form, known = (held or mlp.forms)[0], mlp.forms[0]
+        return [
+            self._affine(form.gate, d_mlp, d, expert=index, known=known.gate),
+            self._affine(form.up, d_mlp, d, expert=index, known=known.up),
+            self._affine(form.down, d, d_mlp, expert=index, known=known.down),
+        ]
+
+    def _affine(
+        self,
+        linear: Linear,
+        out: int,
+        into: int,
+        *,
+        layer: int = 0,
+        expert: int | None = None,
+        known: Linear | None = None,
+    ) -> Pair:
+        """A linear map, under the name by which another form of it is known."""
+        outputs: Mapping[Rows, slice] = {
+            "first half": slice(out),
+            "second half": slice(out, None),
+            "even": slice(0, None, 2),
+            "odd": slice(1, None, 2),
+        }
+        held = out if linear.rows == "all" else 2 * out
+        stack = (self.n_experts,) if linear.stacked else ()
+        turned = linear.stored == "in_out"
+
+        def need(name: str, role: str, *shape: int) -> Need:
+            return Need(
+                role=role.format(layer=layer, expert=expert),
+                name=self.name(name.format(layer=layer, expert=expert)),
+                shape=(*stack, *shape),
+                index=expert if linear.stacked else None,
+                outputs=outputs.get(linear.rows),
+                turned=turned and len(shape) == 2,
+            )
+
+        role = known or linear
+        part = "" if role.rows == "all" else f" ({role.rows})"
+        if role.stacked:
+            part += " of expert {expert}"
+        weight = need(
+            linear.weight, role.weight + part, *((into, held) if turned else (held, into))
         )
-    activation = setting(source, family, family.activation)
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise CheckpointRefused(
-            source.id,
-            f"{family.activation} = {activation!r} is not known",
-            f"Known activations: {', '.join(sorted(ACTIVATIONS))}.",
-        )
-    dims = _read_dims(source, family)
-    if dims.n_layers > len(source.names()):
-        problem = (
-            f"its config says {dims.n_layers} layers, but it has {len(source.names())} tensors"
-        )
-        raise CheckpointBroken(source.id, [problem])
-    prefixed = any(name.startswith(family.prefix) for name in source.names())
-    return Plan(
-        source=source,
-        family=family,
-        dims=dims,
-        tied=bool(setting(source, family, "tie_word_embeddings")),
-        prefix=family.prefix if prefixed else "",
-    )
-
-
-def setting(source: Source, family: Family, key: str) -> Any:
-    """A config value, or what the architecture assumes where the key is absent.
-
-    Raises:
-        CheckpointBroken: the key is absent and nothing is assumed.
-    """
-    value = source.config.get(key, family.defaults.get(key, _ABSENT))
-    if value is _ABSENT:
-        raise CheckpointBroken(source.id, [f"its config lacks {key!r}"])
-    return value
-
-
-def _eps_problems(source: Source, family: Family) -> list[str]:
-    eps = source.config.get(family.norm.eps, family.defaults.get(family.norm.eps))
-    if isinstance(eps, bool) or not isinstance(eps, Real) or not 0 <= float(eps) < inf:
-        return [f"its config lacks {family.norm.eps!r} as a small number (has {eps!r})"]
-    return []
-
-
-def _read_dims(source: Source, family: Family) -> Dims:
-    """Axis sizes; whatever is wrong with them and with the norm's epsilon is named at once."""
-    axes, config = family.axes, source.config
-    problems = _eps_problems(source, family)
-
-    def size(key: str | None, fallback: int | None = None) -> int:
-        value = config.get(key) if key else None
-        if value is None:
-            value = fallback
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            problems.append(f"its config lacks {key!r} as a positive whole number (has {value!r})")
-            return 1
-        return value
-
-    d_model, n_heads = size(axes.d_model), size(axes.n_heads)
-    n_kv_heads = size(axes.n_kv_heads, fallback=n_heads)
-    per_d_model = axes.d_mlp_per_d_model
-    d_head_stated = axes.d_head is not None and config.get(axes.d_head) is not None
-    if not d_head_stated and d_model % n_heads:
-        problems.append(f"d_model {d_model} is not a multiple of n_heads {n_heads}")
-    if n_heads % n_kv_heads:
-        problems.append(f"n_heads {n_heads} is not a multiple of n_kv_heads {n_kv_heads}")
-    dims = Dims(
-        vocab=size(axes.vocab),
-        d_model=d_model,
-        d_head=size(axes.d_head, fallback=max(1, d_model // n_heads)),
-        d_mlp=size(axes.d_mlp, fallback=per_d_model * d_model if per_d_model else None),
-        n_layers=size(axes.n_layers),
-        n_heads=n_heads,
-        n_kv_heads=n_kv_heads,
-    )
-    if problems:
-        raise CheckpointBroken(source.id, problems)
-    return dims
+        has_bias = self.settings.flag(linear.bias)
+        return weight, need(linear.bias_name, role.bias_name + part, held) if has_bias else None

@@ -57,8 +57,11 @@ class Source(Protocol):
         """Shape of a tensor. Raises TensorBroken where its file cannot be read."""
         ...
 
-    def read(self, name: str) -> Tensor:
-        """The tensor on the CPU in its stored dtype; quantised ones come as float32."""
+    def read(self, name: str, index: int | None = None) -> Tensor:
+        """The tensor on the CPU in its stored dtype; quantised ones come as float32.
+
+        With an index, only that entry of its first axis.
+        """
         ...
 
     def raw(self, name: str) -> memoryview:

@@ -12,7 +12,7 @@ import torch
 
 from annotator.errors import CheckpointBroken
 from annotator.weights.plan import Need, Plan
-from annotator.weights.source import TensorBroken
+from annotator.weights.source import TensorBroken, tensor_bytes
 
 ACCEPTED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -28,17 +28,16 @@ def verify(plan: Plan, track: Track = iter, layers: Iterable[int] | None = None)
         layers: only these layers' tensors and the embeddings; None: all.
 
     Returns:
-        The weight digest: SHA-256, in hexadecimal, over the first MLP's activation and its norm's
-        epsilon, which no tensor shows, and over role, dtype, shape and stored bytes of every needed
-        tensor, in a fixed order. It is the same for a folder of one file or of shards, on the hub
-        or in memory.
+        The weight digest: SHA-256, in hexadecimal, over what enters the map and no tensor shows
+        (activation, epsilons, multipliers, routing), and over role, dtype, shape and stored bytes
+        of every needed tensor, in a fixed order. It is the same for a folder of one file or of
+        shards, on the hub or in memory.
 
     Raises:
         CheckpointBroken: tensors that are missing, unreadable, mis-shaped, of a dtype that is not
             accepted, or not finite; all of them are named.
     """
-    activation, eps = (plan.setting(key) for key in (plan.family.activation, plan.family.norm.eps))
-    digest = hashlib.sha256(f"{activation} {float(eps)}\n".encode())
+    digest = hashlib.sha256(plan.constants().encode())
     problems: list[str] = []
     present = set(plan.source.names())
     for need in track(plan.needs(layers)):
@@ -61,7 +60,7 @@ def _check(plan: Plan, need: Need, digest: hashlib._Hash) -> str | None:  # pyri
     shape = plan.source.shape(need.name)
     if shape != need.shape:
         return f"{need.name} has shape {list(shape)}, not {list(need.shape)} as the config says"
-    tensor = plan.source.read(need.name)
+    tensor = need.of(plan.source)
     if tensor.dtype not in ACCEPTED:
         return (
             f"{need.name} has dtype {str(tensor.dtype).removeprefix('torch.')}, which is not mapped"
@@ -70,27 +69,24 @@ def _check(plan: Plan, need: Need, digest: hashlib._Hash) -> str | None:  # pyri
     if not torch.isfinite(torch.stack(tensor.aminmax())).all():
         bad = int((~torch.isfinite(tensor)).sum())
         return f"{need.name} holds {bad} NaN or infinite values"
-    digest.update(f"{need.role} {tensor.dtype} {list(shape)}\n".encode())
-    digest.update(plan.source.raw(need.name))
+    digest.update(f"{need.role} {tensor.dtype} {list(tensor.shape)}\n".encode())
+    whole = need.index is None and need.outputs is None
+    digest.update(plan.source.raw(need.name) if whole else tensor_bytes(tensor))
     return None
 
 
 def _untied_hint(plan: Plan, need: Need) -> str:
-    if need.role != plan.family.W_U[0]:
+    if need.role != plan.family.W_U.names[0]:
         return ""
     return " (the config does not tie it to the embedding; set tie_word_embeddings if it should)"
 
 
 def _contradiction(plan: Plan, present: set[str]) -> list[str]:
     """A tied config beside an unembedding of its own: nobody can say which is meant."""
-    if (
-        not plan.tied
-        or plan.unembedding not in present
-        or plan.name(plan.family.W_E) not in present
-    ):
+    if not plan.tied or plan.unembedding not in present or plan.embedding not in present:
         return []
     try:
-        embedding = plan.source.read(plan.name(plan.family.W_E))
+        embedding = plan.source.read(plan.embedding)
         unembedding = plan.source.read(plan.unembedding)
     except TensorBroken as broken:
         return [str(broken)]

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelNotFound, UnknownFamily
+from annotator.weights.entry import make_plan
 from annotator.weights.families import FAMILIES
-from annotator.weights.plan import make_plan
 from annotator.weights.source import open_source
 from annotator.weights.verify import verify
 from tests import tiny
@@ -148,7 +149,7 @@ def test_an_activation_that_is_no_name(whole: Path, activation: object) -> None:
         opened(whole)
 
 
-@pytest.mark.parametrize("eps", [None, "small", [1e-5], {}, True, -1e-5, float("inf")])
+@pytest.mark.parametrize("eps", ["small", [1e-5], {}, True, -1e-5, float("inf")])
 def test_an_epsilon_that_is_none(whole: Path, eps: object) -> None:
     configure(whole, rms_norm_eps=eps)
     assert "'rms_norm_eps'" in problems(whole)[0]
@@ -164,12 +165,19 @@ def test_a_width_that_does_not_divide_into_heads(whole: Path) -> None:
     assert problems(whole) == ["d_model 32 is not a multiple of n_heads 6"]
 
 
-@pytest.mark.parametrize("value", [None, "32", 0, -1, 32.5, True])
+@pytest.mark.parametrize("value", ["32", 0, -1, 32.5, True])
 def test_sizes_that_are_no_sizes_are_all_named(whole: Path, value: object) -> None:
     configure(whole, hidden_size=value, num_hidden_layers=value)
     found = problems(whole)
     assert any("'hidden_size'" in problem for problem in found)
     assert any("'num_hidden_layers'" in problem for problem in found)
+
+
+def test_what_a_config_leaves_out_is_what_transformers_assumes(whole: Path) -> None:
+    configure(whole, rms_norm_eps=None, num_key_value_heads=None, num_attention_heads=None)
+    plan = make_plan(open_source(whole))
+    assert plan.settings.number("rms_norm_eps") == LlamaConfig().rms_norm_eps
+    assert plan.dims.n_heads == plan.dims.n_kv_heads == LlamaConfig().num_attention_heads
 
 
 def test_a_missing_shard(shards: Path) -> None:

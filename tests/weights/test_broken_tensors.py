@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from annotator.errors import CheckpointBroken, CheckpointRefused
+from annotator.weights.entry import make_plan
 from annotator.weights.memory import from_module, from_state_dict
 from annotator.weights.model import open_model
-from annotator.weights.plan import make_plan
 from annotator.weights.source import Source, open_source
 from annotator.weights.verify import verify
 from tests import tiny

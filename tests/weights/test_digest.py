@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from annotator.weights.entry import make_plan
 from annotator.weights.memory import from_module, from_state_dict
 from annotator.weights.model import open_model
-from annotator.weights.plan import make_plan
 from annotator.weights.source import Source, open_source
 from annotator.weights.verify import verify
 from tests import tiny
@@ -106,7 +106,7 @@ def test_what_the_config_says_of_the_first_mlp_changes_the_digest() -> None:
         assert digest(from_state_dict(tensors, config | change)) != plain
     without = {key: value for key, value in config.items() if key != "hidden_act"}
     assert digest(from_state_dict(tensors, without)) == plain, "llama's is silu where none is named"
-    other = {"max_position_embeddings": 4096, "name_or_path": "elsewhere"}
+    other = {"max_position_embeddings": 4096, "_name_or_path": "elsewhere"}
     assert digest(from_state_dict(tensors, config | other)) == plain
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from annotator.weights.entry import make_plan
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import VALUE_BLOCKS
 from annotator.weights.memory import from_module
 from annotator.weights.model import Model, open_model
-from annotator.weights.plan import make_plan
 from tests import oracle, tiny
 
 HOLDS = 1e-10
@@ -144,7 +144,7 @@ def test_a_bare_decoder_checkpoint_opens(recipe: str, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     model = saved(recipe, tmp_path / "whole", "1GB")
-    prefix = model.plan.prefix
+    prefix = model.plan.place.decoder
     shutil.copytree(tmp_path / "whole", tmp_path / "bare")
     tensors = load_file(tmp_path / "whole" / "model.safetensors")
     save_file(
@@ -152,7 +152,7 @@ def test_a_bare_decoder_checkpoint_opens(recipe: str, tmp_path: Path) -> None:
         tmp_path / "bare" / "model.safetensors",
     )
     bare = open_model(tmp_path / "bare", dtype="float64")
-    assert bare.plan.prefix == ""
+    assert bare.plan.place.decoder == ""
     assert torch.equal(bare.heads(1).W_V, model.heads(1).W_V)
     assert torch.equal(bare.W_U(), model.W_U())
 

@@ -1,0 +1,126 @@
+"""BLOOM, Falcon and MPT: fused query, key and value, named as in their first releases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from annotator.weights.families.gpt_like import EPS, ln, mlp
+from annotator.weights.families.llama_like import CLIPPED, layer_norm
+from annotator.weights.family import Axes, Const, End, Family, Linear, Norm, Only, Values, says
+
+BLOOM = Family(
+    model_type="bloom",
+    axes=Axes(
+        vocab="vocab_size",
+        d_model="hidden_size",
+        n_layers="n_layer",
+        n_heads="n_head",
+        d_mlp=Const(None),
+        d_mlp_per_d_model=4,
+    ),
+    prefix="transformer.",
+    W_E=End(("word_embeddings.weight",), norm=layer_norm("word_embeddings_layernorm", EPS)),
+    W_U=End(("lm_head.weight",)),
+    values=Values(Linear("h.{layer}.self_attention.query_key_value", bias=True), "grouped"),
+    output=Linear("h.{layer}.self_attention.dense", bias=True),
+    norm=ln("post_attention_layernorm"),
+    mlp=mlp("dense_h_to_4h", "dense_4h_to_h"),
+    activation=Const("bloom_gelu"),
+    inert=(
+        *("pretraining_tp", "slow_but_exact", "apply_residual_connection_post_layernorm"),
+        *("attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion"),
+        *("offset_alibi", "seq_length", "skip_bias_add", "skip_bias_add_qkv", "n_inner"),
+    ),
+)
+
+FALCON = Family(
+    model_type="falcon",
+    axes=Axes(
+        vocab="vocab_size",
+        d_model="hidden_size",
+        n_layers="num_hidden_layers",
+        n_heads="num_attention_heads",
+        n_kv_heads="num_kv_heads",
+        d_mlp="ffn_hidden_size",
+        d_mlp_per_d_model=4,
+    ),
+    prefix="transformer.",
+    W_E=End(("word_embeddings.weight",)),
+    W_U=End(("lm_head.weight",)),
+    values=Values(Linear("h.{layer}.self_attention.query_key_value", "bias"), "grouped"),
+    output=Linear("h.{layer}.self_attention.dense", "bias"),
+    norm=ln("ln_mlp"),
+    mlp=mlp("dense_h_to_4h", "dense_4h_to_h", "bias"),
+    activation="activation",
+    variant="new decoder, two norms",
+    when=says(new_decoder_architecture=True, num_ln_in_parallel_attn=(None, 2)),
+    inert=("alibi", "apply_residual_connection_post_layernorm"),
+)
+FALCON_ONE_NORM = replace(
+    FALCON,
+    norm=ln("input_layernorm"),
+    variant="new decoder, one norm",
+    when=says(new_decoder_architecture=True),
+)
+FALCON_MQA = replace(
+    FALCON_ONE_NORM,
+    axes=replace(FALCON.axes, n_kv_heads=Const(1)),
+    variant="one key/value head, parallel",
+    when=says(multi_query=True, parallel_attn=True),
+)
+FALCON_MQA_SEQUENTIAL = replace(
+    FALCON_MQA,
+    norm=ln("post_attention_layernorm"),
+    variant="one key/value head, sequential",
+    when=says(multi_query=True),
+)
+FALCON_MHA = replace(
+    FALCON_MQA,
+    axes=replace(FALCON.axes, n_kv_heads=Const(None)),
+    variant="key/value heads of their own, parallel",
+    when=says(parallel_attn=True),
+)
+FALCON_MHA_SEQUENTIAL = replace(
+    FALCON_MHA,
+    norm=ln("post_attention_layernorm"),
+    variant="key/value heads of their own, sequential",
+    when=None,
+)
+
+_MPT_MODULE = "transformers builds it otherwise than the checkpoint's authors did"
+MPT = Family(
+    model_type="mpt",
+    axes=Axes(
+        vocab="vocab_size",
+        d_model="d_model",
+        n_layers="n_layers",
+        n_heads="n_heads",
+        d_mlp=Const(None),
+        d_mlp_per_d_model=4,
+    ),
+    prefix="transformer.",
+    W_E=End(("wte.weight",)),
+    W_U=End(("lm_head.weight",)),
+    values=Values(Linear("blocks.{layer}.attn.Wqkv"), "contiguous"),
+    output=Linear("blocks.{layer}.attn.out_proj"),
+    norm=Norm("blocks.0.norm_2", "layer", EPS),
+    mlp=mlp("up_proj", "down_proj", bias=False, at="blocks.0.ffn"),
+    activation=Const("gelu"),
+    only=(
+        replace(CLIPPED, key="attn_config.clip_qkv"),
+        Only("attn_config.attn_type", (None, "multihead_attention"), _MPT_MODULE),
+        Only("expansion_ratio", (4,), _MPT_MODULE),
+        Only("logit_scale", (None,), _MPT_MODULE),
+        Only("no_bias", (True,), _MPT_MODULE),
+        Only("norm_type", ("low_precision_layernorm",), _MPT_MODULE),
+    ),
+    inert=(
+        *("attn_config", "learned_pos_emb", "embedding_fraction", "init_device", "max_seq_len"),
+        *("init_config", "verbose", "tokenizer_name"),
+    ),
+)
+
+ENTRIES: tuple[Family, ...] = (
+    *(BLOOM, FALCON, FALCON_ONE_NORM, FALCON_MQA, FALCON_MQA_SEQUENTIAL),
+    *(FALCON_MHA, FALCON_MHA_SEQUENTIAL, MPT),
+)

@@ -1,0 +1,186 @@
+"""Families whose first block may be a mixture of experts, with the dense form where it is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from annotator.weights.families.llama_like import (
+    AXES,
+    CLIPPED,
+    LLAMA,
+    MISTRAL,
+    MLP,
+    QWEN2,
+    QWEN3,
+    gated,
+    llama_like,
+    values,
+)
+from annotator.weights.family import (
+    Const,
+    Experts,
+    Family,
+    GatedMlp,
+    Get,
+    Linear,
+    Only,
+    Shared,
+)
+
+
+def stacked(at: str = f"{MLP}.experts") -> GatedMlp:
+    """All experts in two tensors, as transformers 5 holds them in memory: gate first, then up."""
+    both = Linear(f"{at}.gate_up_proj", stacked=True, rows="first half")
+    return GatedMlp(
+        both, replace(both, rows="second half"), Linear(f"{at}.down_proj", stacked=True)
+    )
+
+
+def apart(gate: str, up: str, down: str) -> GatedMlp:
+    """Three matrices for each expert, as checkpoints hold them."""
+    names = (f"{MLP}.experts.{{expert}}.{part}" for part in (gate, up, down))
+    return GatedMlp(*map(Linear, names))
+
+
+FORMS = (apart("gate_proj", "up_proj", "down_proj"), stacked())
+
+MIXTRAL = llama_like(
+    "mixtral",
+    MISTRAL,
+    mlp=Experts(
+        router=Linear(f"{MLP}.gate"),
+        forms=(apart("w1", "w3", "w2"), stacked()),
+        count="num_local_experts",
+        per_token="num_experts_per_tok",
+        renormalise=Const(True),
+    ),
+    older=(".mlp.", ".block_sparse_moe."),
+)
+OLMOE = llama_like(
+    "olmoe",
+    mlp=Experts(
+        router=Linear(f"{MLP}.gate"),
+        forms=FORMS,
+        count="num_experts",
+        per_token="num_experts_per_tok",
+        renormalise="norm_topk_prob",
+    ),
+    only=(CLIPPED,),
+)
+
+
+def first_block_is_sparse(get: Get) -> bool:
+    """Qwen's rule for which layers are sparse, for layer 0."""
+    dense = get("mlp_only_layers") or ()
+    return 0 not in dense and get("num_experts") > 0 and get("decoder_sparse_step") == 1
+
+
+def _qwen(base: Family, model_type: str, **changes: Any) -> tuple[Family, Family]:
+    inert = (
+        *("moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size"),
+        *("num_experts_per_tok", "norm_topk_prob"),
+    )
+    dense = llama_like(model_type, base, variant="first block dense", inert=inert, **changes)
+    mlp = Experts(
+        router=Linear(f"{MLP}.gate"),
+        forms=FORMS,
+        count="num_experts",
+        per_token="num_experts_per_tok",
+        renormalise="norm_topk_prob",
+    )
+    axes = replace(AXES, d_mlp="moe_intermediate_size")
+    variant, when = "first block sparse", first_block_is_sparse
+    return replace(dense, axes=axes, mlp=mlp, variant=variant, when=when), dense
+
+
+QWEN3_MOE, QWEN3_MOE_DENSE = _qwen(QWEN3, "qwen3_moe")
+_QWEN2_MOE, QWEN2_MOE_DENSE = _qwen(QWEN2, "qwen2_moe", values=values("qkv_bias"))
+assert isinstance(_QWEN2_MOE.mlp, Experts)
+QWEN2_MOE = replace(
+    _QWEN2_MOE,
+    mlp=replace(
+        _QWEN2_MOE.mlp,
+        shared=Shared(
+            gated(at=f"{MLP}.shared_expert"),
+            width="shared_expert_intermediate_size",
+            gate=Linear(f"{MLP}.shared_expert_gate"),
+        ),
+    ),
+)
+
+_ALPHA = "the gate's constants are those of the published models"
+_GPT_OSS_UP = Linear(
+    f"{MLP}.experts.gate_up_proj", bias=True, stored="in_out", stacked=True, rows="odd"
+)
+GPT_OSS = llama_like(
+    "gpt_oss",
+    mlp=Experts(
+        router=Linear(f"{MLP}.router", bias=True),
+        forms=(
+            GatedMlp(
+                gate=replace(_GPT_OSS_UP, rows="even"),
+                up=_GPT_OSS_UP,
+                down=Linear(f"{MLP}.experts.down_proj", bias=True, stored="in_out", stacked=True),
+            ),
+        ),
+        count="num_local_experts",
+        per_token="num_experts_per_tok",
+        weighing="chosen softmax",
+    ),
+    activation=Const("clamped_swiglu"),
+    only=(Only("swiglu_alpha", (1.702,), _ALPHA), Only("swiglu_limit", (7.0,), _ALPHA)),
+    inert=("hidden_act", "experts_per_token", "initial_context_length"),
+)
+
+_FEED = "layers.0.feed_forward"
+_LLAMA4_UP = Linear(
+    f"{_FEED}.experts.gate_up_proj", stored="in_out", stacked=True, rows="second half"
+)
+LLAMA4_DENSE = llama_like(
+    "llama4_text",
+    axes=replace(AXES, d_mlp="intermediate_size_mlp"),
+    mlp=gated(at=_FEED),
+    module="llama4",
+    variant="first block dense",
+    inert=(
+        *("moe_layers", "interleave_moe_layer_step", "num_local_experts", "num_experts_per_tok"),
+        *("intermediate_size", "intermediate_size_mlp", "use_qk_norm", "no_rope_layers"),
+        *("no_rope_layer_interval", "attention_chunk_size", "attn_temperature_tuning"),
+        *("floor_scale", "attn_scale", "for_llm_compressor"),
+    ),
+)
+
+
+def llama4_is_sparse(get: Get) -> bool:
+    """Llama 4's rule for which layers are sparse, for layer 0."""
+    listed = get("moe_layers")
+    return get("interleave_moe_layer_step") == 1 if listed is None else 0 in listed
+
+
+LLAMA4 = replace(
+    LLAMA4_DENSE,
+    axes=LLAMA.axes,
+    mlp=Experts(
+        router=Linear(f"{_FEED}.router"),
+        forms=(
+            GatedMlp(
+                gate=replace(_LLAMA4_UP, rows="first half"),
+                up=_LLAMA4_UP,
+                down=Linear(f"{_FEED}.experts.down_proj", stored="in_out", stacked=True),
+            ),
+        ),
+        count="num_local_experts",
+        per_token="num_experts_per_tok",
+        weighing="sigmoid",
+        weighs_input=True,
+        shared=Shared(gated(at=f"{_FEED}.shared_expert"), width="intermediate_size"),
+    ),
+    variant="first block sparse",
+    when=llama4_is_sparse,
+)
+
+ENTRIES: tuple[Family, ...] = (
+    *(MIXTRAL, OLMOE, QWEN2_MOE, QWEN2_MOE_DENSE, QWEN3_MOE, QWEN3_MOE_DENSE, GPT_OSS),
+    *(LLAMA4, LLAMA4_DENSE),
+)
