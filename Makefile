@@ -31,7 +31,7 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m docs.make_cli --check
+	$(BIN)/python -m docs.generate --check
 
 # The wheel, in an empty environment away from the source tree.
 wheel-test: .venv/dev
@@ -42,9 +42,9 @@ bench: .venv/dev
 	$(BIN)/python -m tests.benchmarks.bench_map
 	$(BIN)/python -m tests.benchmarks.bench_large
 
-# The CLI's help, written into docs/cli.md.
+# What is generated: the CLI page, the families page, and the tables beside the families.
 docs: .venv/dev
-	$(BIN)/python -m docs.make_cli
+	$(BIN)/python -m docs.generate
 
 clean:
 	rm -rf .venv catalogs dist build

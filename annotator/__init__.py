@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from annotator.maps.settings import MapSettings as MapSettings
     from annotator.pipeline.ask import find as find
     from annotator.pipeline.ask import row as row
+    from annotator.pipeline.check import check as check
     from annotator.pipeline.export import export as export
     from annotator.pipeline.mapping import map_model as map_model
     from annotator.pipeline.quickstart import quickstart as quickstart
@@ -36,6 +37,7 @@ _HOMES = {
     "annotator.errors": ("AnnotatorError",),
     "annotator.maps.settings": ("MapSettings",),
     "annotator.pipeline.ask": ("find", "row"),
+    "annotator.pipeline.check": ("check",),
     "annotator.pipeline.export": ("export",),
     "annotator.pipeline.mapping": ("map_model",),
     "annotator.pipeline.quickstart": ("quickstart",),

@@ -22,5 +22,7 @@ AXES: dict[str, str] = {
     "d_out": "width that a linear map writes",
     "columns": "any batch of columns",
     "k": "how many of the largest values are wanted",
+    "prompts": "prompts of the oracle's short input",
+    "positions": "positions of a prompt",
     "candidates": "values to choose from",
 }

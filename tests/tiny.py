@@ -60,13 +60,21 @@ def gpt_neox(**changes: Any) -> transformers.PreTrainedModel:
     return randomised(transformers.GPTNeoXForCausalLM(config))
 
 
-def randomised(model: transformers.PreTrainedModel, seed: int = 0) -> transformers.PreTrainedModel:
-    """The model with every parameter drawn from a seeded normal, gains around 1; tying is kept."""
+def randomised(
+    model: transformers.PreTrainedModel, seed: int = 0, gain: float = 1.0
+) -> transformers.PreTrainedModel:
+    """The model with every parameter drawn from a seeded normal; tying is kept.
+
+    Norm gains are drawn around 1, or around 0 where the model adds the 1 itself; `gain`
+    multiplies everything that is no vector.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            scale = 0.5 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5
-            centre = 1.0 if "norm" in name or ".ln_" in name else 0.0
+            owner = type(model.get_submodule(name.rpartition(".")[0])).__name__
+            scale = 0.5 if parameter.dim() == 1 else gain * parameter.shape[-1] ** -0.5
+            adds_one = owner.startswith(("Gemma", "Nemotron"))
+            centre = 1.0 if ("norm" in name or ".ln_" in name) and not adds_one else 0.0
             parameter.copy_(centre + scale * torch.randn(parameter.shape, generator=generator))
     return model.eval()
 

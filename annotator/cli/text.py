@@ -20,6 +20,8 @@ from annotator.records import HeadMap, HeadSummary, Hit, RowView, Signatures, Ta
 
 if TYPE_CHECKING:
     from annotator.catalog.read import Catalog
+    from annotator.pipeline.families import FamilyRow
+    from annotator.weights.proof import Finding
 
 TELLING_ROWS = 5
 
@@ -129,6 +131,37 @@ def print_hits(hits: Sequence[Hit], of: int) -> None:
         table.add_row(str(hit.head), str(hit.rank), _number(hit.logit))
     console.print(table)
     console.print(f"{len(hits)} of {of} heads; rank 0: no target has a larger logit")
+
+
+def print_families(rows: Sequence[FamilyRow], wrappers: Sequence[str]) -> None:
+    """The families table."""
+    console = _console()
+    columns = ("model_type", "values", "first MLP", "norm", "GGUF", "proved")
+    table = _table(*((name, "number" if name == "proved" else "") for name in columns))
+    table.columns[0].no_wrap = True
+    for row in rows:
+        name = f"{row.model_type}, {row.variant}" if row.variant else row.model_type
+        cells = (row.values, row.mlp, row.norm, row.gguf, str(row.layouts))
+        table.add_row(name, *cells)
+    console.print(table)
+    console.print(
+        "\nproved: on so many layouts, by the model's own modules. norm: what feeds the MLP, then "
+        "what follows it; +1: added to the stored weight; bare: without parameters."
+    )
+    console.print(f"\nThe text tower, where it is one of these, of: {', '.join(wrappers)}.")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """What the oracle says of each part."""
+    table = _table(("part", ""), ("left over", "number"), ("limit", "number"), ("", ""))
+    for finding in findings:
+        verdict = "proved" if finding.proved else "DISAGREES"
+        left = f"{finding.error:.0e}" if finding.error else "0"
+        table.add_row(finding.part, left, f"{finding.limit:.0e}", verdict)
+    console = _console()
+    console.print(table)
+    if not any(finding.part == "W_U" for finding in findings):
+        console.print("W_U is not compared: transformers has this text tower only in its wrapper.")
 
 
 def catalog_line(catalog: Catalog) -> str:

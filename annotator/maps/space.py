@@ -47,7 +47,7 @@ def open_space(
     if usable is not None:
         ids = torch.tensor(usable, device=model.device)
         W_E = W_E[ids]
-        W_U = W_E.T if model.plan.tied else W_U[:, ids]
+        W_U = W_E.T if model.plan.one_matrix else W_U[:, ids]
     same_sources = find_duplicates(W_E)
-    same_targets = same_sources if model.plan.tied else find_duplicates(W_U.T)
+    same_targets = same_sources if model.plan.one_matrix else find_duplicates(W_U.T)
     return W_E, Space(ids, W_U, same_sources, same_targets)

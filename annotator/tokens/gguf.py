@@ -26,6 +26,7 @@ _LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+_QWEN2 = _LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 SPLITS: Mapping[str, tuple[str, ...]] = {
     "default": (
         r"[\p{P}\$\+<=>\^~\|]+",
@@ -36,6 +37,7 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
     "gpt-2": (_GPT2,),
     "smollm": (r"\p{N}", _GPT2),
     "llama-bpe": (_LLAMA3,),
+    "qwen2": (_QWEN2,),
 }
 _WHOLE_WORDS_FIRST = ("llama-bpe",)  # a word that is a token is not cut, whatever the merges say
 

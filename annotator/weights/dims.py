@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from annotator.errors import CheckpointBroken
-from annotator.weights.family import VALUE_BLOCKS, Experts, Family, Norm, Setting
+from annotator.weights.family import VALUE_BLOCKS, Experts, Family, Norm
 from annotator.weights.settings import Settings
+from annotator.weights.words import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Dims:
         return asdict(self)
 
 
+MOST_COUNTED, MOST = 2**16, 2**31
+"""Of heads, layers or experts; of rows or columns. More is a mistake, and would fill the memory."""
+
+
 class _Sizes:
     """Reads positive whole numbers, and remembers what is none."""
 
@@ -33,16 +38,22 @@ class _Sizes:
         self.settings = settings
         self.problems: list[str] = []
 
-    def size(self, setting: Setting, fallback: int | None = None) -> int:
+    def size(self, setting: Setting, fallback: int | None = None, most: int = MOST) -> int:
         value = self.settings.value(setting)
         if value is None:
             value = fallback
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             self.problems.append(
-                f"its config lacks {setting!r} as a positive whole number (has {value!r})"
+                f"its config lacks {setting!r} as a positive whole number (has {value!r:.60})"
             )
             return 1
+        if value > most:
+            self.problems.append(f"its config has {setting!r} above {most:,}")
+            return 1
         return value
+
+    def count(self, setting: Setting, fallback: int | None = None) -> int:
+        return self.size(setting, fallback, MOST_COUNTED)
 
     def number(self, setting: Setting) -> None:
         try:
@@ -61,8 +72,8 @@ def read_dims(settings: Settings, family: Family) -> Dims:
     """
     axes, sizes = family.axes, _Sizes(settings)
     _check_numbers(sizes, family)
-    d_model, n_heads = sizes.size(axes.d_model), sizes.size(axes.n_heads)
-    n_kv_heads = sizes.size(axes.n_kv_heads, fallback=n_heads)
+    d_model, n_heads = sizes.size(axes.d_model), sizes.count(axes.n_heads)
+    n_kv_heads = sizes.count(axes.n_kv_heads, fallback=n_heads)
     stated = settings.value(axes.d_head) is not None
     if not stated and d_model % n_heads:
         sizes.problems.append(f"d_model {d_model} is not a multiple of n_heads {n_heads}")
@@ -72,12 +83,14 @@ def read_dims(settings: Settings, family: Family) -> Dims:
     elif len(VALUE_BLOCKS[family.values.rule](n_heads, n_kv_heads)[0]) != n_kv_heads:
         sizes.problems.append(f"{n_heads} heads do not make the four partitions of CodeGen")
     per_d_model = axes.d_mlp_per_d_model
+    for end in (family.W_E, family.W_U):
+        sizes.size(end.width, fallback=d_model)
     dims = Dims(
         vocab=sizes.size(axes.vocab),
         d_model=d_model,
         d_head=sizes.size(axes.d_head, fallback=max(1, d_model // n_heads)),
         d_mlp=sizes.size(axes.d_mlp, fallback=per_d_model * d_model if per_d_model else None),
-        n_layers=sizes.size(axes.n_layers),
+        n_layers=sizes.count(axes.n_layers),
         n_heads=n_heads,
         n_kv_heads=n_kv_heads,
     )
@@ -95,7 +108,7 @@ def _check_numbers(sizes: _Sizes, family: Family) -> None:
         sizes.number(scale)
     mlp = family.mlp
     if isinstance(mlp, Experts):
-        count, chosen = sizes.size(mlp.count), sizes.size(mlp.per_token)
+        count, chosen = sizes.count(mlp.count), sizes.count(mlp.per_token)
         if chosen > count:
             sizes.problems.append(f"it has {count} experts, of which a token passes {chosen}")
         if mlp.shared:

@@ -7,7 +7,7 @@ from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
 from annotator.weights.dims import read_dims
-from annotator.weights.families import FAMILIES, PLACES, REFUSALS, WRAPPERS, Place
+from annotator.weights.families import FAMILIES, PLACES, REFUSALS, WRAPPERS, Place, Wrapper
 from annotator.weights.family import Family
 from annotator.weights.mlp import ACTIVATIONS, GATES
 from annotator.weights.plan import Plan
@@ -28,10 +28,7 @@ def make_plan(source: Source) -> Plan:
     # A GGUF header says what its format requires; what transformers would assume is not its word.
     known = NOTHING if source.format == "gguf" else assumed()[model_type]
     settings = Settings(source.id, config, known)
-    entries = FAMILIES[model_type]
-    family = next(entry for entry in entries if entry.when is None or entry.when(settings.get))
-    for entry in entries:  # so that each entry's keys count as known
-        _ = entry.when and entry.when(settings.get)
+    family = _layout(settings, FAMILIES[model_type])
     _refuse_activation(settings, family)
     dims = read_dims(settings, family)
     if dims.n_layers > len(source.names()):
@@ -39,19 +36,40 @@ def make_plan(source: Source) -> Plan:
             f"its config says {dims.n_layers} layers, but it has {len(source.names())} tensors"
         )
         raise CheckpointBroken(source.id, [problem])
+    place = _place(source, family, wrapper is not None)
     tied = bool(settings.get("tie_word_embeddings"))
     if wrapper is not None:
-        tied = bool(source.config.get("tie_word_embeddings", wrapper)) or bool(
-            config.get("tie_word_embeddings")
-        )
-    plan = Plan(source, family, dims, settings, tied, _place(source, family, wrapper is not None))
+        tied = _wrapper_ties(source, settings, wrapper, place.head + family.W_U.names[0])
+    plan = Plan(source, family, dims, settings, tied, place)
     _ = plan.needs(layers=[0]), plan.constants()  # ask for every setting that enters
     settings.refuse_unhandled(family)
     return plan
 
 
-def _text_tower(source: Source) -> tuple[bool | None, str, Mapping[str, Any]]:
-    """A multimodal model's default of tying, None where it is none; the text's type and config."""
+def _layout(settings: Settings, entries: list[Family]) -> Family:
+    """The first entry that has the config's layout; all are asked, so that their keys are known."""
+    try:
+        fitting = [entry for entry in entries if entry.when is None or entry.when(settings.get)]
+    except (TypeError, ValueError) as error:
+        said = ", ".join(f"{k} = {settings.get(k)!r:.60}" for k in sorted(settings.asked))
+        problem = f"its config's layout cannot be told from {said}"
+        raise CheckpointBroken(settings.model, [problem]) from error
+    return fitting[0]
+
+
+def _wrapper_ties(source: Source, settings: Settings, wrapper: Wrapper, W_U: str) -> bool:
+    """Whether a multimodal model ties its ends: as the config that decides says, or as it comes."""
+    key = "tie_word_embeddings"
+    if wrapper.decides == "the text's":
+        return bool(settings.get(key))
+    if wrapper.decides == "either" and settings.get(key):
+        return True
+    said = source.config.get(key)
+    return wrapper.tied and W_U not in source.names() if said is None else bool(said)
+
+
+def _text_tower(source: Source) -> tuple[Wrapper | None, str, Mapping[str, Any]]:
+    """What a multimodal model is, None where it is none; the text's model_type and config."""
     config = source.config
     model_type = str(config.get("model_type") or "")
     if not model_type:
@@ -59,11 +77,13 @@ def _text_tower(source: Source) -> tuple[bool | None, str, Mapping[str, Any]]:
     if model_type not in WRAPPERS:
         return None, _supported(source, model_type), config
     wrapper = WRAPPERS[model_type]
-    text: Mapping[str, Any] = config.get("text_config") or config
+    text: Any = config.get("text_config") or config
+    if not isinstance(text, Mapping):
+        raise CheckpointBroken(source.id, [f"its config has text_config = {text!r:.60}"])
     named = str(text.get("model_type") or wrapper.text)
     text_type = wrapper.text if named == model_type else named
     quantised = config.get("quantization_config") or text.get("quantization_config")
-    return wrapper.tied, _supported(source, text_type), {**text, "quantization_config": quantised}
+    return wrapper, _supported(source, text_type), {**text, "quantization_config": quantised}
 
 
 def _supported(source: Source, model_type: str) -> str:

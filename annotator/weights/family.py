@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
+
+from annotator.weights.words import Const, Get, Only, Setting
 
 ValueRule = Literal["separate", "contiguous", "grouped", "codegen"]
 
@@ -29,36 +31,6 @@ VALUE_BLOCKS: Mapping[ValueRule, Callable[[int, int], tuple[Sequence[int], int]]
         }
     )
 )
-
-
-@dataclass(frozen=True)
-class Const:
-    """A value that the architecture fixes, in place of a config key."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Of:
-    """A function of one config value, such as a square root."""
-
-    key: str
-    to: Callable[[float], float]
-
-
-Setting = str | Const | Of
-"""A config key (dots reach into nested objects), a constant, or a function of a config value."""
-
-Get = Callable[[str], Any]
-"""Config key -> its value, or what the architecture assumes where it is absent."""
-
-
-def says(**handled: Any) -> Callable[[Get], bool]:
-    """Whether a config says all of this; a tuple lists the values that will do."""
-    wanted = {
-        key: value if isinstance(value, tuple) else (value,) for key, value in handled.items()
-    }
-    return lambda get: all(get(key) in values for key, values in wanted.items())
 
 
 Rows = Literal["all", "first half", "second half", "even", "odd"]
@@ -230,21 +202,6 @@ class End:
 
 
 @dataclass(frozen=True)
-class Only:
-    """A setting that is handled at some values only.
-
-    Attributes:
-        key: the config key.
-        values: the values that are handled.
-        reason: why the others are not.
-    """
-
-    key: str
-    values: tuple[Any, ...]
-    reason: str
-
-
-@dataclass(frozen=True)
 class Family:
     """One entry of the families table: a model_type, or one layout of it.
 
@@ -262,6 +219,7 @@ class Family:
         activation: the activation's name.
         post_norm: a norm of the MLP's output before it is added, or None.
         residual_scale: what a block's parts are multiplied by before they are added.
+        normed_sums: whether a block normalises its sums, as before GPT-2.
         variant: which layout of the model_type this is, for people; "" where there is one.
         when: whether a config has this layout; the first entry of its model_type that says so.
         module: the transformers package, where it is not named as the model_type.
@@ -282,12 +240,18 @@ class Family:
     activation: Setting
     post_norm: Norm | None = None
     residual_scale: Setting = Const(1)
+    normed_sums: bool = False
     variant: str = ""
     when: Callable[[Get], bool] | None = None
     module: str = ""
     older: tuple[str, str] | None = None
     only: tuple[Only, ...] = ()
     inert: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model_type, and which layout of it."""
+        return f"{self.model_type}, {self.variant}" if self.variant else self.model_type
 
     @property
     def source(self) -> str:

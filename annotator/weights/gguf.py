@@ -1,12 +1,13 @@
-"""The only file that knows GGUF: header, tensor names, config keys, dequantisation.
+"""Reads GGUF: header, dequantisation, and what the format folds.
 
 The header is parsed here because the `gguf` package's reader takes over two seconds on a
 vocabulary of 49k (an array object per string); this takes a tenth. Block formats and dequantisation
 are that package's. Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
-An architecture is translated into the transformers config and tensor names of its model_type, so
-that nothing outside this file knows which of the two it reads. GGUF folds what transformers keeps
-apart (fused QKV is contiguous, "+1" is in the norms, queries and keys are permuted, values not).
+An architecture is translated into the transformers config and tensor names of its model_type (the
+table is `annotator.weights.gguf_architectures`), and what GGUF folds is undone, so that nothing
+outside these two files knows which format it reads. Fused QKV is contiguous, as in transformers;
+queries and keys may be permuted, values are not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, MissingExtra, UnknownFamily
+from annotator.weights.gguf_architectures import ARCHITECTURES
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -33,61 +35,6 @@ _SCALARS: Mapping[int, str] = dict(
 _CORRUPT = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, MemoryError)
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """How one GGUF architecture translates.
-
-    Attributes:
-        model_type: the families table's entry.
-        config: transformers config key -> GGUF key, without the architecture's name before it.
-        tensors: transformers tensor name -> GGUF name; "{layer}" stands for the block's number.
-        flags: config key of a bias -> the GGUF tensor whose presence says so.
-        constants: config values that the architecture implies.
-        inert: GGUF keys that do not change a head map; any further key is refused by name.
-    """
-
-    model_type: str
-    config: Mapping[str, str]
-    tensors: Mapping[str, str]
-    flags: Mapping[str, str] = field(default_factory=dict[str, str])
-    constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    inert: tuple[str, ...] = ()
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "llama": Architecture(
-        model_type="llama",
-        config={
-            "hidden_size": "embedding_length",
-            "intermediate_size": "feed_forward_length",
-            "num_hidden_layers": "block_count",
-            "num_attention_heads": "attention.head_count",
-            "num_key_value_heads": "attention.head_count_kv",
-            "head_dim": "attention.value_length",
-            "rms_norm_eps": "attention.layer_norm_rms_epsilon",
-        },
-        tensors={
-            "model.embed_tokens.weight": "token_embd.weight",
-            "lm_head.weight": "output.weight",
-            "model.layers.0.post_attention_layernorm.weight": "blk.0.ffn_norm.weight",
-            "model.layers.0.mlp.gate_proj": "blk.0.ffn_gate",
-            "model.layers.0.mlp.up_proj": "blk.0.ffn_up",
-            "model.layers.0.mlp.down_proj": "blk.0.ffn_down",
-            "model.layers.{layer}.self_attn.v_proj": "blk.{layer}.attn_v",
-            "model.layers.{layer}.self_attn.o_proj": "blk.{layer}.attn_output",
-        },
-        flags={"attention_bias": "blk.0.attn_v.bias", "mlp_bias": "blk.0.ffn_up.bias"},
-        constants={"hidden_act": "silu"},
-        inert=(
-            *("attention.key_length", "attention.layer_norm_epsilon", "attention.sliding_window"),
-            *("context_length", "rope.dimension_count", "rope.freq_base", "rope.scale_linear"),
-            *("rope.scaling.attn_factor", "rope.scaling.factor", "rope.scaling.finetuned"),
-            *("rope.scaling.original_context_length", "rope.scaling.type", "vocab_size"),
-        ),
-    ),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Stored:
     """A tensor in the file. shape is row-major; bytes lie at [start, end)."""
@@ -96,6 +43,15 @@ class _Stored:
     kind: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A tensor under its transformers name; see `Architecture` for what has to be undone."""
+
+    stored: _Stored
+    turned: bool
+    plus_one: bool
 
 
 class _Cursor:
@@ -229,16 +185,32 @@ class GgufFile:
             remedy = "Map the safetensors checkpoint it was made from."
             raise CheckpointRefused(self.id, reason + ", ".join(unknown), remedy)
 
-    def _translate(self) -> dict[str, str]:
-        """Transformers name -> GGUF name, for the tensors the file has."""
-        names: dict[str, str] = {}
-        for theirs, ours in self.architecture.tensors.items():
+    def _translate(self) -> dict[str, _Named]:
+        """The tensors the file has, by their transformers names."""
+        ours, known = self.architecture, set[str]()
+        named: dict[str, _Named] = {}
+        for theirs, pattern in ours.tensors.items():
             for layer in self._blocks if "{layer}" in theirs else ("",):
                 for part in ("",) if theirs.endswith(".weight") else (".weight", ".bias"):
-                    gguf_name = ours.format(layer=layer) + part
+                    gguf_name = pattern.format(layer=layer) + part
                     if gguf_name in self._stored:
-                        names[theirs.format(layer=layer) + part] = gguf_name
-        return names
+                        known.add(gguf_name)
+                        named[theirs.format(layer=layer) + part] = _Named(
+                            self._stored[gguf_name],
+                            turned=theirs in ours.turned,
+                            plus_one=theirs in ours.plus_one,
+                        )
+        self._refuse_unknown_parts(known)
+        return named
+
+    def _refuse_unknown_parts(self, known: Collection[str]) -> None:
+        """A bias or a scale that llama.cpp would apply to one of our matrices, and we would not."""
+        stems = {name.rpartition(".")[0] for name in known}
+        beside = {name for name in self._stored if name.rpartition(".")[0] in stems}
+        if unknown := sorted(beside.difference(known)):
+            reason = "it has tensors that change the map and are not handled: "
+            remedy = "Map the safetensors checkpoint it was made from."
+            raise CheckpointRefused(self.id, reason + ", ".join(unknown), remedy)
 
     def _config(self, name: str) -> dict[str, Any]:
         ours = self.architecture
@@ -246,7 +218,7 @@ class GgufFile:
         for key, gguf_key in ours.config.items():
             if f"{name}.{gguf_key}" in self.metadata:
                 config[key] = self.metadata[f"{name}.{gguf_key}"]
-        said: Any = config.get("num_hidden_layers")
+        said: Any = self.metadata.get(f"{name}.block_count")
         if isinstance(said, int) and said > len(self._blocks):
             raise CheckpointBroken(
                 self.id, [f"its header says {said} blocks, it has {len(self._blocks)}"]
@@ -262,18 +234,26 @@ class GgufFile:
         return self._names.keys()
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return self._stored[self._names[name]].shape
+        named = self._names[name]
+        return named.stored.shape[::-1] if named.turned else named.stored.shape
 
     def read(self, name: str, index: int | None = None) -> Tensor:
-        whole = self._read(name)
-        return whole if index is None else whole[index]
+        import torch
+
+        named, tensor = self._names[name], self._read(name)
+        if named.turned:
+            tensor = tensor.permute(*reversed(range(tensor.ndim))).contiguous()
+        if named.plus_one:
+            tensor = tensor.to(torch.promote_types(tensor.dtype, torch.float32)) - 1
+        return tensor if index is None else tensor[index]
 
     def _read(self, name: str) -> Tensor:
+        """A tensor as it is stored, dequantised."""
         import numpy as np
         import torch
         from gguf import GGMLQuantizationType, dequantize
 
-        stored = self._stored[self._names[name]]
+        stored = self._names[name].stored
         kind = GGMLQuantizationType(stored.kind)
         data = np.frombuffer(self.raw(name), dtype=np.uint8)
         plain = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
@@ -287,7 +267,7 @@ class GgufFile:
             raise CheckpointRefused(self.id, reason, "Convert it to F16 or Q8_0.") from error
 
     def raw(self, name: str) -> memoryview:
-        stored = self._stored[self._names[name]]
+        stored = self._names[name].stored
         return memoryview(self._data)[stored.start : stored.end]
 
 

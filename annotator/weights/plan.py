@@ -248,32 +248,44 @@ class Plan:
         known: Linear | None = None,
     ) -> Pair:
         """A linear map, under the name by which another form of it is known."""
-        outputs: Mapping[Rows, slice] = {
-            "first half": slice(out),
-            "second half": slice(out, None),
-            "even": slice(0, None, 2),
-            "odd": slice(1, None, 2),
-        }
         held = out if linear.rows == "all" else 2 * out
-        stack = (self.n_experts,) if linear.stacked else ()
-        turned = linear.stored == "in_out"
+        shape = (into, held) if linear.stored == "in_out" else (held, into)
+        at, role = _At(layer, expert, _outputs(linear.rows, out)), known or linear
+        weight = self._need(linear, linear.weight, role, role.weight, shape, at)
+        if not self.settings.flag(linear.bias):
+            return weight, None
+        return weight, self._need(linear, linear.bias_name, role, role.bias_name, (held,), at)
 
-        def need(name: str, role: str, *shape: int) -> Need:
-            return Need(
-                role=role.format(layer=layer, expert=expert),
-                name=self.name(name.format(layer=layer, expert=expert)),
-                shape=(*stack, *shape),
-                index=expert if linear.stacked else None,
-                outputs=outputs.get(linear.rows),
-                turned=turned and len(shape) == 2,
-            )
-
-        role = known or linear
+    def _need(
+        self, linear: Linear, name: str, role: Linear, known: str, shape: tuple[int, ...], at: _At
+    ) -> Need:
+        """A linear map's weight or bias, by the name it has and the one it is known by."""
         part = "" if role.rows == "all" else f" ({role.rows})"
-        if role.stacked:
-            part += " of expert {expert}"
-        weight = need(
-            linear.weight, role.weight + part, *((into, held) if turned else (held, into))
+        part += f" of expert {at.expert}" if role.stacked else ""
+        return Need(
+            role=known.format(layer=at.layer, expert=at.expert) + part,
+            name=self.name(name.format(layer=at.layer, expert=at.expert)),
+            shape=(self.n_experts, *shape) if linear.stacked else shape,
+            index=at.expert if linear.stacked else None,
+            outputs=at.outputs,
+            turned=linear.stored == "in_out" and len(shape) == 2,
         )
-        has_bias = self.settings.flag(linear.bias)
-        return weight, need(linear.bias_name, role.bias_name + part, held) if has_bias else None
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Which layer's or expert's map, and which of the matrix's outputs are its own."""
+
+    layer: int
+    expert: int | None
+    outputs: slice | None
+
+
+def _outputs(rows: Rows, out: int) -> slice | None:
+    parts: Mapping[Rows, slice] = {
+        "first half": slice(out),
+        "second half": slice(out, None),
+        "even": slice(0, None, 2),
+        "odd": slice(1, None, 2),
+    }
+    return parts.get(rows)

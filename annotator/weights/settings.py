@@ -7,16 +7,15 @@ is refused by name: nobody can say here what it would change.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from math import inf
-from numbers import Real
 from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused
 from annotator.weights.families.inert import INERT
-from annotator.weights.family import Const, Family, Of, Only, Setting
+from annotator.weights.family import Family
+from annotator.weights.words import Const, Of, Only, Setting
 
 ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
 
@@ -28,8 +27,10 @@ ONLY = (
         "dequantised here",
     ),
     Only("is_encoder_decoder", (False, None), "it is no decoder-only language model"),
+    Only("pruned_heads", (None, {}, []), "heads that were cut out are not known here"),
 )
 
+MOST = float(2**63)  # of any number in a config
 _MISSING = object()
 _NOTE = "If a setting is a mere note, delete it from config.json."
 _LISTED = "`annotator families` lists what is supported."
@@ -67,30 +68,44 @@ class Settings:
         self._names = known["names"]
 
     def get(self, key: str) -> Any:
-        """A config value under any of the names transformers knows for it; None where unknown."""
-        self.asked |= {key, *self._other_names(key), key.split(".")[0]}
-        value = self._look_up(key)
-        return self._defaults.get(key) if value is _MISSING else value
+        """A config value under any of the names transformers knows for it; None where unknown.
+
+        Raises:
+            CheckpointBroken: it says one thing under one name, another under another.
+        """
+        names = list(dict.fromkeys((key, *self._other_names(key))))
+        self.asked |= {*names, key.split(".")[0]}
+        said = {name: value for name in names if (value := self._said(name)) is not _MISSING}
+        if any(value != said[next(iter(said))] for value in said.values()):
+            listed = " and ".join(f"{name} = {value!r}" for name, value in said.items())
+            raise CheckpointBroken(self.model, [f"its config says {listed}, which are one setting"])
+        return next(iter(said.values()), self._defaults.get(key))
 
     def _other_names(self, key: str) -> list[str]:
         return [other for pair in self._names.items() if key in pair for other in pair]
 
-    def _look_up(self, key: str) -> Any:
-        for name in (key, *self._other_names(key)):
-            value: Any = self.config
-            for part in name.split("."):
-                value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
-            if value is not _MISSING:
-                return value
-        return _MISSING
+    def _said(self, name: str) -> Any:
+        value: Any = self.config
+        for part in name.split("."):
+            value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
+        return value
 
     def value(self, setting: Setting) -> Any:
-        """What a table's setting comes to in this config."""
+        """What a table's setting comes to in this config.
+
+        Raises:
+            CheckpointBroken: a value that the setting is no function of.
+        """
         if isinstance(setting, Const):
             return setting.value
-        return (
-            setting.to(self.number(setting.key)) if isinstance(setting, Of) else self.get(setting)
-        )
+        if isinstance(setting, str):
+            return self.get(setting)
+        value = self.get(setting.key)
+        try:
+            return setting.to(value)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            problem = f"its config has {setting.key} = {value!r}, which will not do ({error})"
+            raise CheckpointBroken(self.model, [problem]) from error
 
     def number(self, setting: Setting) -> float:
         """A setting as a finite number.
@@ -99,10 +114,14 @@ class Settings:
             CheckpointBroken: it is none.
         """
         value = self.value(setting)
-        if isinstance(value, bool) or not isinstance(value, Real) or not -inf < float(value) < inf:
-            raise CheckpointBroken(
-                self.model, [f"its config lacks {setting!r} as a number (has {value!r})"]
-            )
+        named = setting.key if isinstance(setting, Of) else setting
+        problem = f"its config lacks {named!r} as a number (has {value!r:.60})"
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not -MOST < value < MOST
+        ):
+            raise CheckpointBroken(self.model, [problem])
         return float(value)
 
     def flag(self, setting: bool | str) -> bool:
@@ -122,6 +141,8 @@ class Settings:
             if self.get(only.key) not in only.values
         ]
         layers: Any = self.get("layer_types") or ()
+        if not isinstance(layers, Sequence):
+            raise CheckpointBroken(self.model, [f"its config has layer_types = {layers!r}"])
         strange = sorted({str(layer) for layer in layers} - set(ATTENTION_LAYERS))
         if strange:
             reasons.append(

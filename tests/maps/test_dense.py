@@ -15,6 +15,7 @@ from annotator.maps.settings import MapSettings
 from annotator.weights.memory import from_module, from_state_dict
 from annotator.weights.model import Model, open_model
 from tests import oracle, tiny
+from tests.recipes import built
 
 RECIPES = [name for name in tiny.MODELS if name not in ("llama-tied", "neox-tied", "gpt2-untied")]
 
@@ -72,6 +73,21 @@ def test_every_head_equals_the_dense_reference(recipe: str, form: str) -> None:
     # The module's own RMS norm works in float32, so X comes from ours, proved in test_families.
     X = model.first_mlp()(model.W_E())
     check(engine(module, source_form=form, suppress=True), model, X, form=form)
+
+
+@pytest.mark.parametrize("recipe", ["gemma2-mha-tied", "opt-projected", "bloom", "qwen2_moe-gqa"])
+@pytest.mark.parametrize("usable", [None, [id for id in range(96) if id % 3]])
+def test_ends_that_are_not_one_matrix_equal_the_dense_reference(
+    recipe: str, usable: list[int] | None
+) -> None:
+    """A tied model whose embedding is scaled, projected or normed; experts as the first MLP."""
+    module = built(recipe)
+    model = open_model(module, dtype="float64")
+    assert not model.plan.one_matrix
+    chosen = {} if usable is None else {"vocabulary": "usable"}
+    maps = engine(module, usable=usable, suppress=True, **chosen)
+    X = model.first_mlp()(model.W_E())
+    check(maps, model, X, form="mlp-after-layer-0", usable=usable)
 
 
 @pytest.mark.parametrize(("sources", "targets"), [(1, 1), (45, 5), (320, 7), (999, 999)])

@@ -1,4 +1,4 @@
-"""The oracle of the GGUF tokenizers: llama.cpp's own, through xllamacpp's server; and small models.
+"""The oracle of GGUF files: llama.cpp itself, through xllamacpp's server; and small models.
 
 llama.cpp serves a vocabulary only with a model round it, so the small files are complete ones.
 """
@@ -30,13 +30,16 @@ SPLITTING = ("a", "S", "s", "'", "1", ".", "$", "Ġ", "Ċ", "č", "Ã", "©")
 
 
 class LlamaCpp:
-    """llama.cpp with a model loaded; `ids` is its tokenizer, special tokens in a text parsed."""
+    """llama.cpp with a model loaded: its tokenizer, special tokens in a text parsed; its logits."""
 
     def __init__(self, model: Path) -> None:
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
         params.n_ctx, params.n_parallel, params.n_gpu_layers = 64, 1, 0
         params.warmup = params.enable_chat_template = False
+        # Nothing is rounded between the weights and the logits, as far as llama.cpp can help it.
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.cpuparams.n_threads = os.cpu_count() or 1
         params.port, params.verbosity = 0, -1
         self._server = xllamacpp.Server(params)
@@ -45,13 +48,34 @@ class LlamaCpp:
         )
 
     def ids(self, text: str) -> list[int]:
-        body = json.dumps({"content": text, "add_special": False, "parse_special": True})
+        return self._ask("/tokenize", content=text, add_special=False, parse_special=True)["tokens"]
+
+    def log_probabilities(self, prompt: list[int], vocab: int) -> np.ndarray:
+        """Of every token of the vocabulary to come after the prompt, no sampler applied."""
+        answer = self._ask(
+            "/completion",
+            prompt=prompt,
+            n_predict=1,
+            n_probs=vocab,
+            samplers=[],
+            post_sampling_probs=False,
+            cache_prompt=False,
+            # What is drawn does not matter, but the server sends no probabilities beside a byte
+            # that is no whole character. They are those before this bias.
+            logit_bias=[[self.ids("e")[-1], 1000.0]],
+        )
+        assert answer["tokens_evaluated"] == len(prompt)
+        (position,) = answer["completion_probabilities"]
+        found = {token["id"]: token["logprob"] for token in position["top_logprobs"]}
+        return np.array([found[id] for id in range(vocab)])
+
+    def _ask(self, path: str, **body: Any) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
-        self._connection.request("POST", "/tokenize", body, headers)
+        self._connection.request("POST", path, json.dumps(body), headers)
         answer = self._connection.getresponse()
         content = answer.read()
         assert answer.status == 200, content
-        return json.loads(content)["tokens"]
+        return json.loads(content)
 
     def close(self) -> None:
         self._connection.close()
@@ -115,8 +139,21 @@ def byte_level(pre: str) -> dict[str, Any]:
     }
 
 
+def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Mapping[str, Any]) -> None:
+    """Put a vocabulary into a header; texts are tokenised as written."""
+    for key, value in {**tokenizer, "add_space_prefix": False, "add_bos_token": False}.items():
+        if isinstance(value, list):
+            writer.add_array(f"tokenizer.ggml.{key}", value)
+        elif isinstance(value, bool):
+            writer.add_bool(f"tokenizer.ggml.{key}", value)
+        elif isinstance(value, int):
+            writer.add_uint32(f"tokenizer.ggml.{key}", value)
+        else:
+            writer.add_string(f"tokenizer.ggml.{key}", value)
+
+
 def write_model(path: Path, tokenizer: Mapping[str, Any]) -> Path:
-    """A complete llama model of one layer with a vocabulary; texts are tokenised as written."""
+    """A complete llama model of one layer with a vocabulary."""
     writer = gguf.GGUFWriter(path, "llama")
     for key, value in {
         "block_count": 1,
@@ -129,15 +166,7 @@ def write_model(path: Path, tokenizer: Mapping[str, Any]) -> Path:
     }.items():
         writer.add_uint32(f"llama.{key}", value)
     writer.add_layer_norm_rms_eps(1e-5)
-    for key, value in {**tokenizer, "add_space_prefix": False, "add_bos_token": False}.items():
-        if isinstance(value, list):
-            writer.add_array(f"tokenizer.ggml.{key}", value)
-        elif isinstance(value, bool):
-            writer.add_bool(f"tokenizer.ggml.{key}", value)
-        elif isinstance(value, int):
-            writer.add_uint32(f"tokenizer.ggml.{key}", value)
-        else:
-            writer.add_string(f"tokenizer.ggml.{key}", value)
+    add_tokenizer(writer, tokenizer)
     random = np.random.default_rng(0)
     shapes = {"token_embd": (len(tokenizer["tokens"]), 32), "output_norm": (32,)}
     shapes |= {f"blk.0.{norm}": (32,) for norm in ("attn_norm", "ffn_norm")}

@@ -201,7 +201,7 @@ def test_a_cache_that_cannot_be_written_is_harmless(spm_gguf: Path, cache: Path)
     assert cache.is_file()
 
 
-@pytest.mark.parametrize("pre", ["qwen2", "", "smollm "])
+@pytest.mark.parametrize("pre", ["deepseek-llm", "", "smollm "])
 def test_an_unknown_splitting_rule_is_refused(real_gguf: Path, cache: Path, pre: str) -> None:
     with pytest.raises(TokenizerMissing, match=f"rule '{pre}'"):
         gguf_tokenizer(header(real_gguf, pre=pre), "m")

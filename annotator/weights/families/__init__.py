@@ -4,7 +4,7 @@ Entries describe the modules of Hugging Face transformers; each names the file i
 `llama_like`, `gpt_like`, `bloom_like` and `experts` hold them; `wrappers` says where multimodal
 models keep a text tower, `refusals` what is known and not mapped, `inert` which settings do not
 matter, and `defaults.json` what transformers assumes where a config is silent (written by
-`python -m docs.make_defaults`).
+`make docs`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from annotator.weights.families.refusals import REFUSALS as REFUSALS
 from annotator.weights.families.wrappers import PLACES as PLACES
 from annotator.weights.families.wrappers import WRAPPERS as WRAPPERS
 from annotator.weights.families.wrappers import Place as Place
+from annotator.weights.families.wrappers import Wrapper as Wrapper
 from annotator.weights.family import Family
 
 FAMILIES: dict[str, list[Family]] = {}

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from annotator.weights.families.gpt_like import EPS, ln, mlp
 from annotator.weights.families.llama_like import CLIPPED, layer_norm
-from annotator.weights.family import Axes, Const, End, Family, Linear, Norm, Only, Values, says
+from annotator.weights.family import Axes, End, Family, Linear, Norm, Values
+from annotator.weights.words import Const, Only, says
 
 BLOOM = Family(
     model_type="bloom",
@@ -26,8 +27,15 @@ BLOOM = Family(
     norm=ln("post_attention_layernorm"),
     mlp=mlp("dense_h_to_4h", "dense_4h_to_h"),
     activation=Const("bloom_gelu"),
+    only=(
+        Only(
+            "apply_residual_connection_post_layernorm",
+            (False,),
+            "what is added to the residual stream then starts from its norm",
+        ),
+        Only("slow_but_exact", (False,), "transformers then leaves biases out"),
+    ),
     inert=(
-        *("pretraining_tp", "slow_but_exact", "apply_residual_connection_post_layernorm"),
         *("attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion"),
         *("offset_alibi", "seq_length", "skip_bias_add", "skip_bias_add_qkv", "n_inner"),
     ),
@@ -52,38 +60,38 @@ FALCON = Family(
     norm=ln("ln_mlp"),
     mlp=mlp("dense_h_to_4h", "dense_4h_to_h", "bias"),
     activation="activation",
-    variant="new decoder, two norms",
+    variant="GQA, two norms",
     when=says(new_decoder_architecture=True, num_ln_in_parallel_attn=(None, 2)),
-    inert=("alibi", "apply_residual_connection_post_layernorm"),
+    inert=("alibi", "apply_residual_connection_post_layernorm", "num_kv_heads"),
 )
 FALCON_ONE_NORM = replace(
     FALCON,
     norm=ln("input_layernorm"),
-    variant="new decoder, one norm",
+    variant="GQA, one norm",
     when=says(new_decoder_architecture=True),
 )
 FALCON_MQA = replace(
     FALCON_ONE_NORM,
     axes=replace(FALCON.axes, n_kv_heads=Const(1)),
-    variant="one key/value head, parallel",
+    variant="MQA, parallel",
     when=says(multi_query=True, parallel_attn=True),
 )
 FALCON_MQA_SEQUENTIAL = replace(
     FALCON_MQA,
     norm=ln("post_attention_layernorm"),
-    variant="one key/value head, sequential",
+    variant="MQA, sequential",
     when=says(multi_query=True),
 )
 FALCON_MHA = replace(
     FALCON_MQA,
-    axes=replace(FALCON.axes, n_kv_heads=Const(None)),
-    variant="key/value heads of their own, parallel",
+    axes=FALCON.axes,
+    variant="MHA, parallel",
     when=says(parallel_attn=True),
 )
 FALCON_MHA_SEQUENTIAL = replace(
     FALCON_MHA,
     norm=ln("post_attention_layernorm"),
-    variant="key/value heads of their own, sequential",
+    variant="MHA, sequential",
     when=None,
 )
 

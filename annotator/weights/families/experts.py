@@ -17,16 +17,8 @@ from annotator.weights.families.llama_like import (
     llama_like,
     values,
 )
-from annotator.weights.family import (
-    Const,
-    Experts,
-    Family,
-    GatedMlp,
-    Get,
-    Linear,
-    Only,
-    Shared,
-)
+from annotator.weights.family import Experts, Family, GatedMlp, Linear, Shared
+from annotator.weights.words import Const, Get, Only
 
 
 def stacked(at: str = f"{MLP}.experts") -> GatedMlp:
@@ -80,8 +72,9 @@ def _qwen(base: Family, model_type: str, **changes: Any) -> tuple[Family, Family
     inert = (
         *("moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size"),
         *("num_experts_per_tok", "norm_topk_prob"),
+        *("num_experts", "num_local_experts", "decoder_sparse_step"),
     )
-    dense = llama_like(model_type, base, variant="first block dense", inert=inert, **changes)
+    dense = llama_like(model_type, base, variant="dense", inert=inert, **changes)
     mlp = Experts(
         router=Linear(f"{MLP}.gate"),
         forms=FORMS,
@@ -90,7 +83,7 @@ def _qwen(base: Family, model_type: str, **changes: Any) -> tuple[Family, Family
         renormalise="norm_topk_prob",
     )
     axes = replace(AXES, d_mlp="moe_intermediate_size")
-    variant, when = "first block sparse", first_block_is_sparse
+    variant, when = "sparse", first_block_is_sparse
     return replace(dense, axes=axes, mlp=mlp, variant=variant, when=when), dense
 
 
@@ -142,7 +135,7 @@ LLAMA4_DENSE = llama_like(
     axes=replace(AXES, d_mlp="intermediate_size_mlp"),
     mlp=gated(at=_FEED),
     module="llama4",
-    variant="first block dense",
+    variant="dense",
     inert=(
         *("moe_layers", "interleave_moe_layer_step", "num_local_experts", "num_experts_per_tok"),
         *("intermediate_size", "intermediate_size_mlp", "use_qk_norm", "no_rope_layers"),
@@ -176,7 +169,7 @@ LLAMA4 = replace(
         weighs_input=True,
         shared=Shared(gated(at=f"{_FEED}.shared_expert"), width="intermediate_size"),
     ),
-    variant="first block sparse",
+    variant="sparse",
     when=llama4_is_sparse,
 )
 

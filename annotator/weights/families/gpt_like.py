@@ -5,19 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from annotator.weights.families.llama_like import layer_norm
-from annotator.weights.family import (
-    Axes,
-    Const,
-    End,
-    Family,
-    Linear,
-    Norm,
-    Only,
-    PlainMlp,
-    Setting,
-    Values,
-    says,
-)
+from annotator.weights.family import Axes, End, Family, Linear, Norm, PlainMlp, Values
+from annotator.weights.words import Const, Only, Setting, says
 
 EPS = "layer_norm_epsilon"
 AXES = Axes(
@@ -66,15 +55,19 @@ GPT_BIGCODE_MQA = replace(
     values=Values(Linear("h.{layer}.attn.c_attn", bias=True), "contiguous"),
     output=Linear("h.{layer}.attn.c_proj", bias=True),
     mlp=mlp("c_fc", "c_proj"),
-    variant="one key/value head",
+    variant="MQA",
     when=says(multi_query=True),
-    inert=("scale_attn_weights", "num_key_value_heads"),
+    inert=(
+        *("scale_attn_weights", "num_key_value_heads", "inference_runner", "max_batch_size"),
+        *("max_sequence_length", "pad_key_length", "pre_allocate_kv_cache"),
+        *("validate_runner_input",),
+    ),
 )
 GPT_BIGCODE_MHA = replace(
     GPT_BIGCODE_MQA,
     axes=AXES,
     values=Values(GPT_BIGCODE_MQA.values.linear, "grouped"),
-    variant="key/value heads of their own",
+    variant="MHA",
     when=None,
 )
 
@@ -171,12 +164,16 @@ OPT = Family(
     norm=_opt_norm("final_layer_norm"),
     mlp=mlp("fc1", "fc2", "enable_bias", at="layers.0"),
     activation="activation_function",
-    variant="norms before",
+    variant="pre-norm",
     when=says(do_layer_norm_before=True),
     inert=("_remove_final_layer_norm", "layerdrop", "init_std", "prefix"),
 )
 OPT_NORMS_AFTER = replace(
-    OPT, norm=_opt_norm("self_attn_layer_norm"), variant="norms after the sums", when=None
+    OPT,
+    norm=_opt_norm("self_attn_layer_norm"),
+    normed_sums=True,
+    variant="post-norm",
+    when=None,
 )
 
 ENTRIES: tuple[Family, ...] = (

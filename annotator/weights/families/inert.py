@@ -7,17 +7,19 @@ BOOKKEEPING = (
     *("_attn_implementation", "_attn_implementation_autoset", "_commit_hash"),
     *("_experts_implementation", "_from_model_config", "_name_or_path", "architectures"),
     *("attn_implementation", "auto_map", "custom_pipelines", "dtype", "finetuning_task"),
-    *("language", "model_type", "problem_type", "return_dict", "task_specific_params"),
-    *("tokenizer_class", "torch_dtype", "torchscript", "transformers_version", "unsloth_fixed"),
-    *("unsloth_version", "use_bfloat16", "use_cache", "use_flash_attn"),
+    *("is_llama_config", "language", "model_type", "problem_type", "return_dict"),
+    *("task_specific_params", "tokenizer_class", "torch_dtype", "torchscript"),
+    *("transformers.js_config", "transformers_version", "unsloth_fixed", "unsloth_version"),
+    *("use_bfloat16", "use_cache", "use_flash_attn"),
 )
 # losses, dropout, initial values
 TRAINING = (
-    *("attention_dropout", "attn_pdrop", "aux_loss_alpha", "classifier_dropout", "dropout"),
-    *("emb_pdrop", "embd_pdrop", "embed_dropout", "embedding_dropout", "gradient_checkpointing"),
-    *("hidden_dropout", "initializer_range", "output_router_logits", "pretraining_tp"),
-    *("pruned_heads", "resid_dropout", "resid_pdrop", "residual_dropout", "router_aux_loss_coef"),
-    *("router_jitter_noise",),
+    *("activation_dropout", "attention_dropout", "attention_probs_dropout_prob", "attn_pdrop"),
+    *("aux_loss_alpha", "classifier_dropout", "dropout", "emb_pdrop", "embd_pdrop"),
+    *("embed_dropout", "embedding_dropout", "gradient_checkpointing", "hidden_dropout"),
+    *("hidden_dropout_prob", "initializer_range", "neftune_noise_alpha", "output_router_logits"),
+    *("pretraining_tp", "pruned_heads", "resid_dropout", "resid_pdrop", "residual_dropout"),
+    *("router_aux_loss_coef", "router_jitter_noise"),
 )
 # sampling, and which tokens begin and end
 GENERATION = (
@@ -27,9 +29,9 @@ GENERATION = (
     *("exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id"),
     *("length_penalty", "max_length", "min_length", "no_repeat_ngram_size", "num_beam_groups"),
     *("num_beams", "num_return_sequences", "output_attentions", "output_hidden_states"),
-    *("output_scores", "pad_token_id", "prefix", "remove_invalid_values", "repetition_penalty"),
-    *("return_dict_in_generate", "sep_token_id", "suppress_tokens", "temperature"),
-    *("tf_legacy_loss", "top_k", "top_p", "typical_p"),
+    *("output_past", "output_scores", "pad_token_id", "prefix", "remove_invalid_values"),
+    *("repetition_penalty", "return_dict_in_generate", "sep_token_id", "suppress_tokens"),
+    *("temperature", "tf_legacy_loss", "top_k", "top_p", "typical_p", "unk_token_id"),
 )
 # classifiers and the like
 OTHER_HEADS = (
@@ -40,14 +42,16 @@ OTHER_HEADS = (
 # who attends where: positions, windows, softmax
 ATTENTION_PATTERN = (
     *("_sliding_window_pattern", "attention_softmax_in_fp32", "layer_types"),
-    *("max_position_embeddings", "max_window_layers", "n_positions", "partial_rotary_factor"),
-    *("reorder_and_upcast_attn", "rope_interleaved", "rope_local_base_freq", "rope_parameters"),
-    *("rope_scaling", "rope_theta", "scale_attention_softmax_in_fp32", "sliding_window"),
-    *("sliding_window_size", "use_bidirectional_attention", "use_sliding_window"),
+    *("max_position_embeddings", "max_window_layers", "model_max_length", "n_positions"),
+    *("partial_rotary_factor", "qk_layer_norms", "reorder_and_upcast_attn", "rope_interleaved"),
+    *("rope_local_base_freq", "rope_parameters", "rope_scaling", "rope_theta"),
+    *("scale_attention_softmax_in_fp32", "sliding_window", "sliding_window_pattern"),
+    *("sliding_window_size", "use_bidirectional_attention", "use_mrope", "use_sliding_window"),
 )
 # what a flat multimodal config says of its other towers
 OTHER_MODALITIES = (
-    *("image_token_id", "image_token_index", "text_config", "video_token_id", "vision_config"),
+    *("image_token_id", "image_token_index", "num_image_tokens", "perceiver_config"),
+    *("pixel_shuffle_factor", "text_config", "use_resampler", "video_token_id", "vision_config"),
     *("vision_end_token_id", "vision_start_token_id", "vision_token_id"),
 )
 

@@ -9,21 +9,8 @@ from dataclasses import replace
 from math import sqrt
 from typing import Any
 
-from annotator.weights.family import (
-    Axes,
-    Const,
-    End,
-    Family,
-    GatedMlp,
-    Linear,
-    Norm,
-    Of,
-    Only,
-    PlainMlp,
-    Setting,
-    Values,
-    says,
-)
+from annotator.weights.family import Axes, End, Family, GatedMlp, Linear, Norm, PlainMlp, Values
+from annotator.weights.words import Const, Of, Only, Setting, says
 
 AXES = Axes(
     vocab="vocab_size",
@@ -101,6 +88,9 @@ GEMMA = llama_like(
     W_E=replace(LLAMA.W_E, scale=Of("hidden_size", sqrt)),
     norm=rms(POST_ATTENTION, offset=1),
     mlp=gated(),
+    # The official configs say "gelu" and mean its approximation; transformers reads them so.
+    activation=Of("hidden_act", lambda act: "gelu_pytorch_tanh" if act == "gelu" else act),
+    inert=("hidden_activation",),
 )
 GEMMA2 = llama_like(
     "gemma2",
@@ -108,7 +98,10 @@ GEMMA2 = llama_like(
     norm=rms("layers.0.pre_feedforward_layernorm", offset=1),
     post_norm=rms("layers.0.post_feedforward_layernorm", offset=1),
     activation="hidden_activation",
-    inert=("query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"),
+    inert=(
+        *("query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"),
+        *("hidden_act",),
+    ),
 )
 GEMMA3 = llama_like("gemma3_text", GEMMA2, module="gemma3")
 
@@ -122,9 +115,7 @@ OLMO2 = llama_like(
     "olmo2", norm=None, post_norm=rms("layers.0.post_feedforward_layernorm"), mlp=gated()
 )
 OLMO3 = llama_like("olmo3", OLMO2)
-EXAONE4 = llama_like(
-    "exaone4", OLMO2, values=values(), output=O_PROJ, inert=("sliding_window_pattern",)
-)
+EXAONE4 = llama_like("exaone4", OLMO2, values=values(), output=O_PROJ)
 
 COHERE = llama_like(
     "cohere",
@@ -133,7 +124,7 @@ COHERE = llama_like(
     W_U=replace(LLAMA.W_U, scale="logit_scale"),
     inert=("use_qk_norm",),
 )
-COHERE2 = llama_like("cohere2", COHERE, inert=("sliding_window_pattern",))
+COHERE2 = llama_like("cohere2", COHERE)
 
 GRANITE = llama_like(
     "granite",
@@ -159,6 +150,7 @@ PHI3 = llama_like(
     MISTRAL,
     values=Values(Linear(f"{ATTENTION}.qkv_proj"), "contiguous"),
     mlp=fused(),
+    only=(Only("attention_bias", (None, False), "transformers builds no such bias"),),
     inert=("original_max_position_embeddings",),
 )
 
@@ -182,7 +174,13 @@ STARCODER2 = llama_like(
     output=Linear(f"{ATTENTION}.o_proj", "use_bias"),
     norm=layer_norm(POST_ATTENTION, "norm_epsilon"),
     mlp=plain("c_fc", "c_proj", "use_bias"),
+    only=(
+        Only("mlp_type", (None, "default"), "transformers builds no other"),
+        Only("norm_type", (None, "layer_norm"), "transformers builds no other"),
+    ),
+    inert=("rms_norm_eps",),
 )
+ARCEE = llama_like("arcee", mlp=plain("up_proj", "down_proj", "mlp_bias"))
 NEMOTRON = llama_like(
     "nemotron",
     norm=layer_norm(POST_ATTENTION, "norm_eps", offset=1),
@@ -206,6 +204,6 @@ QWEN3_VL = llama_like("qwen3_vl_text", QWEN3, module="qwen3_vl")
 ENTRIES: tuple[Family, ...] = (
     *(LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3, OLMO, OLMO2, OLMO3, EXAONE4),
     *(COHERE, COHERE2, GRANITE, GLM, GLM4, PHI, PHI3, STABLELM_SEQUENTIAL, STABLELM_PARALLEL),
-    *(STARCODER2, NEMOTRON, SMOLLM3, HELIUM, ERNIE4_5, SEED_OSS, HUNYUAN),
+    *(ARCEE, STARCODER2, NEMOTRON, SMOLLM3, HELIUM, ERNIE4_5, SEED_OSS, HUNYUAN),
     *(QWEN2_VL, QWEN2_5_VL, QWEN3_VL),
 )

