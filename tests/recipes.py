@@ -14,7 +14,9 @@ from typing import Any
 
 import transformers
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from annotator.weights.families import FAMILIES
 from tests import tiny
 
 VOCAB = 96
@@ -82,14 +84,15 @@ ONE_HEAD, EACH_HEAD = {"num_key_value_heads": 1}, {"num_key_value_heads": 4}
 WINDOW_FIRST = ["sliding_attention", "full_attention"]
 TIED, UNTIED = {"tie_word_embeddings": True}, {"tie_word_embeddings": False}
 
-GROUPED = (
-    *("arcee",),
-    *("mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "olmo", "olmo2", "olmo3"),
-    *("exaone4", "cohere", "cohere2", "granite", "glm", "glm4", "phi", "phi3", "starcoder2"),
-    *("nemotron", "smollm3", "helium", "ernie4_5", "seed_oss", "hunyuan_v1_dense", "mixtral"),
-    *("olmoe", "qwen2_moe", "qwen3_moe", "gpt_oss", "llama4_text"),
-)
-"""Those with a setting for key/value heads and, stated or not, one for the width of a head."""
+OWN_LAYOUTS = ("llama", "gpt_bigcode", "stablelm")
+GROUPED = [
+    kind
+    for kind in FAMILIES
+    if "num_key_value_heads" in inspect.signature(transformers.CONFIG_MAPPING[kind]).parameters
+    and kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    and kind not in OWN_LAYOUTS
+]
+"""Those with a setting for key/value heads: each is proved with one, some and all of them."""
 
 SQUARE = ("helium", "olmoe")
 """Of these, those that transformers builds only where heads are d_model / n_heads wide."""

@@ -96,5 +96,6 @@ class Disproved(ModelError):
     def __str__(self) -> str:
         return (
             f"{self.model} is not what the families table says. Its own modules disagree on: "
-            f"{', '.join(self.parts)}. Do not map it; report it with its config.json."
+            f"{', '.join(self.parts)}. If --dtype float64 says so too, do not map it, and report "
+            "it with its config.json."
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.errors import CheckpointRefused, Disproved
+from annotator.errors import AnnotatorError, CheckpointRefused, Disproved
 from annotator.pipeline.progress import track
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from annotator.weights.proof import Finding
+    from annotator.weights.model import Model
+    from annotator.weights.proof import Finding, Observed
     from annotator.weights.source import Source
 
 
@@ -26,8 +27,8 @@ def check(
     """Run a model's own modules on a short random input, against what annotator cuts from it.
 
     Args:
-        model: a folder or hub id, of which the first and the last layer are run; or a torch module
-            in memory, of which all are.
+        model: a folder, a hub id, or a torch module in memory, which is read and not run: of each
+            the first and the last layer are run, as transformers builds them.
         revision: branch, tag or commit on the hub.
         dtype: arithmetic, "float32" or "float64".
         device: a torch device name.
@@ -37,34 +38,40 @@ def check(
         A finding for each part, whether it is proved or not; see `proved`.
 
     Raises:
-        ModelError: the model cannot be read or mapped, or is a GGUF file.
+        ModelError: the model cannot be read, mapped, or run by transformers; or is a GGUF file.
         DeviceUnavailable: a device that torch cannot use here.
     """
-    from torch import nn
-
-    from annotator.weights.excerpt import excerpt, quiet
     from annotator.weights.model import open_model
-    from annotator.weights.proof import prove
+    from annotator.weights.proof import compare
     from annotator.weights.verify import verify
 
     opened = open_model(model, revision=revision, dtype=dtype, device=device)
-    if isinstance(model, nn.Module):
-        return prove(opened, model)
     layers = sorted({0, opened.dims.n_layers - 1})
     verify(
         opened.plan,
         lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
         layers,
     )
+    return compare(opened, _observed(opened, layers, dtype), layers)
+
+
+def _observed(model: Model, layers: list[int], dtype: str) -> Observed:
+    """What transformers' modules do; whatever they fail with is said in one line."""
+    from annotator.weights.excerpt import excerpt, quiet
+    from annotator.weights.proof import observe
+
     try:
         with quiet():
-            module = excerpt(opened.plan, opened.dtype, layers)
-            return prove(opened, module.to(opened.device), layers)
-    except (RuntimeError, TypeError, ValueError) as error:  # of code that is not ours
-        if "memory" in str(error):
+            return observe(excerpt(model.plan, model.dtype, layers).to(model.device))
+    except AnnotatorError:
+        raise
+    except Exception as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):
             raise
-        reason = f"transformers cannot run it in {dtype} ({str(error).splitlines()[0]})"
-        raise CheckpointRefused(opened.source.id, reason, "Try the other --dtype.") from error
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = f"transformers cannot run its blocks in {dtype} ({said:.300})"
+        remedy = "Mend what it says in config.json; if it is about a dtype, try the other --dtype."
+        raise CheckpointRefused(model.source.id, reason, remedy) from error
 
 
 def refuse_disproved(model: str, findings: list[Finding]) -> None:

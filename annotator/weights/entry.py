@@ -9,10 +9,11 @@ from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
 from annotator.weights.dims import read_dims
 from annotator.weights.families import FAMILIES, PLACES, REFUSALS, WRAPPERS, Place, Wrapper
 from annotator.weights.family import Family
-from annotator.weights.mlp import ACTIVATIONS, GATES
+from annotator.weights.mlp import ACTIVATIONS
 from annotator.weights.plan import Plan
 from annotator.weights.settings import NOTHING, Settings, assumed
 from annotator.weights.source import Source
+from annotator.weights.words import Const
 
 
 def make_plan(source: Source) -> Plan:
@@ -97,10 +98,12 @@ def _supported(source: Source, model_type: str) -> str:
 
 def _refuse_activation(settings: Settings, family: Family) -> None:
     activation = settings.value(family.activation)
-    if not isinstance(activation, str) or activation not in {*ACTIVATIONS, *GATES}:
+    if isinstance(family.activation, Const):
+        return
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise CheckpointRefused(
             settings.model,
-            f"{family.activation} = {activation!r} is not known",
+            f"{getattr(family.activation, 'key', family.activation)} = {activation!r} is not known",
             f"Known activations: {', '.join(sorted(ACTIVATIONS))}.",
         )
 

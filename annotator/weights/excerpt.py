@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from annotator.errors import CheckpointRefused
+from annotator.weights.families.inert import BOOKKEEPING
 from annotator.weights.family import Experts, Family
 
 if TYPE_CHECKING:
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from annotator.weights.plan import Plan
 
 
+_LISTED_BY_LAYER = {"layer_types", "no_rope_layers"}
+_DROPPED = {*BOOKKEEPING, "quantization_config", "attention_layers"}
+
+
 def excerpt(plan: Plan, dtype: torch.dtype, layers: Sequence[int]) -> nn.Module:
     """Some blocks of a checkpoint, layer 0 the first of them, between the ends.
+
+    Nothing of the checkpoint's own code is run, and nothing is fetched.
 
     Returns:
         A causal language model in evaluation mode (the bare decoder where transformers has no such
@@ -38,11 +45,12 @@ def excerpt(plan: Plan, dtype: torch.dtype, layers: Sequence[int]) -> nn.Module:
             "Check the safetensors checkpoint that it was converted from.",
         )
     config: Any = _config(plan, layers)
-    kind, prefix = _class(config, plan.family)
+    kind, prefix = _class(plan.family)
     state = _state(plan, layers, prefix)
-    module = kind.from_pretrained(
-        None, config=config, state_dict=state, dtype=dtype, attn_implementation="eager"
-    )
+    with torch.random.fork_rng(devices=[]):  # what a last block lacks is drawn
+        module = kind.from_pretrained(
+            None, config=config, state_dict=state, dtype=dtype, attn_implementation="eager"
+        )
     return module.eval()
 
 
@@ -50,32 +58,32 @@ def _config(plan: Plan, layers: Sequence[int]) -> Any:
     """The text tower's config for so many layers; what is listed by layer is shortened alike."""
     from transformers import CONFIG_MAPPING
 
-    every = plan.dims.n_layers
-    content = {
-        key: [value[layer] for layer in layers]
-        if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == every
-        else value
-        for key, value in plan.settings.config.items()
-        if key != "quantization_config"
-    }
-    n_layers = cast(str, plan.family.axes.n_layers)
-    changes: dict[str, Any] = {n_layers: len(layers), "tie_word_embeddings": plan.tied}
-    if plan.family.model_type == "gpt_neo":  # its pattern of local layers must add up
-        changes["attention_types"] = [[["global"], len(layers)]]
-        content.pop("attention_layers", None)
-    kind: Any = CONFIG_MAPPING[plan.family.model_type]
-    return kind.from_dict(content | changes)
+    family, said = plan.family, plan.settings.config
+    content = {key: said[key] for key in said if key not in _DROPPED}
+    for key in _LISTED_BY_LAYER & content.keys():
+        if content[key]:
+            content[key] = [content[key][layer] for layer in layers]
+    for name in plan.settings.names(cast(str, family.axes.n_layers)):
+        content.pop(name, None)
+    content[cast(str, family.axes.n_layers)] = len(layers)
+    content["tie_word_embeddings"] = plan.tied
+    if family.pattern is not None:
+        key, says = family.pattern
+        content[key] = says(len(layers))
+    kind: Any = CONFIG_MAPPING[family.model_type]
+    return kind.from_dict(content)
 
 
-def _class(config: Any, family: Family) -> tuple[Any, str]:
-    """The model class for a config, and what it puts before its decoder's names."""
-    from transformers import AutoModel, AutoModelForCausalLM
+def _class(family: Family) -> tuple[Any, str]:
+    """The model class of a family, and what it puts before its decoder's names."""
+    import transformers
+    from transformers.models.auto import modeling_auto as auto
 
-    with torch.device("meta"):
-        try:
-            return type(AutoModelForCausalLM.from_config(config)), family.prefix
-        except ValueError:  # transformers knows this text tower only inside its wrapper
-            return type(AutoModel.from_config(config)), ""
+    causal = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(family.model_type)
+    if causal is not None:
+        return getattr(transformers, causal), family.prefix
+    # transformers knows this text tower only inside its wrapper
+    return getattr(transformers, auto.MODEL_MAPPING_NAMES[family.model_type]), ""
 
 
 def _state(plan: Plan, layers: Sequence[int], prefix: str) -> Mapping[str, Tensor]:

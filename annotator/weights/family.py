@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from annotator.weights.words import Const, Get, Only, Setting
 
@@ -219,6 +219,9 @@ class Family:
         activation: the activation's name.
         post_norm: a norm of the MLP's output before it is added, or None.
         residual_scale: what a block's parts are multiplied by before they are added.
+        positions: learned positions that are added to the embedding; no part of W_E.
+        pattern: a config key that must add up to the number of layers and does not enter, with
+            what it says of so many; or None.
         normed_sums: whether a block normalises its sums, as before GPT-2.
         variant: which layout of the model_type this is, for people; "" where there is one.
         when: whether a config has this layout; the first entry of its model_type that says so.
@@ -240,6 +243,8 @@ class Family:
     activation: Setting
     post_norm: Norm | None = None
     residual_scale: Setting = Const(1)
+    positions: str = ""
+    pattern: tuple[str, Callable[[int], Any]] | None = None
     normed_sums: bool = False
     variant: str = ""
     when: Callable[[Get], bool] | None = None

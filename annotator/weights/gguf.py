@@ -223,7 +223,7 @@ class GgufFile:
             raise CheckpointBroken(
                 self.id, [f"its header says {said} blocks, it has {len(self._blocks)}"]
             )
-        config |= {key: tensor in self._stored for key, tensor in ours.flags.items()}
+        config |= {k: any(name in self._stored for name in n) for k, n in ours.flags.items()}
         # The format's own rule: a file without an output matrix ties it to the embedding.
         config["tie_word_embeddings"] = "output.weight" not in self._stored
         if "token_embd.weight" in self._stored:

@@ -24,7 +24,7 @@ class Architecture:
         turned: the names among them that transformers keeps [in, out] and GGUF [out, in].
         plus_one: the names among them whose stored weight has one added, which transformers adds
             when it computes.
-        flags: config key of a bias -> the GGUF tensor whose presence says so.
+        flags: config key of biases -> the GGUF tensors of which any says that there are such.
         constants: config values that the architecture implies.
         inert: GGUF keys that do not change a head map; any further key is refused by name.
     """
@@ -34,7 +34,7 @@ class Architecture:
     tensors: Mapping[str, str]
     turned: tuple[str, ...] = ()
     plus_one: tuple[str, ...] = ()
-    flags: Mapping[str, str] = field(default_factory=dict[str, str])
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     inert: tuple[str, ...] = ()
 
@@ -103,7 +103,10 @@ ARCHITECTURES: dict[str, Architecture] = {
             **_V_PROJ,
             "model.layers.{layer}.self_attn.o_proj": "blk.{layer}.attn_output",
         },
-        flags={"attention_bias": "blk.0.attn_v.bias", "mlp_bias": "blk.0.ffn_up.bias"},
+        flags={
+            "attention_bias": ("blk.0.attn_v.bias",),
+            "mlp_bias": ("blk.0.ffn_gate.bias", "blk.0.ffn_up.bias", "blk.0.ffn_down.bias"),
+        },
         constants={"hidden_act": "silu"},
         inert=(*_ANY, _KEYS, _WINDOW, "attention.layer_norm_epsilon"),
     ),

@@ -58,6 +58,7 @@ def from_module(module: nn.Module, id: str | None = None) -> InMemory:
     Raises:
         CheckpointRefused: it has no config, or adapters that are not merged.
     """
+    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
     config = getattr(module, "config", None)
     if config is None or not hasattr(config, "to_dict"):
         raise CheckpointRefused(

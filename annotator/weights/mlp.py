@@ -39,7 +39,6 @@ _gelu_tanh = partial(F.gelu, approximate="tanh")
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
     {
-        "bloom_gelu": _bloom_gelu,
         "gelu": F.gelu,
         "gelu_fast": _gelu_tanh,
         "gelu_new": _gelu_tanh,
@@ -52,10 +51,15 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
     }
 )
 
+FIXED: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {**ACTIVATIONS, "bloom_gelu": _bloom_gelu}
+)
+"""Those that a config may name, and one that only an architecture fixes."""
+
 GATES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
     {"clamped_swiglu": _clamped_swiglu}
 )
-"""Gates that are more than an activation times the up-projection."""
+"""Gates that are more than an activation times the up-projection; only architectures fix them."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Dense:
     """An MLP, or one expert.
 
     Attributes:
-        activation: key of `ACTIVATIONS` or `GATES`.
+        activation: key of `FIXED`, or of `GATES` where it is gated.
         gate: the gate's map, or None for a plain MLP.
         up: d_model -> d_mlp.
         down: d_mlp -> d_model.
@@ -113,10 +117,10 @@ class Dense:
     def __call__(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
         """down(act(up(x))), or down(act(gate(x)) * up(x))."""
         if self.gate is None:
-            return self.down(ACTIVATIONS[self.activation](self.up(x)))
+            return self.down(FIXED[self.activation](self.up(x)))
         if self.activation in GATES:
             return self.down(GATES[self.activation](self.gate(x), self.up(x)))
-        return self.down(ACTIVATIONS[self.activation](self.gate(x)).mul_(self.up(x)))
+        return self.down(FIXED[self.activation](self.gate(x)).mul_(self.up(x)))
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from annotator.weights.memory import from_module
 from annotator.weights.model import Heads, Model
 from annotator.weights.plan import Plan
 
-LIMITS = {torch.float32: 1e-3, torch.float64: 1e-5}
-"""Largest left-over, relative. A wrong cut leaves about 1; norms run in float32 in transformers."""
+LIMITS = {torch.float32: 2e-5, torch.float64: 2e-6}
+"""Largest left-over, relative. A wrong cut leaves about 1, an activation that is nearly right 1e-4;
+rounding leaves 1e-6, in float64 too, for transformers' norms run in float32."""
 
 PROMPTS, POSITIONS = 3, 7
 
@@ -51,32 +52,55 @@ class Finding:
         return self.error <= self.limit
 
 
-def prove(model: Model, module: nn.Module, layers: Sequence[int] | None = None) -> list[Finding]:
-    """Compare what annotator cuts from a model with what its modules compute.
+@dataclass(frozen=True)
+class Observed:
+    """What a module did with the short input: as it is, and with its first block's heads silent."""
+
+    plain: Run
+    silent: Run
+
+
+def observe(module: nn.Module) -> Observed:
+    """Run a causal language model, or the bare decoder of one, on a short random input.
+
+    Its attention, its mode and the random state are as they were afterwards.
+    """
+    with _eager(module):
+        watched = _Watched(module)
+        return Observed(watched.run(), watched.run(silence=True))
+
+
+def compare(model: Model, seen: Observed, layers: Sequence[int] | None = None) -> list[Finding]:
+    """Compare what annotator cuts from a model with what its modules computed.
 
     Args:
         model: the checkpoint, as annotator reads it.
-        module: the model itself, or an excerpt of its blocks, in evaluation mode.
-        layers: the layer of the checkpoint that each of the module's blocks is; None: all of them.
+        seen: what its modules did.
+        layers: the layer of the checkpoint that each of the modules' blocks is; None: all of them.
 
     Returns:
         A finding for W_E, W_U (where the module has an unembedding), the heads of each of those
         layers, and the source representation.
     """
-    with _eager(module):
-        watched, limit = _Watched(module), LIMITS[model.dtype]
-        run, silent = watched.run(), watched.run(silence=True)
-    findings = [Finding("W_E", _embedding_error(model, run), limit)]
+    run, limit = seen.plain, LIMITS[model.dtype]
+    left = run.block_in - model.W_E()[run.ids]
+    findings = [Finding("W_E", _share(_size(left), run.block_in), limit)]
     if run.logits is not None:
         left = run.logits - run.final @ model.W_U()
         findings.append(Finding("W_U", _share(_spread(left.flatten(0, 1)), run.logits), limit))
+    scale = model.plan.settings.number(model.plan.family.residual_scale)
     for at, layer in enumerate(layers or range(model.dims.n_layers)):
-        scale = model.plan.settings.number(model.plan.family.residual_scale)
         error = attention_error(run.attention[at], model.heads(layer), scale)
         findings.append(Finding(f"heads of layer {layer}", error, limit))
-    mlp = model.first_mlp()(silent.block_in.flatten(0, 1))
+    silent = seen.silent
+    mlp = model.first_mlp()((silent.block_in + silent.positions).flatten(0, 1))
     left = silent.mlp_out.flatten(0, 1) - mlp
     return [*findings, Finding("source representation", _share(_size(left), mlp), limit)]
+
+
+def prove(model: Model, module: nn.Module, layers: Sequence[int] | None = None) -> list[Finding]:
+    """`observe` and `compare`."""
+    return compare(model, observe(module), layers)
 
 
 @dataclass(frozen=True)
@@ -115,21 +139,25 @@ def _size(rows: Tensor) -> float:
 
 @dataclass
 class Run:
-    """What one pass showed; shapes [prompts, positions, ...]."""
+    """What one pass showed; shapes [prompts, positions, ...].
+
+    Attributes:
+        ids: the tokens.
+        attention: of each block.
+        block_in: what the first block read, learned positions apart.
+        positions: the learned positions that were in it, or zeros.
+        mlp_out: what the first block's MLP wrote.
+        final: what the unembedding read.
+        logits: what it made of it; None where there is no unembedding.
+    """
 
     ids: Tensor
     attention: list[Attended]
     block_in: Tensor
+    positions: Tensor
     mlp_out: Tensor
     final: Tensor
     logits: Tensor | None
-
-
-def _embedding_error(model: Model, run: Run) -> float:
-    """Positions may add one vector at each position; the rest of a block's input is W_E's row."""
-    rows = model.W_E()[run.ids]
-    left = run.block_in - rows
-    return _share(max(_spread(left[:, at]) for at in range(left.shape[1])), rows)
 
 
 class _Watched:
@@ -144,9 +172,16 @@ class _Watched:
         self.block = module.get_submodule(parts[0][: parts[0].index(".0.") + 2])
         outputs = [root + family.output.name.format(layer=n) for n in self._layers()]
         self.outputs = [module.get_submodule(name) for name in outputs]
+        learned = family.positions and module.get_submodule(root + family.positions)
+        self.positions: nn.Module | None = learned or None
         self.embeddings: nn.Module | None = getattr(module, "get_output_embeddings", _none)()
         if self.plan.projection(family.W_U) and family.W_U.projection:
             self.embeddings = module.get_submodule(root + family.W_U.projection.name)
+
+        # A block that norms its sums shows what its MLP wrote only there.
+        mlp = family.mlp
+        down = mlp.down.name if family.normed_sums and isinstance(mlp, PlainMlp) else ""
+        self.down = module.get_submodule(root + down) if down else None
 
     def _layers(self) -> range:
         return range(self.plan.dims.n_layers)
@@ -163,12 +198,8 @@ class _Watched:
             return hook
 
         watched: dict[Any, nn.Module] = {**dict(enumerate(self.attention)), "block": self.block}
-        if self.embeddings is not None:
-            watched["final"] = self.embeddings
-        mlp = self.plan.family.mlp
-        down = mlp.down.name if self.plan.family.normed_sums and isinstance(mlp, PlainMlp) else ""
-        if down:
-            watched["down"] = self.module.get_submodule(self.plan.place.decoder + down)
+        parts = {"final": self.embeddings, "positions": self.positions, "down": self.down}
+        watched |= {key: part for key, part in parts.items() if part is not None}
         hooks = [
             part.register_forward_hook(keep(key), with_kwargs=True) for key, part in watched.items()
         ]
@@ -182,16 +213,23 @@ class _Watched:
             for hook in hooks:
                 hook.remove()
         block_in, block_out = seen["block"][0]["hidden_states"], _first(seen["block"][1])
-        wrote = seen["down"][1].view_as(block_in) if down else block_out - block_in
-        final = _first(tuple(seen["final"][0].values())) if "final" in seen else block_out
-        attention = [_attended(*seen[at], self.outputs[at]) for at in self._layers()]
-        logits = getattr(out, "logits", None)
-        return Run(ids, attention, block_in, wrote, final, logits)
+        wrote = seen["down"][1].view_as(block_in) if self.down else block_out - block_in
+        positions = seen["positions"][1] if self.positions else torch.zeros(())
+        return Run(
+            ids=ids,
+            attention=[_attended(*seen[at], self.outputs[at]) for at in self._layers()],
+            block_in=block_in - positions,
+            positions=positions,
+            mlp_out=wrote,
+            final=_first(tuple(seen["final"][0].values())) if "final" in seen else block_out,
+            logits=getattr(out, "logits", None),
+        )
 
     def _ids(self) -> Tensor:
         """Random prompts without the tokens that stand for other modalities."""
         config: dict[str, Any] = self.module.config.to_dict()  # pyright: ignore
-        special = {value for key, value in config.items() if "_token_i" in key}
+        named = [value for key, value in config.items() if "_token_i" in key]
+        special = {id for value in named for id in (value if isinstance(value, list) else [value])}
         usable = [id for id in range(self.plan.dims.vocab) if id not in special]
         generator = torch.Generator().manual_seed(1)
         drawn = torch.randint(0, len(usable), (PROMPTS, POSITIONS), generator=generator)
@@ -220,20 +258,22 @@ def _silent(_: nn.Module, __: Any, out: Tensor) -> Tensor:
 @contextmanager
 def _eager(module: Any) -> Generator[None]:
     """In evaluation, with attention that shows its pattern, and experts that know float64."""
-    parts = [part.config for part in module.modules() if hasattr(part, "config")]
-    kept = [{name: getattr(c, name) for name in _CHANGED if hasattr(c, name)} for c in parts]
-    training, config = module.training, module.config.get_text_config()
-    module.eval()
-    module.set_attn_implementation("eager")
-    if getattr(module.config, "_experts_implementation", None) is not None:
-        module.set_experts_implementation("eager")
-    if hasattr(config, "final_logit_softcapping"):
-        config.final_logit_softcapping = None  # Gemma 2 squashes its logits: no part of W_U
+    configs = [part.config for part in module.modules() if hasattr(part, "config")]
+    kept = [{name: getattr(c, name) for name in _CHANGED if hasattr(c, name)} for c in configs]
+    modes = [(part, part.training) for part in module.modules()]
+    config = module.config.get_text_config()
     try:
+        module.eval()
+        module.set_attn_implementation("eager")
+        if getattr(module.config, "_experts_implementation", None) is not None:
+            module.set_experts_implementation("eager")
+        if hasattr(config, "final_logit_softcapping"):
+            config.final_logit_softcapping = None  # Gemma 2 squashes its logits: no part of W_U
         yield
     finally:
-        module.train(training)
-        for part, values in zip(parts, kept, strict=True):
+        for part, mode in modes:
+            part.training = mode
+        for part, values in zip(configs, kept, strict=True):
             for name, value in values.items():
                 setattr(part, name, value)
 

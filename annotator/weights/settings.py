@@ -27,12 +27,14 @@ ONLY = (
         "dequantised here",
     ),
     Only("is_encoder_decoder", (False, None), "it is no decoder-only language model"),
+    Only("add_cross_attention", (False, None), "cross-attention heads are not mapped"),
     Only("pruned_heads", (None, {}, []), "heads that were cut out are not known here"),
 )
 
 MOST = float(2**63)  # of any number in a config
+BIASES = {"attention_bias", "mlp_bias", "use_bias", "qkv_bias", "lm_head_bias"}
 _MISSING = object()
-_NOTE = "If a setting is a mere note, delete it from config.json."
+_NOTE = "If a setting is a mere note, delete it from the config.json of a folder, and map that."
 _LISTED = "`annotator families` lists what is supported."
 
 
@@ -73,7 +75,7 @@ class Settings:
         Raises:
             CheckpointBroken: it says one thing under one name, another under another.
         """
-        names = list(dict.fromkeys((key, *self._other_names(key))))
+        names = self.names(key)
         self.asked |= {*names, key.split(".")[0]}
         said = {name: value for name in names if (value := self._said(name)) is not _MISSING}
         if any(value != said[next(iter(said))] for value in said.values()):
@@ -81,8 +83,10 @@ class Settings:
             raise CheckpointBroken(self.model, [f"its config says {listed}, which are one setting"])
         return next(iter(said.values()), self._defaults.get(key))
 
-    def _other_names(self, key: str) -> list[str]:
-        return [other for pair in self._names.items() if key in pair for other in pair]
+    def names(self, key: str) -> list[str]:
+        """A key and the other names that transformers knows for it."""
+        others = [other for pair in self._names.items() if key in pair for other in pair]
+        return list(dict.fromkeys((key, *others)))
 
     def _said(self, name: str) -> Any:
         value: Any = self.config
@@ -148,9 +152,25 @@ class Settings:
             reasons.append(
                 f"some of its layers have no attention of their own ({', '.join(strange)})"
             )
-        known = INERT | {*family.inert} | self.asked
-        unknown = sorted(k for k, v in self.config.items() if k not in known and v is not None)
+        reasons += [
+            f"{key} = {self.get(key)!r} is not handled: transformers builds no such bias here"
+            for key in BIASES - {*family.inert} - self.asked
+            if self.get(key) not in (None, False)
+        ]
+        unknown = self._unknown(family)
         if unknown:
             reasons.append(f"its config has settings that may change the map: {', '.join(unknown)}")
         if reasons:
             raise CheckpointRefused(self.model, "; ".join(reasons), _NOTE if unknown else _LISTED)
+
+    def _unknown(self, family: Family) -> list[str]:
+        """Keys that nobody here knows; a null says nothing. What an entry reads into is opened."""
+        known = INERT | {*family.inert} | self.asked | BIASES
+        opened = {name.split(".")[0] for name in known if "." in name}
+        unknown: list[str] = []
+        for key, value in self.config.items():
+            inner = value if key in opened and isinstance(value, Mapping) else {}
+            unknown += [f"{key}.{k}" for k in inner if not {f"{key}.{k}", k} & known]
+            if key not in known and value is not None:
+                unknown.append(key)
+        return sorted(unknown)

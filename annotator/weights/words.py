@@ -30,13 +30,20 @@ Get = Callable[[str], Any]
 
 
 def says(**handled: Any) -> Callable[[Get], bool]:
-    """Whether a config says all of this; a tuple lists the values that will do."""
+    """Whether a config says all of this; a tuple lists the values that will do.
+
+    A null is false, as in transformers, where a value is either true or false.
+    """
     wanted = {
         key: value if isinstance(value, tuple) else (value,) for key, value in handled.items()
     }
 
     def fits(get: Get) -> bool:
-        met = {key: get(key) in values for key, values in wanted.items()}
+        said = {key: get(key) for key in wanted}
+        met = {
+            key: said[key] in values or (said[key] is None and False in values)
+            for key, values in wanted.items()
+        }
         return all(met.values())  # only now, so that each key has been asked for
 
     return fits

@@ -48,7 +48,7 @@ def test_a_saved_model_is_proved(recipe: str, tmp_path: Path) -> None:
     heads = ["heads of layer 0", f"heads of layer {last}", "source representation"]
     bare = ["W_E"] if recipe.startswith("qwen") and "_vl" in recipe else ["W_E", "W_U"]
     assert parts == [*bare, *heads]
-    assert all(finding.error < finding.limit / 50 for finding in findings), findings
+    assert all(finding.error < finding.limit / 4 for finding in findings), findings
 
 
 @pytest.mark.parametrize("family", FOUR_LAYERS)
@@ -75,45 +75,80 @@ def test_a_bare_decoder_is_proved(tmp_path: Path) -> None:
     assert all(finding.proved for finding in check(folder))
 
 
-def test_a_module_in_memory_is_proved_in_all_its_layers_and_left_as_it_was() -> None:
-    model = of("gemma2", num_hidden_layers=4)().train()
-    implementation, cap = model.config._attn_implementation, model.config.final_logit_softcapping
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("recipe", ["gemma2-gqa", "mixtral-gqa", "aya_vision", "paligemma-gemma2"])
+def test_a_module_in_memory_is_proved_and_left_as_it_was(recipe: str, dtype: torch.dtype) -> None:
+    model = ALL[recipe]().to(dtype).train()
+    next(model.children()).eval()
+    modes = [part.training for part in model.modules()]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state, config = torch.get_rng_state(), model.config.to_dict()
     findings = check(model)
-    assert sum("layer" in finding.part for finding in findings) == 4
-    assert all(finding.proved for finding in findings)
-    assert model.training
-    assert model.config._attn_implementation == implementation
-    assert model.config.final_logit_softcapping == cap
-    assert cap is not None
+    assert "W_U" in [finding.part for finding in findings]
+    assert all(finding.proved for finding in findings), findings
+    assert modes == [part.training for part in model.modules()]
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+    assert config == model.config.to_dict()
+    assert not any(part._forward_hooks for part in model.modules())
 
 
-def test_a_multimodal_module_in_memory_is_proved_and_left_as_it_was() -> None:
-    model = ALL["paligemma-gemma2"]()
-    before = [
-        part.config._attn_implementation for part in model.modules() if hasattr(part, "config")
-    ]
-    assert all(finding.proved for finding in check(model))
-    after = [
-        part.config._attn_implementation for part in model.modules() if hasattr(part, "config")
-    ]
-    assert before == after
+def test_a_compiled_module_is_proved() -> None:
+    compiled: Any = torch.compile(of("llama")())
+    assert all(finding.proved for finding in check(compiled))
+
+
+def configured(folder: Path, **changes: Any) -> Path:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eos_token_id": [1, 2, 3], "pad_token_id": 0},
+        {"auto_map": {"AutoModelForCausalLM": "evil/repo--modeling.Model"}},
+        {"_attn_implementation": "evil/kernel", "attn_implementation": "flash_attention_2"},
+        {"architectures": ["Unheard"], "dtype": "float16", "torch_dtype": "nonsense"},
+    ],
+)
+@pytest.mark.parametrize("recipe", ["llama-gqa", "qwen2_vl"])
+def test_what_a_config_says_besides_is_not_followed(
+    recipe: str, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own code least of all: nobody is asked, nothing is fetched."""
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked"))
+    folder = saved(ALL[recipe](), tmp_path)
+    said = json.loads((folder / "config.json").read_text())
+    text = said.get("text_config")
+    configured(folder, **(changes if text is None else {"text_config": text | changes}))
+    assert all(finding.proved for finding in check(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"initializer_range": "x"}, "initializer_range"),
+        ({"max_position_embeddings": "x"}, "max_position_embeddings"),
+        ({"rope_parameters": {"rope_type": "unheard"}}, "unheard"),
+        ({"pad_token_id": 100000}, "AssertionError"),
+    ],
+)
+def test_what_transformers_does_not_take_is_said_in_one_line(
+    changes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    folder = configured(saved(of("llama")(), tmp_path), **changes)
+    with pytest.raises(CheckpointRefused, match=said) as caught:
+        check(folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_transformers_cannot_run_is_said(tmp_path: Path) -> None:
     folder = saved(of("gpt2", reorder_and_upcast_attn=True)(), tmp_path)
     assert all(finding.proved for finding in check(folder))
-    with pytest.raises(CheckpointRefused, match="transformers cannot run it in float64"):
+    with pytest.raises(CheckpointRefused, match="transformers cannot run its blocks in float64"):
         check(folder, dtype="float64")
-
-
-def test_the_state_of_a_module_is_not_changed() -> None:
-    model = of("mixtral")()
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    check(model)
-    hooks = [len(module._forward_hooks) for module in model.modules()]  # transformers leaves some
-    check(model)
-    assert hooks == [len(module._forward_hooks) for module in model.modules()]
-    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
 def test_a_tensor_that_is_not_finite_is_named_before_anything_runs(tmp_path: Path) -> None:

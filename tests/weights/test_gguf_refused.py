@@ -150,6 +150,17 @@ def test_a_missing_value_bias_is_named(tmp_path: Path) -> None:
         verify(open_model(path).plan)
 
 
+@pytest.mark.parametrize("bias", ["ffn_gate", "ffn_up", "ffn_down"])
+def test_a_bias_of_the_first_mlp_is_never_left_out(tmp_path: Path, bias: str) -> None:
+    """llama.cpp adds each that is there; here all three are read, or the others are missed."""
+    model = tiny.llama()
+    width = model.config.hidden_size if bias == "ffn_down" else model.config.intermediate_size
+    beside = {f"blk.0.{bias}.bias": np.ones(width, dtype=np.float32)}
+    path = write(tmp_path / "m.gguf", model, beside=beside)
+    with pytest.raises(CheckpointBroken, match=r"mlp\.\w+_proj\.bias is missing"):
+        verify(open_model(path).plan)
+
+
 def test_a_quantised_matrix_is_turned_after_it_is_dequantised(tmp_path: Path) -> None:
     module = gpt2()
     ours = open_model(write(tmp_path / "m.gguf", module, Kind.Q8_0, architecture="gpt2"))

@@ -15,7 +15,7 @@ from annotator.weights.family import VALUE_BLOCKS
 from annotator.weights.memory import from_state_dict
 from annotator.weights.model import Model, open_model
 from annotator.weights.plan import Plan
-from annotator.weights.proof import Finding, prove
+from annotator.weights.proof import Finding, compare, observe, prove
 from tests import recipes
 from tests.weights.conftest import Subject
 from tests.weights.wrong import wrong_plans
@@ -69,13 +69,53 @@ def test_what_is_wrong_in_an_entry_is_named(entry: str, subjects: list[Subject])
     for subject in subjects:
         if subject.model.plan.family.name != entry or subject.name in recipes.FORGOTTEN:
             continue
+        seen = observe(subject.module)
         for wrong in wrong_plans(subject.model.plan):
             if wrong.what not in tried:
                 tried.add(wrong.what)
-                named = unproved(prove(double(wrong.plan), subject.module))
+                named = unproved(compare(double(wrong.plan), seen))
                 # What attention wrote is weighed as the entry says: a lost weight shows in X.
                 assert named == wrong.parts - {"heads"}, (subject.name, wrong.what)
     assert len(tried) > 1
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *("gpt2-tied", "bloom", "gemma-gqa", "gemma3_text-gqa", "starcoder2-gqa", "falcon-new"),
+        *(
+            "mpt",
+            "phi-gqa",
+            "codegen",
+            "gptj",
+            "llama-gqa",
+            "neox-parallel",
+            "opt",
+            "qwen2_moe-gqa",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_in_float32_too(recipe: str, one_thread: None) -> None:
+    """An activation that is nearly the right one leaves a ten-thousandth."""
+    module: Any = recipes.ALL[recipe]()
+    model, seen = open_model(module, dtype="float32"), observe(module)
+    assert unproved(compare(model, seen)) == set()
+    for wrong in wrong_plans(model.plan):
+        other = Model(wrong.plan, torch.float32, torch.device("cpu"))
+        assert unproved(compare(other, seen)) == wrong.parts - {"heads"}, wrong.what
+
+
+def test_a_vector_added_to_every_row_of_the_embedding_is_seen(
+    subject_of: Callable[[str], Subject],
+) -> None:
+    """Only learned positions may be more than the embedding in what the first block reads."""
+    for recipe in ("llama-gqa", "gpt2-tied", "neox-tied", "opt"):
+        module = subject_of(recipe).module
+        tensors = dict(module.state_dict())
+        name = open_model(module).plan.embedding
+        tensors[name] = tensors[name] + 0.3
+        source = from_state_dict(tensors, module.config.to_dict())
+        assert "W_E" in unproved(prove(open_model(source, dtype="float64"), module))
 
 
 FUSED = ("gpt2-tied", "neox-parallel", "phi3-gqa", "falcon-new", "bloom", "mpt", "codegen")

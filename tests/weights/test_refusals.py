@@ -90,7 +90,11 @@ UNHANDLED = [
     ("gpt_bigcode", {"add_cross_attention": True}, "cross-attention"),
     ("gpt_oss", {"swiglu_limit": 10.0}, "constants"),
     ("gpt_oss", {"swiglu_alpha": 1.0}, "constants"),
+    ("hunyuan_v1_dense", {"norm_type": "layer"}, "no other"),
+    ("hunyuan_v1_dense", {"use_cla": True}, "share keys and values"),
     ("phi3", {"attention_bias": True}, "no such bias"),
+    ("mistral", {"attention_bias": True}, "no such bias"),
+    ("qwen2", {"mlp_bias": True}, "no such bias"),
     ("starcoder2", {"mlp_type": "gated"}, "no other"),
     ("starcoder2", {"norm_type": "rms_norm"}, "no other"),
 ]
@@ -168,7 +172,7 @@ def test_all_that_is_refused_is_named_at_once() -> None:
     for part in ("clip_qkv = 8.0", "(conv)", "is_encoder_decoder = True", "quantization_config = "):
         assert part in refused.reason
     assert "settings that may change the map: a_idea, b_idea" in refused.reason
-    assert "delete it from config.json" in refused.remedy
+    assert "delete it from the config.json" in refused.remedy
 
 
 @pytest.mark.parametrize("heads", [1, 2, 6])

@@ -82,10 +82,12 @@ def test_whatever_a_key_that_nobody_knows_says_it_is_refused(
     assert caught.value.reason == f"its config has settings that may change the map: {key}"
 
 
-def test_a_key_inside_attn_config_is_not_looked_at() -> None:
+def test_a_key_inside_attn_config_is_known_or_refused_as_well() -> None:
     config = small("mpt")
-    inner = {"qk_ln": True, "alibi": False, "a_new_idea": 3}
+    inner = {"qk_ln": True, "alibi": False, "attn_pdrop": 0.5}
     assert comes_to(config | {"attn_config": inner}) == comes_to(config)
+    with pytest.raises(CheckpointRefused, match=r"attn_config\.a_new_idea"):
+        plan(config | {"attn_config": inner | {"a_new_idea": 3}})
 
 
 def inert_keys(config: Mapping[str, Any]) -> list[str]:

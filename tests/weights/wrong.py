@@ -81,6 +81,9 @@ def _ends(family: Family, plan: Plan) -> Changes:
             yield f"{name} norm dropped", {name: replace(end, norm=None)}
             eps = replace(end.norm, eps=Const(10 * number(end.norm.eps)))
             yield f"{name} norm's epsilon wrong", {name: replace(end, norm=eps)}
+            if end.norm.bias:
+                bare = replace(end, norm=replace(end.norm, bias=False))
+                yield f"{name} norm's bias dropped", {name: bare}
 
 
 def _norms(family: Family, plan: Plan) -> Changes:

@@ -17,7 +17,19 @@ from annotator.weights.families.wrappers import Place as Place
 from annotator.weights.families.wrappers import Wrapper as Wrapper
 from annotator.weights.family import Family
 
+
+def _entries() -> list[Family]:
+    """Every entry that a file of the table names, in its order, those without a condition last."""
+    modules = (llama_like, gpt_like, bloom_like, experts)
+    named = [pair for module in modules for pair in vars(module).items()]
+    found = {
+        entry.name: entry
+        for name, entry in named
+        if isinstance(entry, Family) and not name.startswith("_")
+    }
+    return sorted(found.values(), key=lambda entry: (entry.model_type, entry.when is None))
+
+
 FAMILIES: dict[str, list[Family]] = {}
-_ENTRIES = (*llama_like.ENTRIES, *gpt_like.ENTRIES, *bloom_like.ENTRIES, *experts.ENTRIES)
-for _entry in sorted(_ENTRIES, key=lambda entry: entry.model_type):
+for _entry in _entries():
     FAMILIES.setdefault(_entry.model_type, []).append(_entry)

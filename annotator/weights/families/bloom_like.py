@@ -123,12 +123,16 @@ MPT = Family(
         Only("norm_type", ("low_precision_layernorm",), _MPT_MODULE),
     ),
     inert=(
-        *("attn_config", "learned_pos_emb", "embedding_fraction", "init_device", "max_seq_len"),
+        *("attn_config.alibi", "attn_config.alibi_bias_max", "attn_config.attn_impl"),
+        *("attn_config.attn_uses_sequence_id", "attn_config.prefix_lm", "attn_config.qk_ln"),
+        *(
+            "attn_config.softmax_scale",
+            "attn_config",
+            "learned_pos_emb",
+            "embedding_fraction",
+            "init_device",
+            "max_seq_len",
+        ),
         *("init_config", "verbose", "tokenizer_name"),
     ),
-)
-
-ENTRIES: tuple[Family, ...] = (
-    *(BLOOM, FALCON, FALCON_ONE_NORM, FALCON_MQA, FALCON_MQA_SEQUENTIAL),
-    *(FALCON_MHA, FALCON_MHA_SEQUENTIAL, MPT),
 )

@@ -172,8 +172,3 @@ LLAMA4 = replace(
     variant="sparse",
     when=llama4_is_sparse,
 )
-
-ENTRIES: tuple[Family, ...] = (
-    *(MIXTRAL, OLMOE, QWEN2_MOE, QWEN2_MOE_DENSE, QWEN3_MOE, QWEN3_MOE_DENSE, GPT_OSS),
-    *(LLAMA4, LLAMA4_DENSE),
-)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from annotator.weights.families.llama_like import layer_norm
 from annotator.weights.family import Axes, End, Family, Linear, Norm, PlainMlp, Values
-from annotator.weights.words import Const, Only, Setting, says
+from annotator.weights.words import Const, Setting, says
 
 EPS = "layer_norm_epsilon"
 AXES = Axes(
@@ -17,7 +17,6 @@ AXES = Axes(
     d_mlp="n_inner",
     d_mlp_per_d_model=4,
 )
-CROSS = Only("add_cross_attention", (False,), "cross-attention heads are not mapped")
 
 
 def ln(name: str, eps: Setting = EPS) -> Norm:
@@ -44,7 +43,7 @@ GPT2 = Family(
         down=Linear("h.0.mlp.c_proj", bias=True, stored="in_out"),
     ),
     activation="activation_function",
-    only=(CROSS,),
+    positions="wpe",
     inert=("n_ctx", "scale_attn_weights", "scale_attn_by_inverse_layer_idx"),
 )
 
@@ -89,6 +88,8 @@ GPT_NEO = Family(
     norm=ln("ln_2"),
     mlp=mlp("c_fc", "c_proj"),
     activation="activation_function",
+    positions="wpe",
+    pattern=("attention_types", lambda n_layers: [[["global"], n_layers]]),
     inert=("attention_types", "attention_layers", "window_size"),
 )
 
@@ -100,6 +101,8 @@ GPTJ = replace(
     output=Linear("h.{layer}.attn.out_proj"),
     norm=ln("ln_1"),
     mlp=mlp("fc_in", "fc_out"),
+    positions="",
+    pattern=None,
     inert=("rotary_dim", "rotary", "n_ctx", "scale_attn_weights"),
 )
 CODEGEN = replace(
@@ -164,6 +167,7 @@ OPT = Family(
     norm=_opt_norm("final_layer_norm"),
     mlp=mlp("fc1", "fc2", "enable_bias", at="layers.0"),
     activation="activation_function",
+    positions="embed_positions",
     variant="pre-norm",
     when=says(do_layer_norm_before=True),
     inert=("_remove_final_layer_norm", "layerdrop", "init_std", "prefix"),
@@ -174,9 +178,4 @@ OPT_NORMS_AFTER = replace(
     normed_sums=True,
     variant="post-norm",
     when=None,
-)
-
-ENTRIES: tuple[Family, ...] = (
-    *(GPT2, GPT_BIGCODE_MQA, GPT_BIGCODE_MHA, GPT_NEO, GPTJ, CODEGEN, GPT_NEOX, PERSIMMON),
-    *(OPT, OPT_NORMS_AFTER),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # where it came from, how it is stored and run
 BOOKKEEPING = (
+    *("_flash_attn_2_enabled", "_num_labels", "is_composition", "use_return_dict"),
     *("_attn_implementation", "_attn_implementation_autoset", "_commit_hash"),
     *("_experts_implementation", "_from_model_config", "_name_or_path", "architectures"),
     *("attn_implementation", "auto_map", "custom_pipelines", "dtype", "finetuning_task"),
@@ -18,7 +19,7 @@ TRAINING = (
     *("aux_loss_alpha", "classifier_dropout", "dropout", "emb_pdrop", "embd_pdrop"),
     *("embed_dropout", "embedding_dropout", "gradient_checkpointing", "hidden_dropout"),
     *("hidden_dropout_prob", "initializer_range", "neftune_noise_alpha", "output_router_logits"),
-    *("pretraining_tp", "pruned_heads", "resid_dropout", "resid_pdrop", "residual_dropout"),
+    *("pretraining_tp", "resid_dropout", "resid_pdrop", "residual_dropout"),
     *("router_aux_loss_coef", "router_jitter_noise"),
 )
 # sampling, and which tokens begin and end
@@ -41,6 +42,7 @@ OTHER_HEADS = (
 )
 # who attends where: positions, windows, softmax
 ATTENTION_PATTERN = (
+    *("full_attn_mod", "interpolate_factor", "max_sequence_length"),
     *("_sliding_window_pattern", "attention_softmax_in_fp32", "layer_types"),
     *("max_position_embeddings", "max_window_layers", "model_max_length", "n_positions"),
     *("partial_rotary_factor", "qk_layer_norms", "reorder_and_upcast_attn", "rope_interleaved"),

@@ -150,7 +150,6 @@ PHI3 = llama_like(
     MISTRAL,
     values=Values(Linear(f"{ATTENTION}.qkv_proj"), "contiguous"),
     mlp=fused(),
-    only=(Only("attention_bias", (None, False), "transformers builds no such bias"),),
     inert=("original_max_position_embeddings",),
 )
 
@@ -195,15 +194,21 @@ ERNIE4_5 = llama_like(
     mlp=gated("use_bias"),
 )
 SEED_OSS = llama_like("seed_oss", output=Linear(f"{ATTENTION}.o_proj", "attention_out_bias"))
-HUNYUAN = llama_like("hunyuan_v1_dense", mlp=gated(), inert=("eod_token_id",))
+HUNYUAN = llama_like(
+    "hunyuan_v1_dense",
+    mlp=gated(),
+    only=(
+        Only("norm_type", (None, "rms"), "transformers builds no other"),
+        Only("use_cla", (None, False), "layers that share keys and values are not mapped"),
+    ),
+    inert=(
+        *("add_classification_head", "attention_head_dim", "cla_share_factor", "class_num"),
+        *("dense_list", "eod_token_id"),
+        *("im_end_id", "im_newline_id", "im_start_id", "mask_init_id", "org_vocab_size", "pad_id"),
+        *("pool_type",),
+    ),
+)
 
 QWEN2_VL = llama_like("qwen2_vl_text", QWEN2, axes=NO_D_HEAD, module="qwen2_vl")
 QWEN2_5_VL = llama_like("qwen2_5_vl_text", QWEN2_VL, module="qwen2_5_vl")
 QWEN3_VL = llama_like("qwen3_vl_text", QWEN3, module="qwen3_vl")
-
-ENTRIES: tuple[Family, ...] = (
-    *(LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3, OLMO, OLMO2, OLMO3, EXAONE4),
-    *(COHERE, COHERE2, GRANITE, GLM, GLM4, PHI, PHI3, STABLELM_SEQUENTIAL, STABLELM_PARALLEL),
-    *(ARCEE, STARCODER2, NEMOTRON, SMOLLM3, HELIUM, ERNIE4_5, SEED_OSS, HUNYUAN),
-    *(QWEN2_VL, QWEN2_5_VL, QWEN3_VL),
-)
