@@ -20,6 +20,7 @@ from annotator.records import HeadMap, HeadSummary, Hit, RowView, Signatures, Ta
 
 if TYPE_CHECKING:
     from annotator.catalog.read import Catalog
+    from annotator.pipeline.describe import Told
     from annotator.pipeline.families import FamilyRow
     from annotator.weights.proof import Finding
 
@@ -162,6 +163,15 @@ def print_findings(findings: Sequence[Finding]) -> None:
     console.print(table)
     if not any(finding.part == "W_U" for finding in findings):
         console.print("W_U is not compared: transformers has this text tower only in its wrapper.")
+
+
+def told_line(told: Told) -> str:
+    """What a description run came to."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in told.kinds.most_common())
+    return (
+        f"{told.heads} heads: {kinds}. {told.sent} asked now, {told.before} had an answer; "
+        f"{told.tokens_in:,} tokens in, {told.tokens_out:,} out."
+    )
 
 
 def catalog_line(catalog: Catalog) -> str:

@@ -14,6 +14,13 @@ AnnotatorError
 ├── SettingInvalid            a setting outside its range
 ├── HeadInvalid               not a head's name, or a head the model does not have
 ├── TokenInvalid              a text that is not one token of this model
+├── DescribeError             a description run cannot go on; what was recorded is kept
+│   ├── LlmInvalid            a --llm that names no language model here
+│   ├── KeyMissing            a provider's key that is nowhere
+│   ├── KeyInvalid            a key, or a file of one, that cannot be used
+│   ├── LlmFailed             a failure that every other request would meet alike
+│   ├── PromptInvalid         a prompt template that cannot be rendered
+│   └── LedgerUnusable        the database of calls cannot be opened, read or written
 └── CatalogError              a catalog on disk cannot be used
     ├── CatalogMissing        the folder holds no (finished) catalog
     ├── CatalogMismatch       the folder holds another model or other settings
@@ -41,6 +48,13 @@ from annotator.errors.catalogs import CatalogForeign as CatalogForeign
 from annotator.errors.catalogs import CatalogMismatch as CatalogMismatch
 from annotator.errors.catalogs import CatalogMissing as CatalogMissing
 from annotator.errors.catalogs import CatalogUnwritable as CatalogUnwritable
+from annotator.errors.describing import DescribeError as DescribeError
+from annotator.errors.describing import KeyInvalid as KeyInvalid
+from annotator.errors.describing import KeyMissing as KeyMissing
+from annotator.errors.describing import LedgerUnusable as LedgerUnusable
+from annotator.errors.describing import LlmFailed as LlmFailed
+from annotator.errors.describing import LlmInvalid as LlmInvalid
+from annotator.errors.describing import PromptInvalid as PromptInvalid
 from annotator.errors.models import CheckpointBroken as CheckpointBroken
 from annotator.errors.models import CheckpointRefused as CheckpointRefused
 from annotator.errors.models import Disproved as Disproved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 DELAY = 2.0
@@ -23,8 +23,19 @@ def track(
         done: how many were done before.
         show: False: pass them through silently.
     """
-    if not show:
-        return items
+    return bar(label, total, unit=unit, done=done, items=items) if show else items
+
+
+def bar(
+    label: str,
+    total: int,
+    *,
+    unit: str,
+    done: int = 0,
+    show: bool = True,
+    items: Iterable[Any] | None = None,
+) -> Any:
+    """The bar itself, for what is not passed through it: `update` and `set_postfix` move it."""
     from tqdm.auto import tqdm
 
     # Into a log file: a line now and then, not a stream of them, and the last one stays.
@@ -38,4 +49,5 @@ def track(
         delay=DELAY,
         mininterval=0.1 if watched else 10.0,
         leave=not watched,
+        disable=not show,
     )

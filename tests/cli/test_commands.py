@@ -19,7 +19,10 @@ from tests import tiny
 from tests.commands import SCRIPT, mapped, run, text_of
 
 Capture = pytest.CaptureFixture[str]
-COMMANDS = ("map", "quickstart", "show", "heads", "row", "find", "export", "families", "check")
+COMMANDS = (
+    *("map", "quickstart", "show", "heads", "row", "find", "export", "describe", "prompts"),
+    *("families", "check"),
+)
 HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "rich", "huggingface_hub")
 SOURCE, TARGET = 257, 261
 

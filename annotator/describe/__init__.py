@@ -1,0 +1,8 @@
+"""Evidence of a head, a prompt, a language model's answer: what a head does, in words.
+
+`evidence` chooses what is shown of a head, `prompt` renders it so that no token leaves its slot,
+`request` is what determines an answer, `llm` the one method every language model has; `openai`,
+`anthropic`, `local` and `rules` are the four that have it. `outcome` is the closed union of what
+may come back, `asking` sends, retries and writes everything down in the ledger. `choose` reads
+--llm, `keys` finds a provider's key, `wire` is what the two SDKs share.
+"""

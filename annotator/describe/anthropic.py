@@ -1,0 +1,199 @@
+"""Anthropic's messages.
+
+Their API of today has no temperature, top_p or seed: the limit of tokens is the one setting. Every
+sample is the same request to it, and differs by chance. Answers are bound to the schema by
+`output_config`, in the form that the SDK's own `transform_schema` gives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from annotator.describe import wire
+from annotator.describe.keys import find_key
+from annotator.describe.llm import Reply
+from annotator.describe.outcome import Answer, Failed, Outcome, Refused, Truncated, read_answer
+from annotator.describe.request import Request
+
+if TYPE_CHECKING:
+    import anthropic
+    import httpx2
+
+OWN = "https://api.anthropic.com"
+VARIABLE = "ANTHROPIC_API_KEY"
+SCHEMA_NAMES = ("output_config", "output_format")
+
+
+class Anthropic:
+    """A Claude model; see `annotator.describe.llm.Llm`. Safe to send from several threads.
+
+    Args:
+        model: the model's name.
+        key: the key, or a file that holds it; by default that of ANTHROPIC_API_KEY. Whatever else
+            the SDK would look for (profiles, tokens, ANTHROPIC_BASE_URL) is passed over.
+        base_url: another server that speaks this API, without /v1. One on this machine needs no
+            key, and is not shown the environment's.
+        max_tokens: the answer's limit.
+        timeout: seconds without a byte after which an answer is given up.
+
+    Raises:
+        LlmInvalid: a base URL that is none.
+        KeyMissing: no key.
+        KeyInvalid: a key, or a file of one, that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        key: str | Path | None = None,
+        base_url: str | None = None,
+        *,
+        max_tokens: int = 1024,
+        timeout: float = 300.0,
+    ) -> None:
+        url = wire.server(f"anthropic:{model}", base_url) if base_url else OWN
+        self.model, self.base_url = model, "" if url == OWN else url
+        self.name = f"anthropic:{model}" + (f"@{self.base_url}" if self.base_url else "")
+        free = key is None and wire.is_local(url)
+        self._key = "" if free else find_key(self.name, VARIABLE, key)
+        self._max_tokens = max_tokens
+        self._timeout = timeout
+        self._sdk: anthropic.Anthropic | None = None
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"Anthropic({self.name!r})"
+
+    def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
+        """The request that asks this model."""
+        return Request(
+            provider="anthropic",
+            base_url=self.base_url,
+            model=self.model,
+            system=system,
+            prompt=prompt,
+            schema=Answer.model_json_schema(),
+            template=template,
+            sampling={"max_tokens": self._max_tokens},
+            sample=sample,
+        )
+
+    def send(self, request: Request, **changes: Any) -> Reply:
+        """Send it once; see `Llm`. Of an attempt's changes this API only knows max_tokens."""
+        started = perf_counter()
+        reply = self._ask(request, changes.get("max_tokens", request.sampling["max_tokens"]))
+        reply = replace(reply, seconds=perf_counter() - started)
+        return wire.without_key(reply, self._key)
+
+    def count_tokens(self, request: Request) -> int | None:
+        """None: not without asking."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the connections; sending opens new ones."""
+        with self._lock:
+            if self._sdk is not None:
+                self._sdk.close()
+                self._sdk = None
+
+    def _ask(self, request: Request, max_tokens: int) -> Reply:
+        import anthropic
+
+        create: Any = self._client().messages.with_raw_response.create
+        schema = anthropic.transform_schema(dict(request.schema))
+        system = {"system": request.system} if request.system else {}
+        try:
+            response: httpx2.Response = create(
+                model=request.model,
+                max_tokens=max_tokens,
+                **system,
+                messages=[{"role": "user", "content": request.prompt}],
+                output_config={"format": {"type": "json_schema", "schema": schema}},
+            ).http_response
+        except anthropic.APIStatusError as error:
+            fault = wire.read_fault(error.response, self._key)
+            return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
+        except UnicodeEncodeError:
+            return Reply(wire.UNWRITABLE)
+        except anthropic.APIError as error:
+            late = isinstance(error, anthropic.APITimeoutError)
+            return Reply(wire.unreachable(error, late, self._timeout))
+        return _read(response, self._key, max_tokens)
+
+    def _client(self) -> anthropic.Anthropic:
+        import anthropic
+
+        with self._lock:
+            if self._sdk is None:
+                url = self.base_url or OWN
+                client = wire.http_client(url, self._timeout)
+                self._sdk = anthropic.Anthropic(
+                    api_key=self._key or "none",  # given, so that the SDK looks for no other
+                    base_url=url,
+                    max_retries=0,
+                    timeout=client.timeout,  # or it refuses a large max_tokens without streaming
+                    http_client=client,
+                )
+            return self._sdk
+
+
+class _Block(BaseModel):
+    type: str
+    text: str = ""
+
+
+class _Details(BaseModel):
+    category: str | None = None
+    explanation: str | None = None
+
+
+class _Usage(BaseModel):
+    input_tokens: int
+    output_tokens: int
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+    def read(self) -> int:
+        """All prompt tokens, cached ones included."""
+        cached = (self.cache_creation_input_tokens, self.cache_read_input_tokens)
+        return self.input_tokens + sum(filter(None, cached))
+
+
+class _Message(BaseModel):
+    """As much of a message as is read."""
+
+    type: Literal["message"]
+    content: list[_Block]
+    stop_reason: str | None
+    stop_details: _Details | None = None
+    usage: _Usage
+
+
+def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
+    """What a message says."""
+    try:
+        message = _Message.model_validate_json(response.content)
+    except ValidationError:
+        return Reply(wire.unreadable(response, key, SCHEMA_NAMES))
+    text = "".join(block.text for block in message.content if block.type == "text")
+    outcome = _outcome(message, text, limit)
+    return Reply(outcome, text, message.usage.read(), message.usage.output_tokens)
+
+
+def _outcome(message: _Message, text: str, limit: int) -> Outcome:
+    match message.stop_reason:
+        case "refusal":
+            details = message.stop_details or _Details()
+            return Refused(details.explanation or details.category or "the model declined")
+        case "max_tokens":
+            return Truncated(limit)
+        case "model_context_window_exceeded":  # more tokens would not help: there is no room
+            return Failed("the prompt and its answer do not fit the model's context")
+        case _:
+            return read_answer(text)

@@ -1,0 +1,123 @@
+"""One request through to its answer: sent, written down, and sent again where that may help.
+
+Every attempt is in the ledger before it is sent and after it came back. What the network or the
+provider failed at is tried again after a wait, the provider's own where it names one; an answer
+that was cut or does not fit the schema is asked for again with other settings. Anything else is
+the model's answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from annotator.describe.llm import Llm, Reply
+from annotator.describe.outcome import Failed, Malformed, Outcome, Truncated, fields_of
+from annotator.describe.request import Request
+from annotator.errors import LlmFailed
+from annotator.ledger.ledger import Ledger, Recorded
+
+MOST_TOKENS = 8192
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How often to send again.
+
+    Attributes:
+        failures: sendings at most, where the network or the provider fails.
+        reasks: further sendings at most, where an answer was cut or does not fit the schema.
+        longest_wait: seconds to wait at most, whatever the provider asks.
+    """
+
+    failures: int = 6
+    reasks: int = 2
+    longest_wait: float = 120.0
+
+
+def ask(
+    llm: Llm,
+    ledger: Ledger,
+    request: Request,
+    policy: Policy | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Reply:
+    """Send a request until it has an answer, or sending again will not help.
+
+    Returns:
+        The last reply; all of them are in the ledger.
+
+    Raises:
+        LlmFailed: a failure that every other request would meet alike.
+        LedgerUnusable: the ledger cannot be written.
+    """
+    policy = policy or Policy()
+    changes: dict[str, Any] = {}
+    reply = _sent(llm, ledger, request, changes, policy, sleep)
+    for _ in range(policy.reasks):
+        if not isinstance(reply.outcome, Truncated | Malformed):
+            break
+        changes = _changed(reply.outcome, changes)
+        reply = _sent(llm, ledger, request, changes, policy, sleep)
+    return reply
+
+
+def _sent(
+    llm: Llm,
+    ledger: Ledger,
+    request: Request,
+    changes: dict[str, Any],
+    policy: Policy,
+    sleep: Callable[[float], None],
+) -> Reply:
+    """Send, and again while the network or the provider fails."""
+
+    def once() -> Reply:
+        attempt = ledger.begin(request.key, changes)
+        reply = llm.send(request, **changes)
+        ledger.record(attempt, _recorded(reply))
+        if isinstance(reply.outcome, Failed) and reply.outcome.fatal:
+            raise LlmFailed(llm.name, reply.outcome.problem)
+        return reply
+
+    guess = wait_random_exponential(multiplier=1, max=policy.longest_wait)
+
+    def wait(state: RetryCallState) -> float:
+        outcome: Outcome = state.outcome.result().outcome  # pyright: ignore[reportOptionalMemberAccess]
+        named = outcome.after if isinstance(outcome, Failed) else None
+        return guess(state) if named is None else min(named, policy.longest_wait)
+
+    return Retrying(
+        retry=retry_if_result(_may_help),
+        wait=wait,
+        stop=stop_after_attempt(policy.failures),
+        sleep=sleep,
+        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+    )(once)
+
+
+def _may_help(reply: Reply) -> bool:
+    return isinstance(reply.outcome, Failed) and reply.outcome.again
+
+
+def _changed(outcome: Truncated | Malformed, changes: dict[str, Any]) -> dict[str, Any]:
+    """Other settings for an answer that was cut: more room; for one that did not fit: chance."""
+    if isinstance(outcome, Truncated):
+        return {**changes, "max_tokens": min(2 * outcome.limit, MOST_TOKENS)}
+    return {**changes, "temperature": 0.7}
+
+
+def _recorded(reply: Reply) -> Recorded:
+    return Recorded(
+        kind=reply.outcome.kind,
+        content=fields_of(reply.outcome),
+        reply=reply.text,
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        seconds=reply.seconds,
+    )

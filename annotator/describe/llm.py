@@ -1,0 +1,55 @@
+"""What every language model here can do: one method, a request in, what came back out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from annotator.describe.outcome import Outcome
+from annotator.describe.request import Request
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back of one sending.
+
+    Attributes:
+        outcome: what it comes to.
+        text: the model's own words, or "".
+        tokens_in: prompt tokens, as the provider counts them.
+        tokens_out: completion tokens.
+        seconds: from sending to the last byte.
+    """
+
+    outcome: Outcome
+    text: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+
+
+@runtime_checkable
+class Llm(Protocol):
+    """A language model.
+
+    Attributes:
+        name: as --llm names it, without any key.
+    """
+
+    name: str
+
+    def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
+        """The request that asks this model."""
+        ...
+
+    def send(self, request: Request, **changes: Any) -> Reply:
+        """Send it once. Changes are an attempt's own sampling settings. Raises nothing expected."""
+        ...
+
+    def count_tokens(self, request: Request) -> int | None:
+        """Prompt tokens, where they can be counted without asking; None otherwise."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections, servers and models."""
+        ...

@@ -1,0 +1,113 @@
+"""llama.cpp in this process, through xllamacpp: no key, no network, no cost.
+
+Its server is asked over the loopback as any OpenAI-compatible one is; the GGUF file's digest stands
+for the model in a request's key, so that another file is another model whatever its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from annotator.describe.llm import Reply
+from annotator.describe.openai import OpenAi
+from annotator.describe.outcome import Answer
+from annotator.describe.request import Request
+from annotator.errors import LlmInvalid, MissingExtra
+
+CONTEXT = 6144
+"""Tokens of prompt and answer together; the longest prompt seen on SmolLM2 has 3,228."""
+LONGEST = 240
+"""Letters of a text in an answer."""
+SAMPLING = {"max_tokens": 512, "temperature": 0.0, "seed": 0}
+
+
+class Local:
+    """A GGUF model, run here; see `annotator.describe.llm.Llm`.
+
+    Args:
+        path: the GGUF file.
+
+    Raises:
+        LlmInvalid: there is no such file.
+        MissingExtra: xllamacpp is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise LlmInvalid(f"local:{path}", "there is no such file")
+        if find_spec("xllamacpp") is None:
+            raise MissingExtra("a local language model", "pip install xllamacpp")
+        self.path = path
+        self.name = f"local:{path.name}"
+        self._server: Any = None
+        self._asked: OpenAi | None = None
+        self._lock = Lock()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, in hexadecimal."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
+        """The request that asks this model."""
+        return Request(
+            provider="local",
+            base_url="",
+            model=self.digest,
+            system=system,
+            prompt=prompt,
+            schema=_short(Answer.model_json_schema()),
+            template=template,
+            sampling={**SAMPLING, "seed": sample},
+            sample=sample,
+        )
+
+    def send(self, request: Request, **changes: Any) -> Reply:
+        """Send it once; the model is loaded before the first."""
+        return self._model().send(request, **changes)
+
+    def count_tokens(self, request: Request) -> int | None:
+        """None: not without loading the model."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the model."""
+        with self._lock:
+            if self._asked is not None:
+                self._asked.close()
+            self._asked = self._server = None
+
+    def _model(self) -> OpenAi:
+        with self._lock:
+            if self._asked is None:
+                self._server = _serve(self.path)
+                url = f"{self._server.listening_address}/v1"
+                self._asked = OpenAi(self.name, base_url=url)
+            return self._asked
+
+
+def _short(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with a longest text: a small model may otherwise repeat itself to the limit."""
+    texts = {
+        name: {**text, "maxLength": LONGEST} if "enum" not in text else text
+        for name, text in schema["properties"].items()
+    }
+    return {**schema, "properties": texts}
+
+
+def _serve(path: Path) -> Any:
+    xllamacpp: Any = import_module("xllamacpp")
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx, params.n_parallel, params.n_gpu_layers = CONTEXT, 1, 0
+    params.cpuparams.n_threads = os.cpu_count() or 1  # unset, it crawls
+    params.port, params.verbosity = 0, -1
+    return xllamacpp.Server(params)

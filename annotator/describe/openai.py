@@ -1,0 +1,282 @@
+"""OpenAI, and every server that speaks its chat completions: llama.cpp, vLLM, Ollama.
+
+What differs between servers is a `Dialect`:
+
+- OpenAI itself takes `max_completion_tokens`, the only name that its reasoning models know. Other
+  servers get `max_tokens`, which all of them know; some pass over a name that they do not know in
+  silence, and the answer would have no limit.
+- OpenAI shows a model the schema that its answer has to fit. Other servers, if they have schemas
+  at all, only bind the decoding by them: there the schema also stands in the system message.
+- A server that answers 400 to a schema is asked for any JSON object, and if it does not know that
+  either, for text. Such a 400 reached no model and cost nothing, so the request is put again at
+  once, within one sending, and the server's dialect is remembered while the object lives. The
+  words that the model reads are the same in every dialect, and no request's key knows of it.
+
+A server that passes over the schema in silence and answers in prose has answered: malformed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from annotator.describe import wire
+from annotator.describe.keys import find_key
+from annotator.describe.llm import Reply
+from annotator.describe.outcome import Answer, Refused, Truncated, read_answer
+from annotator.describe.request import Request
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+OWN = "https://api.openai.com/v1"
+VARIABLE = "OPENAI_API_KEY"
+SETTINGS = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
+SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
+IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON schema:"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a server takes.
+
+    Attributes:
+        limit: its name for the limit of tokens.
+        formats: the answer formats left to try, best first.
+        without: settings that its model refused.
+    """
+
+    limit: str
+    formats: tuple[str, ...] = ("json_schema", "json_object", "text")
+    without: frozenset[str] = frozenset()
+
+    def after(self, fault: wire.Fault, optional: set[str]) -> Dialect | None:
+        """The dialect to try after a refusal; None where the refusal has another cause.
+
+        Args:
+            fault: what the server said.
+            optional: settings that this attempt can do without.
+        """
+        if fault.status not in (400, 422, 501):
+            return None
+        schema = any(name in fault.said or name in fault.param for name in SCHEMA_NAMES)
+        if schema and len(self.formats) > 1:
+            return replace(self, formats=self.formats[1:])
+        if not fault.codes & wire.UNSUPPORTED:
+            return None
+        if fault.param == self.limit == "max_tokens":
+            return replace(self, limit="max_completion_tokens")
+        if fault.param in optional:
+            return replace(self, without=self.without | {fault.param})
+        return None
+
+
+class OpenAi:
+    """A model of an OpenAI-compatible server; see `annotator.describe.llm.Llm`.
+
+    Safe to send from several threads.
+
+    Args:
+        model: the model's name.
+        base_url: the server, up to and with its /v1; None is OpenAI itself. The environment's
+            OPENAI_BASE_URL is passed over: what a request is keyed by is where it goes.
+        key: the key, or a file that holds it; by default that of OPENAI_API_KEY. A server on this
+            machine needs none, and is not shown the environment's.
+        max_tokens: the answer's limit, reasoning included.
+        temperature: left to the server unless given; reasoning models refuse it.
+        top_p: as above.
+        seed: of sample 0; sample n is sent seed + n.
+        reasoning_effort: of reasoning models.
+        timeout: seconds without a byte after which an answer is given up.
+
+    Raises:
+        LlmInvalid: a base URL that is none.
+        KeyMissing: no key.
+        KeyInvalid: a key, or a file of one, that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        key: str | Path | None = None,
+        *,
+        max_tokens: int = 1024,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        reasoning_effort: str | None = None,
+        timeout: float = 300.0,
+    ) -> None:
+        url = wire.server(f"openai:{model}", base_url) if base_url else OWN
+        self.model, self.base_url = model, "" if url == OWN else url
+        self.name = f"openai:{model}" + (f"@{self.base_url}" if self.base_url else "")
+        free = key is None and wire.is_local(url)
+        self._key = "" if free else find_key(self.name, VARIABLE, key)
+        values = (max_tokens, temperature, top_p, seed, reasoning_effort)
+        asked = zip(SETTINGS, values, strict=True)
+        self._sampling: dict[str, Any] = {name: value for name, value in asked if value is not None}
+        self._timeout = timeout
+        self._dialect = (
+            Dialect("max_tokens")
+            if self.base_url
+            else Dialect("max_completion_tokens", formats=("json_schema",))
+        )
+        self._sdk: openai.OpenAI | None = None
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"OpenAi({self.name!r})"
+
+    def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
+        """The request that asks this model."""
+        sampling = dict(self._sampling)
+        if "seed" in sampling:
+            sampling["seed"] += sample  # or all samples would be one
+        return Request(
+            provider="openai",
+            base_url=self.base_url,
+            model=self.model,
+            system=system,
+            prompt=prompt,
+            schema=Answer.model_json_schema(),
+            template=template,
+            sampling=sampling,
+            sample=sample,
+        )
+
+    def send(self, request: Request, **changes: Any) -> Reply:
+        """Send it once; see `Llm`. A change that this API has no name for is not sent."""
+        started = perf_counter()
+        reply = self._ask(request, changes)
+        reply = replace(reply, seconds=perf_counter() - started)
+        return wire.without_key(reply, self._key)
+
+    def count_tokens(self, request: Request) -> int | None:
+        """None: not without asking."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the connections; sending opens new ones."""
+        with self._lock:
+            if self._sdk is not None:
+                self._sdk.close()
+                self._sdk = None
+
+    def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
+        import openai
+
+        optional = set(changes) - {"max_tokens"} - set(request.sampling)
+        while True:
+            dialect = self._dialect
+            body = _body(request, changes, dialect)
+            create: Any = self._client().chat.completions.with_raw_response.create
+            try:
+                response: httpx2.Response = create(**body).http_response
+            except openai.APIStatusError as error:
+                fault = wire.read_fault(error.response, self._key)
+                if (learned := dialect.after(fault, optional)) is None:
+                    return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
+                self._dialect = learned
+            except UnicodeEncodeError:
+                return Reply(wire.UNWRITABLE)
+            except openai.APIError as error:
+                late = isinstance(error, openai.APITimeoutError)
+                return Reply(wire.unreachable(error, late, self._timeout))
+            else:
+                return _read(response, self._key, body[dialect.limit])
+
+    def _client(self) -> openai.OpenAI:
+        import openai
+
+        with self._lock:
+            if self._sdk is None:
+                url = self.base_url or OWN
+                client = wire.http_client(url, self._timeout)
+                self._sdk = openai.OpenAI(
+                    api_key=self._key or "none",  # the SDK wants one; no server reads it
+                    base_url=url,
+                    max_retries=0,
+                    timeout=client.timeout,
+                    http_client=client,
+                )
+            return self._sdk
+
+
+def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """The request in the server's dialect."""
+    settings = {**request.sampling, **{name: changes[name] for name in SETTINGS if name in changes}}
+    settings = {name: settings[name] for name in settings if name not in dialect.without}
+    settings[dialect.limit] = settings.pop("max_tokens")
+    system = request.system
+    if request.base_url:
+        system = f"{system}\n\n{IN_WORDS}\n{json.dumps(request.schema, indent=1)}".lstrip()
+    schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}
+    formats: dict[str, dict[str, Any]] = {
+        "json_schema": {"response_format": {"type": "json_schema", "json_schema": schema}},
+        "json_object": {"response_format": {"type": "json_object"}},
+        "text": {},
+    }
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": request.prompt})
+    return {
+        "model": request.model,
+        "messages": messages,
+        **formats[dialect.formats[0]],
+        **settings,
+    }
+
+
+class _Part(BaseModel):
+    text: str | None = None
+
+
+class _Message(BaseModel):
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Completion(BaseModel):
+    """As much of a chat completion as is read; servers leave out or null much of the rest."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
+    """What a completion says."""
+    try:
+        completion = _Completion.model_validate_json(response.content)
+    except ValidationError:
+        return Reply(wire.unreadable(response, key, SCHEMA_NAMES))
+    choice, usage = completion.choices[0], completion.usage or _Usage()
+    content = choice.message.content
+    if isinstance(content, list):
+        content = "".join(part.text or "" for part in content)
+    text = content or choice.message.refusal or ""
+    if choice.message.refusal:
+        outcome = Refused(choice.message.refusal)
+    elif choice.finish_reason == "content_filter":
+        outcome = Refused("the provider's content filter")
+    elif choice.finish_reason == "length":
+        outcome = Truncated(limit)
+    else:
+        outcome = read_answer(text)
+    return Reply(outcome, text, usage.prompt_tokens or 0, usage.completion_tokens or 0)

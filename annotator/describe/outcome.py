@@ -1,0 +1,127 @@
+"""What may come back of a request: a closed union. An error is a type, never a sentence in data.
+
+An abstention is an answer like any other: it is never replaced by a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Category = Literal["semantic", "language", "general", "unnatural"]
+
+
+class Answer(BaseModel):
+    """The schema of a language model's answer; its field order is the order it is written in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reasoning: str = Field(description="What the mappings have in common, briefly.")
+    inputs: str = Field(description="What the input tokens are, or 'unclear'.")
+    pattern: str = Field(description="What the head maps an input to, or 'unclear'.")
+    category: Category = Field(description="What kind of pattern it is.")
+
+
+@dataclass(frozen=True)
+class Described:
+    """A pattern was seen and described."""
+
+    kind: ClassVar[str] = "described"
+    reasoning: str
+    inputs: str
+    pattern: str
+    category: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """The model saw no pattern, and said so."""
+
+    kind: ClassVar[str] = "unclear"
+    reasoning: str
+    inputs: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The model or its provider declined."""
+
+    kind: ClassVar[str] = "refused"
+    reason: str
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """The answer was cut at the token limit."""
+
+    kind: ClassVar[str] = "truncated"
+    limit: int
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """The answer is no JSON, or does not fit the schema."""
+
+    kind: ClassVar[str] = "malformed"
+    problem: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """No answer came: the network, the provider, a wrong key, a prompt that is too long.
+
+    Attributes:
+        problem: what went wrong, without any key.
+        status: the HTTP status, or None.
+        again: whether the same request may succeed if it is sent again.
+        after: seconds the provider asks to wait, or None.
+        fatal: whether every other request would fail alike (a wrong key, an unknown model).
+    """
+
+    kind: ClassVar[str] = "failed"
+    problem: str
+    status: int | None = None
+    again: bool = False
+    after: float | None = None
+    fatal: bool = False
+
+
+Outcome = Described | Unclear | Refused | Truncated | Malformed | Failed
+KINDS: dict[str, type[Any]] = {
+    one.kind: one for one in (Described, Unclear, Refused, Truncated, Malformed, Failed)
+}
+
+
+def fields_of(outcome: Outcome) -> dict[str, Any]:
+    """An outcome's fields, for the ledger."""
+    return asdict(outcome)
+
+
+def outcome_of(kind: str, content: dict[str, Any]) -> Outcome:
+    """The outcome that `fields_of` wrote."""
+    return KINDS[kind](**content)
+
+
+def read_answer(reply: str) -> Outcome:
+    """What a model's reply says: described, unclear or malformed."""
+    from pydantic import ValidationError
+
+    try:
+        answer = Answer.model_validate_json(_json_of(reply), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return Malformed(f"{where}: {first['msg']}" if where else first["msg"])
+    if answer.pattern.strip().strip(".").lower() == "unclear":
+        return Unclear(answer.reasoning, answer.inputs)
+    return Described(answer.reasoning, answer.inputs, answer.pattern, answer.category)
+
+
+def _json_of(reply: str) -> str:
+    """The reply without the fence that servers without schemas often put round JSON."""
+    text = reply.strip()
+    if text.startswith("```") and text.endswith("```"):
+        text = text[3:-3].removeprefix("json")
+    return text

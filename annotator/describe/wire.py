@@ -1,0 +1,241 @@
+"""What the two SDKs share: the HTTP client, and what an answer that is none comes to.
+
+| HTTP | is | |
+|---|---|---|
+| 3xx, 401 – 405, 410, 501 | fatal | wrong address, key or model: all requests fail alike |
+| any, with a code for no money or a setting unknown to the model | fatal | |
+| 400, with a code for forbidden content | refused | |
+| 408, 409, 425, 429, 5xx | again | after Retry-After, where it is sent |
+| no connection, one that breaks, no answer in time, half an answer | again | |
+| other 4xx | failed | this request only: too long, as a rule |
+
+Sources: platform.openai.com/docs/guides/error-codes, docs.anthropic.com/en/api/errors, RFC 9110
+10.2.3 (Retry-After), and the error classes of openai 3.54 and anthropic 2.12.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from annotator.describe.llm import Reply
+from annotator.describe.outcome import Failed, Malformed, Refused
+from annotator.errors import LlmInvalid
+
+if TYPE_CHECKING:
+    import httpx2
+
+FATAL = {401, 402, 403, 404, 405, 410, 501}
+AGAIN = {408, 409, 425, 429}
+UNSUPPORTED = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+BROKE = {
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_error",
+    "organization_on_hold",
+    "contract_spend_limit_reached",
+    "enforced_spend_limit_reached",
+}
+DECLINED = {"content_filter", "content_policy_violation", "invalid_prompt"}
+UNWRITABLE = Failed(
+    "the prompt holds half a character (a lone surrogate), which UTF-8 cannot write"
+)
+LONGEST = 500  # letters of a server's message that are kept
+SECRET = 12  # a shorter key ("none", "test") is an ordinary word in a model's answer
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What an error response says.
+
+    Attributes:
+        status: the HTTP status.
+        said: the server's message, in one line.
+        codes: its machine-readable kinds.
+        param: the parameter that it blames, or "".
+        after: seconds that it asks to wait, or None.
+    """
+
+    status: int
+    said: str
+    codes: frozenset[str]
+    param: str
+    after: float | None
+
+
+def server(llm: str, url: str) -> str:
+    """A base URL in the one form that a request is keyed by.
+
+    Raises:
+        LlmInvalid: it is no plain http(s) address. One with a password in it would be recorded,
+            so the message does not repeat it either.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise LlmInvalid(llm, "its BASE_URL is no address") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise LlmInvalid(llm, "its BASE_URL has to begin with http:// or https:// and a server")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise LlmInvalid(llm, "its BASE_URL holds a password, a query or a fragment; leave it out")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def is_local(url: str) -> bool:
+    """Whether the server is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def http_client(url: str, timeout: float) -> httpx2.Client:
+    """A client that follows no redirect: a request goes to the server that it names, once.
+
+    No proxy of the environment stands between this machine and itself.
+    """
+    import httpx2
+
+    limits = httpx2.Timeout(timeout, connect=min(timeout, 10.0))
+    return httpx2.Client(timeout=limits, follow_redirects=False, trust_env=not is_local(url))
+
+
+def read_fault(response: httpx2.Response, key: str) -> Fault:
+    """What an error response says, in any of the forms that are about, the key hidden.
+
+    Shape: OpenAI's and Anthropic's {"error": {...}}, Ollama's {"error": "..."}, FastAPI's
+    {"detail": [{"loc": [...], "msg": "..."}]}; anything else counts as silence.
+    """
+    try:
+        body: Any = json.loads(response.content)
+    except ValueError:
+        body = None
+    error = body.get("error", body) if isinstance(body, dict) else body
+    said = _message(error)
+    facts: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    details = facts.get("details")
+    codes = [facts.get("code"), facts.get("type")]
+    codes += [details.get("error_code")] if isinstance(details, dict) else []
+    status = response.status_code
+    code = facts.get("code")
+    if status < 300 and isinstance(code, int) and 400 <= code < 600:
+        status = code  # OpenRouter's way: 200, and the status of the model's host in the body
+    return Fault(
+        status=status,
+        said=" ".join(_hidden(said, key).split()),
+        codes=frozenset(code for code in codes if isinstance(code, str)),
+        param=str(facts.get("param") or ""),
+        after=_after(response.headers),
+    )
+
+
+def _message(error: Any) -> str:
+    """The words of an error body."""
+    if isinstance(error, str):
+        return error
+    if isinstance(error, list):
+        return "; ".join(filter(None, map(_message, error)))
+    if not isinstance(error, dict):
+        return ""
+    where = error.get("loc")
+    path = ".".join(map(str, where)) + ": " if isinstance(where, list) else ""
+    for name in ("message", "msg", "detail", "error"):
+        if error.get(name):
+            return path + _message(error[name])
+    return ""
+
+
+def _after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, of retry-after-ms (OpenAI's own) or Retry-After, seconds or a date."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    try:
+        until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    try:  # by the server's clock, which set the date
+        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        now = time.time()
+    return max(0.0, until - now)
+
+
+def outcome_of(fault: Fault, schema_names: tuple[str, ...]) -> Failed | Refused:
+    """What an error response comes to.
+
+    Args:
+        fault: what it says.
+        schema_names: what this API calls an answer's schema; a model without it fails always.
+    """
+    status, said = fault.status, fault.said[:LONGEST].rstrip(". ")
+    declined = fault.codes & DECLINED or "blocked by content filtering" in said
+    if status == 400 and declined:
+        return Refused(said or "forbidden content")
+    try:
+        name = HTTPStatus(status).phrase
+    except ValueError:
+        name = "overloaded" if status == 529 else "no answer"
+    problem = f"HTTP {status}: {said or name}"
+    no_schema = status in (400, 422) and any(name in fault.said for name in schema_names)
+    no_money = bool(fault.codes & BROKE) or "credit balance is too low" in fault.said
+    unsupported = status in (400, 422) and bool(fault.codes & UNSUPPORTED)
+    if status in FATAL or status < 400 or no_schema or no_money or unsupported:
+        return Failed(problem, status=status, fatal=True)
+    again = status in AGAIN or status >= 500
+    return Failed(problem, status=status, again=again, after=fault.after if again else None)
+
+
+def unreadable(
+    response: httpx2.Response, key: str, schema_names: tuple[str, ...]
+) -> Failed | Refused:
+    """What a body comes to that is no answer of its API, although its status says so."""
+    fault = read_fault(response, key)
+    if fault.status >= 400:
+        return outcome_of(fault, schema_names)
+    status = response.status_code
+    if "html" in response.headers.get("content-type", ""):
+        problem = "a web page came back: the BASE_URL names another place (most end in /v1)"
+        return Failed(problem, status=status, fatal=True)
+    said = fault.said[:LONGEST].rstrip(". ")
+    problem = "what came back is no whole answer" + (f": {said}" if said else "")
+    return Failed(problem, status=status, again=True, after=fault.after)
+
+
+def unreachable(error: Exception, timed_out: bool, timeout: float) -> Failed:
+    """No connection, one that broke, or no answer in time."""
+    if timed_out:
+        return Failed(f"no answer within {timeout:g} seconds", again=True)
+    cause = error.__cause__ or error
+    said = " ".join(str(cause).split())[:LONGEST] or type(cause).__name__
+    return Failed(f"no connection, or one that broke: {said}", again=True)
+
+
+def without_key(reply: Reply, key: str) -> Reply:
+    """A reply that cannot give the key away, should the server have echoed it."""
+    outcome = reply.outcome
+    if len(key) < SECRET and not isinstance(outcome, Failed | Refused | Malformed):
+        return reply
+    texts = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+    hidden = {name: _hidden(text, key) for name, text in texts.items() if isinstance(text, str)}
+    text = _hidden(reply.text, key) if len(key) >= SECRET else reply.text
+    return replace(reply, outcome=replace(outcome, **hidden), text=text)
+
+
+def _hidden(text: str, key: str) -> str:
+    return text.replace(key, "[key]") if key else text

@@ -1,0 +1,109 @@
+"""A description run cannot go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from annotator.errors.base import AnnotatorError
+
+
+class DescribeError(AnnotatorError):
+    """A description run cannot go on; what was recorded is kept."""
+
+
+@dataclass(eq=False)
+class LlmInvalid(DescribeError):
+    """A --llm that names no language model here."""
+
+    llm: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"--llm {self.llm} names no language model: {self.reason}. Write openai:MODEL, "
+            "openai:MODEL@BASE_URL, anthropic:MODEL, local:, local:FILE.gguf or rules."
+        )
+
+
+@dataclass(eq=False)
+class KeyMissing(DescribeError):
+    """A provider's key that is nowhere.
+
+    Attributes:
+        llm: the language model.
+        variable: the environment variable that was looked at.
+    """
+
+    llm: str
+    variable: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.llm} needs a key: set {self.variable}, or give a file that holds it with "
+            "--key-file. It is never written down."
+        )
+
+
+@dataclass(eq=False)
+class KeyInvalid(DescribeError):
+    """A key, or a file of one, that cannot be used.
+
+    Attributes:
+        llm: the language model.
+        where: the file, the environment variable or the argument; never the key.
+        reason: what is wrong.
+    """
+
+    llm: str
+    where: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"the key of {self.llm} cannot be used ({self.where}): {self.reason}. Put the key "
+            "alone on the first line of the file, or into the environment variable."
+        )
+
+
+@dataclass(eq=False)
+class LlmFailed(DescribeError):
+    """A failure that every other request would meet alike.
+
+    Attributes:
+        llm: the language model.
+        problem: what the provider said, without any key.
+    """
+
+    llm: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.llm} cannot be asked: {self.problem}. What was recorded is kept; run the same "
+            "command again once that is mended, and only what is missing is asked."
+        )
+
+
+@dataclass(eq=False)
+class PromptInvalid(DescribeError):
+    """A prompt template that cannot be rendered."""
+
+    template: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the prompt {self.template} cannot be rendered: {self.reason}. Nothing was sent."
+
+
+@dataclass(eq=False)
+class LedgerUnusable(DescribeError):
+    """The database of calls cannot be opened, read or written."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"the ledger {self.path} cannot be used: {self.reason}. Nothing that it holds was "
+            "changed; make room, or close what holds it, and run the same command again."
+        )

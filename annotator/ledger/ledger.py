@@ -1,0 +1,268 @@
+"""The only code that opens the database: SQLite in WAL mode, or any SQLAlchemy URL in its place."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, func, insert, select
+from sqlalchemy import exc as errors
+from sqlalchemy.engine import make_url
+
+from annotator.errors import LedgerUnusable
+from annotator.ledger.owner import at_work, enter, leave
+from annotator.ledger.sqlite import READ_ONLY, open_sqlite
+from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, METADATA, OUTCOMES, REQUESTS
+from annotator.records import HeadId
+
+FILE = "ledger.db"
+LOST, FAILED = "lost", "failed"
+UNSETTLED = (LOST, FAILED)
+"""Kinds of outcome that are no answer of a model: such a request is asked again."""
+
+CLAIM_SECONDS = 1800.0
+_KEYS_AT_ONCE = 500
+_UNUSABLE = (
+    errors.ArgumentError,  # no such URL, no such database
+    errors.DBAPIError,
+    errors.TimeoutError,
+    ModuleNotFoundError,  # the database's driver
+)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came back of one attempt.
+
+    Attributes:
+        kind: which outcome, see `annotator.describe.outcome`; or "lost", at a kill.
+        content: the outcome's fields, JSON values all.
+        reply: the model's own words, or "".
+        tokens_in: prompt tokens, as the provider counts them.
+        tokens_out: completion tokens.
+        seconds: from sending to the last byte.
+    """
+
+    kind: str
+    content: Mapping[str, Any]
+    reply: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is a model's answer, which is never asked for again."""
+        return self.kind not in UNSETTLED
+
+
+class Ledger:
+    """Requests, attempts and outcomes of one catalog. Threads may share it; close it at the end.
+
+    Args:
+        where: the database file, made where it is missing; or, as a text, an SQLAlchemy URL.
+
+    Raises (as every method does):
+        LedgerUnusable: it cannot be opened, read or written. What it holds stays as it was.
+    """
+
+    def __init__(self, where: Path | str) -> None:
+        self.where = _shown(where)
+        self._turn = threading.Lock()  # writers of one process queue here; SQLite lets them poll
+        with self._named_errors():
+            self._engine = _engine(where)
+            try:
+                _make_tables(self._engine)
+            except BaseException:
+                self._engine.dispose()
+                raise
+        self._readers = self._engine.execution_options(**{READ_ONLY: True})
+        self.owner = enter()
+
+    def close(self) -> None:
+        """Close every connection; what is in flight or claimed here may be taken up by others."""
+        leave(self.owner)
+        self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, head: HeadId, llm: str, key: str, content: Mapping[str, Any]) -> None:
+        """A request that describes a head; the last one added for a head and LLM counts."""
+        of_head = {"layer": head.layer, "head": head.head, "llm": llm}
+        same = [HEADS.c[name] == value for name, value in of_head.items()]
+        last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
+        with self._write() as connection:
+            _insert_new(connection, REQUESTS, key=key, content=dict(content), at=time.time())
+            if connection.scalar(last) != key:
+                connection.execute(insert(HEADS).values(**of_head, key=key))
+
+    def answers(self, keys: Iterable[str]) -> dict[str, Recorded]:
+        """Of each request its answer, where it has one; of several, the last."""
+        wanted = list(dict.fromkeys(keys))
+        query = select(ATTEMPTS.c.key, OUTCOMES).join_from(ATTEMPTS, OUTCOMES)
+        query = query.where(OUTCOMES.c.kind.not_in(UNSETTLED)).order_by(ATTEMPTS.c.number)
+        found: dict[str, Recorded] = {}
+        with self._read() as connection:
+            for start in range(0, len(wanted), _KEYS_AT_ONCE):
+                some = ATTEMPTS.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
+                rows = connection.execute(query.where(some)).mappings()
+                found.update((row["key"], _recorded(row)) for row in rows)
+        return {key: found[key] for key in wanted if key in found}
+
+    def described(self, llm: str | None = None) -> dict[tuple[HeadId, str], Recorded]:
+        """Each head's answer by each LLM, of its last request that has one."""
+        query = select(HEADS, OUTCOMES).join_from(HEADS, ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key)
+        query = query.join(OUTCOMES).where(OUTCOMES.c.kind.not_in(UNSETTLED))
+        if llm is not None:
+            query = query.where(HEADS.c.llm == llm)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
+            return {(HeadId(r["layer"], r["head"]), r["llm"]): _recorded(r) for r in rows}
+
+    def begin(self, key: str, parameters: Mapping[str, Any]) -> int:
+        """Write down that a request is about to be sent; only then may it be.
+
+        Returns:
+            The attempt, for `record`.
+
+        Raises:
+            ValueError: no such request was added.
+        """
+        last = select(func.max(ATTEMPTS.c.number)).where(ATTEMPTS.c.key == key)
+        row = {"key": key, "parameters": dict(parameters), "owner": self.owner, "at": time.time()}
+        with self._write() as connection:
+            if connection.scalar(select(REQUESTS.c.key).where(REQUESTS.c.key == key)) is None:
+                raise ValueError(f"no request {key} was added")
+            number = (connection.scalar(last) or 0) + 1
+            made = connection.execute(insert(ATTEMPTS).values(**row, number=number))
+        assert made.inserted_primary_key is not None
+        return int(made.inserted_primary_key[0])
+
+    def record(self, attempt: int, came: Recorded) -> None:
+        """Write down what came back; from here on it stays, and an answer is never asked for again.
+
+        Raises:
+            ValueError: the attempt was not begun, or what came of it is recorded already.
+        """
+        with self._write() as connection:
+            if not _insert_outcome(connection, attempt, came):
+                raise ValueError(f"attempt {attempt} was not begun, or has its outcome already")
+
+    def claim(self, key: str) -> bool:
+        """Whether this ledger may ask for it now: it has no answer, and nobody else is at it."""
+        answered = select(OUTCOMES.c.attempt).join_from(ATTEMPTS, OUTCOMES)
+        answered = answered.where(ATTEMPTS.c.key == key, OUTCOMES.c.kind.not_in(UNSETTLED)).limit(1)
+        with self._write() as connection:
+            if connection.scalar(answered) is not None:
+                return False
+            held = connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
+            if held is not None:
+                if held.owner != self.owner and at_work(held.owner, held.until):
+                    return False
+                left = CLAIMS.c.key == key, CLAIMS.c.owner == held.owner
+                connection.execute(delete(CLAIMS).where(*left))
+            until = time.time() + CLAIM_SECONDS
+            return _insert_new(connection, CLAIMS, key=key, owner=self.owner, until=until)
+
+    def release(self, key: str) -> None:
+        """Let go of a claim."""
+        own = CLAIMS.c.key == key, CLAIMS.c.owner == self.owner
+        with self._write() as connection:
+            connection.execute(delete(CLAIMS).where(*own))
+
+    def sweep(self) -> int:
+        """Mark as lost what was in flight where nobody is at work any more; it will be asked again.
+
+        Returns:
+            How many attempts were lost.
+        """
+        query = select(ATTEMPTS.c.id, ATTEMPTS.c.owner, ATTEMPTS.c.at)
+        query = query.outerjoin(OUTCOMES).where(OUTCOMES.c.attempt.is_(None))
+        with self._write() as connection:
+            rows = connection.execute(query).all()
+            gone = [row.id for row in rows if not at_work(row.owner, row.at + CLAIM_SECONDS)]
+            return sum(_insert_outcome(connection, attempt, Recorded(LOST, {})) for attempt in gone)
+
+    def count(self, kind: str | None = None) -> int:
+        """How many attempts ended so; None: how many were made."""
+        query = select(func.count()).select_from(ATTEMPTS if kind is None else OUTCOMES)
+        if kind is not None:
+            query = query.where(OUTCOMES.c.kind == kind)
+        with self._read() as connection:
+            return connection.scalar(query) or 0
+
+    @contextmanager
+    def _write(self) -> Generator[Connection]:
+        with self._turn, self._named_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Generator[Connection]:
+        with self._named_errors(), self._readers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _named_errors(self) -> Generator[None]:
+        try:
+            yield
+        except _UNUSABLE as error:
+            lines = str(getattr(error, "orig", None) or error).splitlines()
+            raise LedgerUnusable(self.where, next(iter(lines), type(error).__name__)) from error
+
+
+def _engine(where: Path | str) -> Engine:
+    url = _url(where) or URL.create("sqlite", database=str(where))
+    return open_sqlite(url) if url.get_backend_name() == "sqlite" else create_engine(url)
+
+
+def _make_tables(engine: Engine) -> None:
+    try:
+        METADATA.create_all(engine)
+    except (errors.IntegrityError, errors.ProgrammingError):
+        METADATA.create_all(engine)  # another process made them meanwhile; SQLite has it wait
+
+
+def _url(where: Path | str) -> URL | None:
+    if not isinstance(where, str) or "://" not in where:
+        return None
+    try:
+        return make_url(where)
+    except ValueError as error:  # a port that is no number
+        raise errors.ArgumentError(str(error)) from error
+
+
+def _shown(where: Path | str) -> str:
+    """The place, without the password and the settings that a URL may hold."""
+    if isinstance(where, Path) or "://" not in where:
+        return str(where)
+    return re.sub(r"(?<=://)(?!/).*@", "", where.partition("?")[0])
+
+
+def _insert_new(connection: Connection, table: Table, **row: Any) -> bool:
+    """Insert a row unless its key, or what it refers to, forbids it; whether it was inserted."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(row))
+    except errors.IntegrityError:
+        return False
+    return True
+
+
+def _insert_outcome(connection: Connection, attempt: int, came: Recorded) -> bool:
+    row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
+    return _insert_new(connection, OUTCOMES, **row)
+
+
+def _recorded(row: Any) -> Recorded:
+    names = ("kind", "content", "reply", "tokens_in", "tokens_out", "seconds")
+    return Recorded(**{name: row[name] for name in names})

@@ -1,0 +1,83 @@
+"""All that is SQLite's own: WAL, commits that survive a power cut, one writer at a time, triggers.
+
+In WAL mode readers wait for nobody. A writer takes its turn when it begins, not at its first change
+in the midst of a transaction, where SQLite could only refuse it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, UniqueConstraint, create_engine
+from sqlalchemy import event as events
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for its turn before it gives up."""
+
+SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+READ_ONLY = "reads"
+
+
+def open_sqlite(url: URL) -> Engine:
+    """An engine whose connections are set up as the ledger needs them; it connects later."""
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    events.listen(engine, "connect", _set_up)
+    events.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, _: Any) -> None:
+    try:
+        connection.isolation_level = None  # a transaction begins where `_begin` says
+        for setting in SETTINGS:
+            if _in_turn(connection, f"PRAGMA {setting}") == ("memory",):
+                raise sqlite3.OperationalError("a database in memory keeps nothing; name a file")
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _in_turn(connection: sqlite3.Connection, statement: str) -> tuple[Any, ...] | None:
+    """Execute what SQLite refuses rather than waits for: a new file is switched to WAL by one."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return connection.execute(statement).fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def guard(metadata: MetaData, *tables: Table) -> None:
+    """Have the database refuse to change rows of these tables, whoever asks."""
+
+    def _make(_: MetaData, connection: Connection, **__: Any) -> None:
+        if connection.dialect.name == "sqlite":
+            for table in tables:
+                for trigger in _triggers(table):
+                    connection.exec_driver_sql(trigger)
+
+    events.listen(metadata, "after_create", _make)
+
+
+def _triggers(table: Table) -> Iterator[str]:
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table.name} are never changed'); END"
+    for change in ("UPDATE", "DELETE"):
+        name = f"no_{change.lower()}_of_{table.name}"
+        yield f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {change} ON {table.name} {refuse}"
+    # INSERT OR REPLACE removes the row in its way without asking the trigger on DELETE.
+    keys = [table.primary_key, *(c for c in table.constraints if isinstance(c, UniqueConstraint))]
+    same = " OR ".join(" AND ".join(f'"{c.name}" = NEW."{c.name}"' for c in key) for key in keys)
+    yield (
+        f"CREATE TRIGGER IF NOT EXISTS no_replacing_of_{table.name} BEFORE INSERT ON {table.name} "
+        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {same}) {refuse}"
+    )

@@ -1,0 +1,74 @@
+"""The database's tables. Texts that others wrote are kept as JSON, which can hold any of them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from annotator.ledger.sqlite import guard
+
+METADATA = MetaData()
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("key", String(64), primary_key=True, comment="SHA-256 of all that determines it"),
+    Column("content", JSON, nullable=False, comment="what the key is the digest of"),
+    Column("at", Double, nullable=False, comment="seconds since 1970"),
+)
+
+HEADS = Table(
+    "heads",
+    METADATA,
+    Column("number", Integer, primary_key=True, comment="grows; a head's last request counts"),
+    Column("layer", Integer, nullable=False),
+    Column("head", Integer, nullable=False),
+    Column("llm", String(500), nullable=False, comment="as --llm names it"),
+    Column("key", ForeignKey("requests.key"), nullable=False),
+    Index("heads_by_name", "layer", "head", "llm"),
+)
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("key", ForeignKey("requests.key"), nullable=False),
+    Column("number", Integer, nullable=False, comment="from 1"),
+    Column("parameters", JSON, nullable=False, comment="what this attempt changed"),
+    Column("owner", String(400), nullable=False, comment="see annotator.ledger.owner"),
+    Column("at", Double, nullable=False, comment="committed before it was sent"),
+    UniqueConstraint("key", "number"),
+)
+
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Column("attempt", ForeignKey("attempts.id"), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("reply", JSON, nullable=False, comment='the model\'s own words, or ""'),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+CLAIMS = Table(
+    "claims",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("owner", String(400), nullable=False),
+    Column("until", Double, nullable=False, comment="a claim that was left behind ends by itself"),
+)
+
+guard(METADATA, REQUESTS, HEADS, ATTEMPTS, OUTCOMES)

@@ -1,0 +1,178 @@
+"""Two providers on 127.0.0.1: as much of OpenAI's chat completions and Anthropic's messages as is
+asked of them. Real sockets and headers, the errors in the providers' own forms, and connections
+that break in the middle of an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+SCHEMA_WORDS = "Answer with one JSON object"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, as it came."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back, and how the connection ends.
+
+    Attributes:
+        ends: "" in order, "cut" with a length that says so and half the body, "reset" in the
+            middle of the body, "silent" without an answer.
+    """
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ends: str = ""
+
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Provider:
+    """A server, what it answers, and what it was asked."""
+
+    url: str = ""
+    answer: Callable[[Asked], Answer] = lambda asked: Answer(500, {})
+    asked: list[Asked] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def answers(self, *answers: Answer) -> None:
+        """These, in order; any further request is an error of the test."""
+        rest = iter(answers)
+        self.answer = lambda asked: next(rest)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    provider: Provider
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return DATE
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("content-length", 0))
+        body = json.loads(self.rfile.read(length) or b"{}")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        asked = Asked(self.command, self.path, headers, body)
+        self.provider.asked.append(asked)
+        answer = self.provider.answer(asked)
+        if answer.ends == "silent":
+            self.provider.closing.wait(30)
+            self.close_connection = True
+            return
+        content = answer.content()
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if not answer.ends:
+            self.wfile.write(content)
+            return
+        self.wfile.write(content[: len(content) // 2])
+        self.wfile.flush()
+        if answer.ends == "reset":
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
+        self.close_connection = True
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True  # a client may keep its connection open for longer than the server
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # a client that hangs up is no concern of the server's
+
+
+@contextmanager
+def running() -> Iterator[Provider]:
+    """A provider on a free port of 127.0.0.1 until the block ends."""
+    provider = Provider()
+    handler = type("Handler", (_Handler,), {"provider": provider})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        provider.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield provider
+        finally:
+            provider.closing.set()
+            server.shutdown()
+            thread.join()
+
+
+def completion(content: str | None, finish: str = "stop", **message: Any) -> dict[str, Any]:
+    """OpenAI's success."""
+    said = {"role": "assistant", "content": content, "refusal": None, **message}
+    choice = {"index": 0, "message": said, "finish_reason": finish, "logprobs": None}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1790000000,
+        "model": "gpt-tiny-2026-01-01",
+        "choices": [choice],
+        "usage": {"prompt_tokens": 321, "completion_tokens": 45, "total_tokens": 366},
+    }
+
+
+def message(text: str, stop: str = "end_turn", **more: Any) -> dict[str, Any]:
+    """Anthropic's success."""
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-tiny-1",
+        "content": [{"type": "text", "text": text, "citations": None}] if text else [],
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 300,
+            "cache_creation_input_tokens": 20,
+            "cache_read_input_tokens": 1,
+            "output_tokens": 45,
+        },
+        **more,
+    }
+
+
+def openai_error(said: str, code: str | None = None, kind: str = "", param: str | None = None):
+    """OpenAI's error body."""
+    return {"error": {"message": said, "type": kind, "param": param, "code": code}}
+
+
+def anthropic_error(said: str, kind: str, error_code: str | None = None) -> dict[str, Any]:
+    """Anthropic's error body."""
+    details = {"details": {"error_code": error_code}} if error_code else {}
+    error = {"type": kind, "message": said, **details}
+    return {"type": "error", "error": error, "request_id": "req_1"}

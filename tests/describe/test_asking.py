@@ -1,0 +1,118 @@
+"""One request through to its answer: the real SDK, a loopback server, a real ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from annotator.describe.asking import Policy, ask
+from annotator.describe.llm import Reply
+from annotator.describe.openai import OpenAi
+from annotator.errors import LlmFailed
+from annotator.ledger.ledger import Ledger
+from annotator.records import HeadId
+from tests.describe import loopback
+from tests.describe.loopback import Answer as Sent
+from tests.describe.loopback import Provider, completion, openai_error
+
+SAID = {"reasoning": "r", "inputs": "countries", "pattern": "capitals", "category": "semantic"}
+GOOD = Sent(body=completion(json.dumps(SAID)))
+CUT = Sent(body=completion('{"reasoning": "r', finish="length"))
+PROSE = Sent(body=completion("It maps countries to capitals."))
+BUSY = Sent(503, openai_error("server_error", "overloaded"))
+
+
+class Asked:
+    """A model, a ledger, and the waits between sendings, which nobody waits for."""
+
+    def __init__(self, provider: Provider, folder: Path) -> None:
+        self.provider = provider
+        self.llm = OpenAi("tiny", provider.url + "/v1", "sk-0123456789abcdef", max_tokens=100)
+        self.ledger = Ledger(folder / "ledger.db")
+        self.request = self.llm.request("You describe.", "What is it?", "0" * 64)
+        self.ledger.add(HeadId(0, 0), self.llm.name, self.request.key, self.request.content())
+        self.waits: list[float] = []
+
+    def ask(self, *answers: Sent, policy: Policy | None = None) -> Reply:
+        self.provider.answers(*answers)
+        return ask(self.llm, self.ledger, self.request, policy, sleep=self.waits.append)
+
+    def close(self) -> None:
+        self.llm.close()
+        self.ledger.close()
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Asked]:
+    with loopback.running() as provider:
+        one = Asked(provider, tmp_path)
+        yield one
+        one.close()
+
+
+def answer(asked: Asked) -> str:
+    return asked.ledger.answers([asked.request.key])[asked.request.key].kind
+
+
+def test_an_answer_is_written_down_with_its_words_and_tokens(asked: Asked) -> None:
+    assert asked.ask(GOOD).outcome.kind == "described"
+    recorded = asked.ledger.answers([asked.request.key])[asked.request.key]
+    assert json.loads(recorded.reply) == SAID
+    assert recorded.content["pattern"] == "capitals"
+    assert (recorded.tokens_in, recorded.tokens_out) == (321, 45)
+    assert asked.waits == []
+
+
+def test_a_failure_is_tried_again_after_a_wait_and_every_attempt_counts(asked: Asked) -> None:
+    reply = asked.ask(BUSY, Sent(500, b"no json"), Sent(ends="reset", body=GOOD.body), GOOD)
+    assert reply.outcome.kind == "described"
+    assert len(asked.waits) == 3
+    assert asked.ledger.count() == 4
+    assert asked.ledger.count("failed") == 3
+    assert answer(asked) == "described"
+
+
+def test_the_providers_own_wait_is_kept_up_to_the_longest(asked: Asked) -> None:
+    later = openai_error("rate_limit_exceeded", "slow down")
+    asked.ask(
+        Sent(429, later, {"Retry-After": "7"}),
+        Sent(429, later, {"Retry-After": "9000"}),
+        GOOD,
+        policy=Policy(longest_wait=30.0),
+    )
+    assert asked.waits == [7.0, 30.0]
+
+
+def test_it_gives_up_and_the_request_has_no_answer_yet(asked: Asked) -> None:
+    reply = asked.ask(*[BUSY] * 3, policy=Policy(failures=3))
+    assert reply.outcome.kind == "failed"
+    assert len(asked.provider.asked) == 3
+    assert asked.ledger.answers([asked.request.key]) == {}
+
+
+def test_what_every_request_would_meet_ends_the_run_and_is_written_down(asked: Asked) -> None:
+    with pytest.raises(LlmFailed, match="cannot be asked"):
+        asked.ask(Sent(401, openai_error("invalid_api_key", "wrong key")))
+    assert asked.ledger.count("failed") == 1
+    assert len(asked.provider.asked) == 1
+
+
+def test_a_cut_answer_is_asked_for_again_with_more_room(asked: Asked) -> None:
+    assert asked.ask(CUT, CUT, GOOD).outcome.kind == "described"
+    assert [one.body["max_tokens"] for one in asked.provider.asked] == [100, 200, 400]
+    assert asked.ledger.count("truncated") == 2
+    assert answer(asked) == "described"
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_with_chance(asked: Asked) -> None:
+    assert asked.ask(PROSE, GOOD).outcome.kind == "described"
+    assert [one.body.get("temperature") for one in asked.provider.asked] == [None, 0.7]
+
+
+def test_after_so_many_the_answer_stays_what_it_is(asked: Asked) -> None:
+    assert asked.ask(*[PROSE] * 3).outcome.kind == "malformed"
+    assert len(asked.provider.asked) == 3
+    assert answer(asked) == "malformed"

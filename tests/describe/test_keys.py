@@ -1,0 +1,136 @@
+"""Where keys come from, and which servers need none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator.describe.anthropic import Anthropic
+from annotator.describe.keys import find_key
+from annotator.describe.openai import OpenAi
+from annotator.describe.wire import is_local
+from annotator.errors import KeyInvalid, KeyMissing, LlmInvalid
+from tests.describe import loopback
+from tests.describe.loopback import Answer, completion
+
+KEY = "sk-0123456789abcdefghijklmnop"
+VARIABLE = "OPENAI_API_KEY"
+
+
+@pytest.fixture(autouse=True)
+def no_keys_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (VARIABLE, "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def key_file(folder: Path, content: bytes, mode: int = 0o600) -> Path:
+    file = folder / "key"
+    file.write_bytes(content)
+    file.chmod(mode)
+    return file
+
+
+def test_the_environment_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, f" {KEY}\n")
+    assert find_key("openai:m", VARIABLE) == KEY
+
+
+@pytest.mark.parametrize("content", [b"%s", b"\n \n  %s\t\r\nmore\n", b"\xef\xbb\xbf%s\n"])
+def test_a_file_holds_it_and_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv(VARIABLE, "another")
+    assert find_key("m", VARIABLE, key_file(tmp_path, content % KEY.encode())) == KEY
+    assert find_key("m", VARIABLE, "given") == "given"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_file_that_others_may_read_is_warned_about(tmp_path: Path, mode: int) -> None:
+    file = key_file(tmp_path, KEY.encode(), mode)
+    with pytest.warns(UserWarning, match="chmod 600") as warned:
+        assert find_key("m", VARIABLE, file) == KEY
+    assert KEY not in str(warned[0].message)
+
+
+@pytest.mark.parametrize("provider", [OpenAi, Anthropic])
+def test_no_key_is_said_with_what_to_do(provider: type[OpenAi] | type[Anthropic]) -> None:
+    with pytest.raises(KeyMissing, match=r"needs a key: set (OPENAI|ANTHROPIC)_API_KEY"):
+        provider("m")
+    with pytest.raises(KeyMissing):
+        provider("m", base_url="https://example.org/v1")
+    with pytest.raises(KeyMissing):
+        provider("m", key=" ")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b" \n\n", "empty"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"sk-0123456789 abcdefghijklmnop", "blank"),
+        ("sk-0123456789–abcdefghijklmnop".encode(), "header"),
+    ],
+)
+def test_a_file_without_a_key_is_named_and_not_quoted(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    file = key_file(tmp_path, content)
+    with pytest.raises(KeyInvalid, match=reason) as caught:
+        OpenAi("m", key=file)
+    assert str(file) in str(caught.value)
+    assert "sk-" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KeyInvalid, match="No such file"):
+        OpenAi("m", key=tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost:8080/v1", True),
+        ("http://127.0.0.1/v1", True),
+        ("http://[::1]:11434/v1", True),
+        ("http://api.localhost", True),
+        ("http://192.168.1.5:11434/v1", False),
+        ("http://localhost.example.org", False),
+        ("http://127.0.0.1.example.org", False),
+    ],
+)
+def test_what_is_this_machine(url: str, local: bool) -> None:
+    assert is_local(url) is local
+    if local:
+        assert OpenAi("m", url).name == f"openai:m@{url}"
+
+
+def test_a_local_server_is_not_shown_the_environments_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(VARIABLE, KEY)
+    with loopback.running() as provider:
+        provider.answers(Answer(body=completion("")), Answer(body=completion("")))
+        for key in (None, "mine"):
+            llm = OpenAi("m", provider.url, key)
+            llm.send(llm.request("", "", ""))
+            llm.close()
+    assert [asked.key for asked in provider.asked] == ["none", "mine"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8080",
+        "ftp://u:secret@example.org",
+        "http://",
+        "http://a:b",
+        "http://u:secret@a/v1",
+        "https://a/v1?key=secret",
+        "https://a/v1#secret",
+    ],
+)
+def test_an_address_that_is_none_is_refused_and_its_password_not_repeated(url: str) -> None:
+    with pytest.raises(LlmInvalid, match="BASE_URL") as caught:
+        OpenAi("m", url, KEY)
+    assert "secret" not in str(caught.value) + repr(caught.value)

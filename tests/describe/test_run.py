@@ -1,0 +1,129 @@
+"""`annotator describe` from end to end: a tiny catalog, the real SDK, a loopback server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from annotator.cli import main
+from annotator.describe.openai import OpenAi
+from annotator.errors import HeadInvalid, LlmFailed, LlmInvalid, SettingInvalid
+from annotator.ledger.ledger import FILE, Ledger
+from annotator.pipeline.describe import describe
+from annotator.pipeline.mapping import map_model
+from tests.describe import loopback
+from tests.describe.loopback import Answer as Sent
+from tests.describe.loopback import Asked, Provider, completion, openai_error
+
+SAID = {"reasoning": "r", "inputs": "i", "pattern": "p", "category": "general"}
+GOOD = Sent(body=completion(json.dumps(SAID)))
+HEADS = 12
+
+
+@pytest.fixture(scope="module")
+def mapped(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("described") / "tiny"
+    map_model(tiny_folder, out, progress=False)
+    return out
+
+
+@pytest.fixture
+def catalog(mapped: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(mapped, tmp_path / "catalog")
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with loopback.running() as server:
+        server.answer = lambda asked: GOOD
+        yield server
+
+
+@pytest.fixture
+def llm(provider: Provider) -> Iterator[OpenAi]:
+    one = OpenAi("tiny", provider.url + "/v1", "sk-0123456789abcdef")
+    yield one
+    one.close()
+
+
+def test_a_second_run_sends_nothing(catalog: Path, provider: Provider, llm: OpenAi) -> None:
+    told = describe(catalog, llm, progress=False)
+    assert (told.heads, told.sent, told.before) == (HEADS, HEADS, 0)
+    assert told.kinds == {"described": HEADS}
+    assert len(provider.asked) == HEADS
+    again = describe(catalog, llm, progress=False)
+    assert (again.sent, again.before) == (0, HEADS)
+    assert len(provider.asked) == HEADS
+    with Ledger(catalog / FILE) as ledger:
+        assert len(ledger.described(llm.name)) == HEADS
+
+
+def test_what_failed_is_asked_again_and_nothing_else(
+    catalog: Path, provider: Provider, llm: OpenAi
+) -> None:
+    def some_fail(asked: Asked) -> Sent:
+        failing = len(provider.asked) % 3 == 0
+        return Sent(400, openai_error("context_length_exceeded", "too long")) if failing else GOOD
+
+    provider.answer = some_fail
+    told = describe(catalog, llm, progress=False, concurrency=1)
+    assert told.kinds == {"described": 8, "failed": 4}
+    provider.answer = lambda asked: GOOD
+    again = describe(catalog, llm, progress=False)
+    assert (again.sent, again.before) == (4, 8)
+    assert again.kinds == {"described": HEADS}
+
+
+def test_a_wrong_key_ends_the_run_at_once_and_keeps_what_was_recorded(
+    catalog: Path, provider: Provider, llm: OpenAi
+) -> None:
+    def then_wrong(asked: Asked) -> Sent:
+        wrong = Sent(401, openai_error("invalid_api_key", "wrong key"))
+        return GOOD if len(provider.asked) <= 5 else wrong
+
+    provider.answer = then_wrong
+    with pytest.raises(LlmFailed):
+        describe(catalog, llm, progress=False, concurrency=1)
+    assert len(provider.asked) == 6
+    provider.answer = lambda asked: GOOD
+    assert describe(catalog, llm, progress=False).before == 5
+
+
+def test_heads_by_name_by_signature_and_the_most_telling(catalog: Path, llm: OpenAi) -> None:
+    assert describe(catalog, llm, heads=["L1H2", "L0H0", "L1H2"], progress=False).heads == 2
+    assert describe(catalog, llm, top=3, by="copy", progress=False).heads == 3
+    assert describe(catalog, llm, top=2, progress=False).heads == 2
+    with pytest.raises(HeadInvalid):
+        describe(catalog, llm, heads=["L9H0"], progress=False)
+    with pytest.raises(SettingInvalid):
+        describe(catalog, llm, concurrency=0, progress=False)
+
+
+def test_rules_describe_every_head_without_a_model(catalog: Path) -> None:
+    told = describe(catalog, "rules", progress=False)
+    assert sum(told.kinds.values()) == HEADS
+    assert set(told.kinds) <= {"described", "unclear"}
+    assert describe(catalog, "rules", progress=False).sent == 0
+
+
+@pytest.mark.parametrize("llm", ["gpt", "openai:", "openai:@http://x", "mistral:x", ""])
+def test_a_language_model_that_is_none(llm: str, catalog: Path) -> None:
+    with pytest.raises(LlmInvalid, match="--llm"):
+        describe(catalog, llm, progress=False)
+
+
+def test_the_commands(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", str(catalog), "--llm", "rules", "--all"]) == 0
+    assert f"{HEADS} heads: " in capsys.readouterr().out
+    assert main(["describe", str(catalog), "--llm", "rules"]) == 2
+    assert "one of --heads, --top and --all" in capsys.readouterr().err
+    assert main(["prompts", "show", "L1H2", str(catalog)]) == 0
+    shown = capsys.readouterr().out
+    assert "[system]" in shown
+    assert "→" in shown
+    assert main(["describe", str(catalog), "--llm", "local:/no/such.gguf", "--top", "1"]) == 1
+    assert "there is no such file" in capsys.readouterr().err
