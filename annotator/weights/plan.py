@@ -55,7 +55,8 @@ class Need:
         Raises:
             TensorBroken: its file cannot be read.
         """
-        tensor = source.read(self.name, self.index)
+        whole = self.index is None
+        tensor = source.read(self.name) if whole else source.read(self.name, self.index)
         if self.outputs is None:
             return tensor
         return tensor[..., self.outputs] if self.turned else tensor[self.outputs]

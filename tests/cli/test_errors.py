@@ -177,7 +177,7 @@ def test_a_device_that_is_none(
         (["heads", "CATALOG", "--top", "0"], "--top"),
         (["heads", "CATALOG", "--telling", "--sort", "copy"], "--sort"),
         (["export", "CATALOG", "--to", "xlsx"], "--to"),
-        (["describe"], "describe"),
+        (["unheard"], "unheard"),
     ],
 )
 def test_arguments_that_are_wrong(args: list[str], named: str, capsys: Capture) -> None:
