@@ -15,7 +15,7 @@ import click
 from annotator.cli.commands import app
 from annotator.errors import AnnotatorError
 
-RESUMED = ("map", "quickstart")
+RESUMED = ("map", "quickstart", "describe")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(args: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        more = " Finished layers are kept; run the same command again to go on."
+        more = " What is finished is kept; run the same command again to go on."
         click.echo("\nStopped." + (more if {*words} & {*RESUMED} else ""), err=True)
         return 130
     except (AnnotatorError, OSError) as error:

@@ -91,10 +91,6 @@ class Anthropic:
         reply = replace(reply, seconds=perf_counter() - started)
         return wire.without_key(reply, self._key)
 
-    def count_tokens(self, request: Request) -> int | None:
-        """None: not without asking."""
-        return None
-
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
         with self._lock:

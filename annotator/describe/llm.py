@@ -46,10 +46,6 @@ class Llm(Protocol):
         """Send it once. Changes are an attempt's own sampling settings. Raises nothing expected."""
         ...
 
-    def count_tokens(self, request: Request) -> int | None:
-        """Prompt tokens, where they can be counted without asking; None otherwise."""
-        ...
-
     def close(self) -> None:
         """Let go of connections, servers and models."""
         ...

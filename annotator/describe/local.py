@@ -74,10 +74,6 @@ class Local:
         """Send it once; the model is loaded before the first."""
         return self._model().send(request, **changes)
 
-    def count_tokens(self, request: Request) -> int | None:
-        """None: not without loading the model."""
-        return None
-
     def close(self) -> None:
         """Let go of the model."""
         with self._lock:

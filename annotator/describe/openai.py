@@ -159,10 +159,6 @@ class OpenAi:
         reply = replace(reply, seconds=perf_counter() - started)
         return wire.without_key(reply, self._key)
 
-    def count_tokens(self, request: Request) -> int | None:
-        """None: not without asking."""
-        return None
-
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
         with self._lock:

@@ -39,10 +39,6 @@ class Rules:
         """The first rule that fits."""
         return Reply(_described(json.loads(request.prompt)), text="")
 
-    def count_tokens(self, request: Request) -> int | None:
-        """None are sent."""
-        return 0
-
     def close(self) -> None:
         """There is nothing to let go of."""
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from annotator.errors import CheckpointBroken
 from annotator.weights.family import VALUE_BLOCKS, Experts, Family, Norm
 from annotator.weights.settings import Settings
-from annotator.weights.words import Setting
+from annotator.weights.words import Setting, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class _Sizes:
             value = fallback
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             self.problems.append(
-                f"its config lacks {setting!r} as a positive whole number (has {value!r:.60})"
+                f"its config lacks {named(setting)!r} as a positive whole number (has {value!r:.60})"
             )
             return 1
         if value > most:
-            self.problems.append(f"its config has {setting!r} above {most:,}")
+            self.problems.append(f"its config has {named(setting)!r} above {most:,}")
             return 1
         return value
 
@@ -58,7 +58,7 @@ class _Sizes:
     def number(self, setting: Setting) -> None:
         try:
             if self.settings.number(setting) < 0:
-                self.problems.append(f"its config has {setting!r} below zero")
+                self.problems.append(f"its config has {named(setting)!r} below zero")
         except CheckpointBroken as broken:
             self.problems += broken.problems
 

@@ -13,7 +13,7 @@ from annotator.weights.mlp import ACTIVATIONS
 from annotator.weights.plan import Plan
 from annotator.weights.settings import NOTHING, Settings, assumed
 from annotator.weights.source import Source
-from annotator.weights.words import Const
+from annotator.weights.words import Const, named
 
 
 def make_plan(source: Source) -> Plan:
@@ -103,7 +103,7 @@ def _refuse_activation(settings: Settings, family: Family) -> None:
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise CheckpointRefused(
             settings.model,
-            f"{getattr(family.activation, 'key', family.activation)} = {activation!r} is not known",
+            f"{named(family.activation)} = {activation!r} is not known",
             f"Known activations: {', '.join(sorted(ACTIVATIONS))}.",
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 from annotator.errors import CheckpointBroken, CheckpointRefused
 from annotator.weights.families.inert import INERT
 from annotator.weights.family import Family
-from annotator.weights.words import Const, Of, Only, Setting
+from annotator.weights.words import Const, Only, Setting, named
 
 ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
 
@@ -118,13 +118,9 @@ class Settings:
             CheckpointBroken: it is none.
         """
         value = self.value(setting)
-        named = setting.key if isinstance(setting, Of) else setting
-        problem = f"its config lacks {named!r} as a number (has {value!r:.60})"
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not -MOST < value < MOST
-        ):
+        real = isinstance(value, int | float) and not isinstance(value, bool)
+        if not real or not -MOST < value < MOST:
+            problem = f"its config lacks {named(setting)!r} as a number (has {value!r:.60})"
             raise CheckpointBroken(self.model, [problem])
         return float(value)
 

@@ -25,6 +25,14 @@ class Of:
 Setting = str | Const | Of
 """A config key (dots reach into nested objects), a constant, or a function of a config value."""
 
+
+def named(setting: Setting) -> str:
+    """What a message calls a setting: the config key that it is read from."""
+    if isinstance(setting, Const):
+        return f"constant {setting.value!r}"
+    return setting if isinstance(setting, str) else setting.key
+
+
 Get = Callable[[str], Any]
 """Config key -> its value, or what the architecture assumes where it is absent."""
 

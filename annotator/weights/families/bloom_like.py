@@ -125,14 +125,8 @@ MPT = Family(
     inert=(
         *("attn_config.alibi", "attn_config.alibi_bias_max", "attn_config.attn_impl"),
         *("attn_config.attn_uses_sequence_id", "attn_config.prefix_lm", "attn_config.qk_ln"),
-        *(
-            "attn_config.softmax_scale",
-            "attn_config",
-            "learned_pos_emb",
-            "embedding_fraction",
-            "init_device",
-            "max_seq_len",
-        ),
+        *("attn_config.softmax_scale", "attn_config", "learned_pos_emb", "embedding_fraction"),
+        *("init_device", "max_seq_len"),
         *("init_config", "verbose", "tokenizer_name"),
     ),
 )

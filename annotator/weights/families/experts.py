@@ -35,31 +35,26 @@ def apart(gate: str, up: str, down: str) -> GatedMlp:
     return GatedMlp(*map(Linear, names))
 
 
-FORMS = (apart("gate_proj", "up_proj", "down_proj"), stacked())
+ROUTED = Experts(
+    router=Linear(f"{MLP}.gate"),
+    forms=(apart("gate_proj", "up_proj", "down_proj"), stacked()),
+    count="num_experts",
+    per_token="num_experts_per_tok",
+    renormalise="norm_topk_prob",
+)
 
 MIXTRAL = llama_like(
     "mixtral",
     MISTRAL,
-    mlp=Experts(
-        router=Linear(f"{MLP}.gate"),
+    mlp=replace(
+        ROUTED,
         forms=(apart("w1", "w3", "w2"), stacked()),
         count="num_local_experts",
-        per_token="num_experts_per_tok",
         renormalise=Const(True),
     ),
     older=(".mlp.", ".block_sparse_moe."),
 )
-OLMOE = llama_like(
-    "olmoe",
-    mlp=Experts(
-        router=Linear(f"{MLP}.gate"),
-        forms=FORMS,
-        count="num_experts",
-        per_token="num_experts_per_tok",
-        renormalise="norm_topk_prob",
-    ),
-    only=(CLIPPED,),
-)
+OLMOE = llama_like("olmoe", mlp=ROUTED, only=(CLIPPED,))
 
 
 def first_block_is_sparse(get: Get) -> bool:
@@ -68,38 +63,29 @@ def first_block_is_sparse(get: Get) -> bool:
     return 0 not in dense and get("num_experts") > 0 and get("decoder_sparse_step") == 1
 
 
-def _qwen(base: Family, model_type: str, **changes: Any) -> tuple[Family, Family]:
+def qwen(
+    model_type: str, base: Family, mlp: Experts = ROUTED, **changes: Any
+) -> tuple[Family, Family]:
+    """A family whose first block is sparse by Qwen's rule, and the same with a dense one."""
     inert = (
         *("moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size"),
         *("num_experts_per_tok", "norm_topk_prob"),
         *("num_experts", "num_local_experts", "decoder_sparse_step"),
     )
     dense = llama_like(model_type, base, variant="dense", inert=inert, **changes)
-    mlp = Experts(
-        router=Linear(f"{MLP}.gate"),
-        forms=FORMS,
-        count="num_experts",
-        per_token="num_experts_per_tok",
-        renormalise="norm_topk_prob",
-    )
     axes = replace(AXES, d_mlp="moe_intermediate_size")
-    variant, when = "sparse", first_block_is_sparse
-    return replace(dense, axes=axes, mlp=mlp, variant=variant, when=when), dense
+    sparse = replace(dense, axes=axes, mlp=mlp, variant="sparse", when=first_block_is_sparse)
+    return sparse, dense
 
 
-QWEN3_MOE, QWEN3_MOE_DENSE = _qwen(QWEN3, "qwen3_moe")
-_QWEN2_MOE, QWEN2_MOE_DENSE = _qwen(QWEN2, "qwen2_moe", values=values("qkv_bias"))
-assert isinstance(_QWEN2_MOE.mlp, Experts)
-QWEN2_MOE = replace(
-    _QWEN2_MOE,
-    mlp=replace(
-        _QWEN2_MOE.mlp,
-        shared=Shared(
-            gated(at=f"{MLP}.shared_expert"),
-            width="shared_expert_intermediate_size",
-            gate=Linear(f"{MLP}.shared_expert_gate"),
-        ),
-    ),
+QWEN3_MOE, QWEN3_MOE_DENSE = qwen("qwen3_moe", QWEN3)
+SHARED = Shared(
+    gated(at=f"{MLP}.shared_expert"),
+    width="shared_expert_intermediate_size",
+    gate=Linear(f"{MLP}.shared_expert_gate"),
+)
+QWEN2_MOE, QWEN2_MOE_DENSE = qwen(
+    "qwen2_moe", QWEN2, mlp=replace(ROUTED, shared=SHARED), values=values("qkv_bias")
 )
 
 _ALPHA = "the gate's constants are those of the published models"
