@@ -43,9 +43,8 @@ class _Sizes:
         if value is None:
             value = fallback
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self.problems.append(
-                f"its config lacks {named(setting)!r} as a positive whole number (has {value!r:.60})"
-            )
+            lacks = f"its config lacks {named(setting)!r}"
+            self.problems.append(f"{lacks} as a positive whole number (has {value!r:.60})")
             return 1
         if value > most:
             self.problems.append(f"its config has {named(setting)!r} above {most:,}")
