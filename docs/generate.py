@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import click
 from click.testing import CliRunner
 
 import annotator.weights.families as table
@@ -38,10 +39,18 @@ def _run(*arguments: str) -> str:
 def commands() -> str:
     """The help of every command, in one page."""
     parts = [INTRO]
-    for name in ("", *app.commands):
-        text = _run(*([name, "--help"] if name else ["--help"]))
-        parts.append(f"## annotator {name}".rstrip() + f"\n\n```text\n{text}\n```\n")
+    for words in ((), *_words()):
+        title = " ".join(("annotator", *words))
+        parts.append(f"## {title}\n\n```text\n{_run(*words, '--help')}\n```\n")
     return "\n".join(parts)
+
+
+def _words() -> Iterator[tuple[str, ...]]:
+    """Every command, and of a group each of its own."""
+    for name, command in app.commands.items():
+        yield (name,)
+        if isinstance(command, click.Group):
+            yield from ((name, own) for own in command.commands)
 
 
 def families() -> str:

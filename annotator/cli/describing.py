@@ -59,6 +59,7 @@ def describe(
     """
     from annotator.cli.text import told_line
     from annotator.pipeline.describe import describe as run
+    from annotator.pipeline.describe import refuse_unanswered
 
     if (heads is not None) + (top is not None) + every != 1:
         raise click.UsageError("Say which heads: one of --heads, --top and --all.")
@@ -68,6 +69,7 @@ def describe(
         key_file=key_file, prompts=prompts,
     )  # fmt: skip
     click.echo(told_line(told))
+    refuse_unanswered(told, llm)
 
 
 @app.group()

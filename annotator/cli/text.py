@@ -169,8 +169,8 @@ def told_line(told: Told) -> str:
     """What a description run came to."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in told.kinds.most_common())
     return (
-        f"{told.heads} heads: {kinds}. {told.sent} asked now, {told.before} had an answer; "
-        f"{told.tokens_in:,} tokens in, {told.tokens_out:,} out."
+        f"{told.heads} heads: {kinds or 'no answer'}. {told.sent} asked now, {told.before} had an "
+        f"answer; {told.tokens_in:,} tokens in, {told.tokens_out:,} out."
     )
 
 

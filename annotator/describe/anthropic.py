@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from annotator.describe import wire
-from annotator.describe.keys import find_key
+from annotator.describe.connection import Connection
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed, Outcome, Refused, Truncated, read_answer
 from annotator.describe.request import Request
 
 if TYPE_CHECKING:
-    import anthropic
     import httpx2
 
 OWN = "https://api.anthropic.com"
@@ -57,15 +55,17 @@ class Anthropic:
         max_tokens: int = 1024,
         timeout: float = 300.0,
     ) -> None:
-        url = wire.server(f"anthropic:{model}", base_url) if base_url else OWN
-        self.model, self.base_url = model, "" if url == OWN else url
-        self.name = f"anthropic:{model}" + (f"@{self.base_url}" if self.base_url else "")
-        free = key is None and wire.is_local(url)
-        self._key = "" if free else find_key(self.name, VARIABLE, key)
+        self._to = Connection(
+            "anthropic",
+            model,
+            own=OWN,
+            base_url=base_url,
+            variable=VARIABLE,
+            key=key,
+            timeout=timeout,
+        )
+        self.model, self.base_url, self.name = model, self._to.base_url, self._to.name
         self._max_tokens = max_tokens
-        self._timeout = timeout
-        self._sdk: anthropic.Anthropic | None = None
-        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"Anthropic({self.name!r})"
@@ -89,19 +89,16 @@ class Anthropic:
         started = perf_counter()
         reply = self._ask(request, changes.get("max_tokens", request.sampling["max_tokens"]))
         reply = replace(reply, seconds=perf_counter() - started)
-        return wire.without_key(reply, self._key)
+        return wire.without_key(reply, self._to.key)
 
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
-        with self._lock:
-            if self._sdk is not None:
-                self._sdk.close()
-                self._sdk = None
+        self._to.close()
 
     def _ask(self, request: Request, max_tokens: int) -> Reply:
         import anthropic
 
-        create: Any = self._client().messages.with_raw_response.create
+        create: Any = self._to.sdk(anthropic.Anthropic).messages.with_raw_response.create
         schema = anthropic.transform_schema(dict(request.schema))
         system = {"system": request.system} if request.system else {}
         try:
@@ -113,30 +110,14 @@ class Anthropic:
                 output_config={"format": {"type": "json_schema", "schema": schema}},
             ).http_response
         except anthropic.APIStatusError as error:
-            fault = wire.read_fault(error.response, self._key)
+            fault = wire.read_fault(error.response, self._to.key)
             return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
         except UnicodeEncodeError:
             return Reply(wire.UNWRITABLE)
         except anthropic.APIError as error:
             late = isinstance(error, anthropic.APITimeoutError)
-            return Reply(wire.unreachable(error, late, self._timeout))
-        return _read(response, self._key, max_tokens)
-
-    def _client(self) -> anthropic.Anthropic:
-        import anthropic
-
-        with self._lock:
-            if self._sdk is None:
-                url = self.base_url or OWN
-                client = wire.http_client(url, self._timeout)
-                self._sdk = anthropic.Anthropic(
-                    api_key=self._key or "none",  # given, so that the SDK looks for no other
-                    base_url=url,
-                    max_retries=0,
-                    timeout=client.timeout,  # or it refuses a large max_tokens without streaming
-                    http_client=client,
-                )
-            return self._sdk
+            return Reply(wire.unreachable(error, late, self._to.timeout))
+        return _read(response, self._to.key, max_tokens)
 
 
 class _Block(BaseModel):

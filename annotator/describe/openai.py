@@ -20,21 +20,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from annotator.describe import wire
-from annotator.describe.keys import find_key
+from annotator.describe.connection import Connection
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Refused, Truncated, read_answer
 from annotator.describe.request import Request
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 OWN = "https://api.openai.com/v1"
 VARIABLE = "OPENAI_API_KEY"
@@ -115,22 +113,18 @@ class OpenAi:
         reasoning_effort: str | None = None,
         timeout: float = 300.0,
     ) -> None:
-        url = wire.server(f"openai:{model}", base_url) if base_url else OWN
-        self.model, self.base_url = model, "" if url == OWN else url
-        self.name = f"openai:{model}" + (f"@{self.base_url}" if self.base_url else "")
-        free = key is None and wire.is_local(url)
-        self._key = "" if free else find_key(self.name, VARIABLE, key)
+        self._to = Connection(
+            "openai", model, own=OWN, base_url=base_url, variable=VARIABLE, key=key, timeout=timeout
+        )
+        self.model, self.base_url, self.name = model, self._to.base_url, self._to.name
         values = (max_tokens, temperature, top_p, seed, reasoning_effort)
         asked = zip(SETTINGS, values, strict=True)
         self._sampling: dict[str, Any] = {name: value for name, value in asked if value is not None}
-        self._timeout = timeout
         self._dialect = (
             Dialect("max_tokens")
             if self.base_url
             else Dialect("max_completion_tokens", formats=("json_schema",))
         )
-        self._sdk: openai.OpenAI | None = None
-        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"OpenAi({self.name!r})"
@@ -157,14 +151,11 @@ class OpenAi:
         started = perf_counter()
         reply = self._ask(request, changes)
         reply = replace(reply, seconds=perf_counter() - started)
-        return wire.without_key(reply, self._key)
+        return wire.without_key(reply, self._to.key)
 
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
-        with self._lock:
-            if self._sdk is not None:
-                self._sdk.close()
-                self._sdk = None
+        self._to.close()
 
     def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
         import openai
@@ -173,11 +164,11 @@ class OpenAi:
         while True:
             dialect = self._dialect
             body = _body(request, changes, dialect)
-            create: Any = self._client().chat.completions.with_raw_response.create
+            create: Any = self._to.sdk(openai.OpenAI).chat.completions.with_raw_response.create
             try:
                 response: httpx2.Response = create(**body).http_response
             except openai.APIStatusError as error:
-                fault = wire.read_fault(error.response, self._key)
+                fault = wire.read_fault(error.response, self._to.key)
                 if (learned := dialect.after(fault, optional)) is None:
                     return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
                 self._dialect = learned
@@ -185,25 +176,9 @@ class OpenAi:
                 return Reply(wire.UNWRITABLE)
             except openai.APIError as error:
                 late = isinstance(error, openai.APITimeoutError)
-                return Reply(wire.unreachable(error, late, self._timeout))
+                return Reply(wire.unreachable(error, late, self._to.timeout))
             else:
-                return _read(response, self._key, body[dialect.limit])
-
-    def _client(self) -> openai.OpenAI:
-        import openai
-
-        with self._lock:
-            if self._sdk is None:
-                url = self.base_url or OWN
-                client = wire.http_client(url, self._timeout)
-                self._sdk = openai.OpenAI(
-                    api_key=self._key or "none",  # the SDK wants one; no server reads it
-                    base_url=url,
-                    max_retries=0,
-                    timeout=client.timeout,
-                    http_client=client,
-                )
-            return self._sdk
+                return _read(response, self._to.key, body[dialect.limit])
 
 
 def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[str, Any]:

@@ -19,6 +19,7 @@ AnnotatorError
 │   ├── KeyMissing            a provider's key that is nowhere
 │   ├── KeyInvalid            a key, or a file of one, that cannot be used
 │   ├── LlmFailed             a failure that every other request would meet alike
+│   ├── HeadsUnanswered       a run that ended without an answer for each head
 │   ├── PromptInvalid         a prompt template that cannot be rendered
 │   └── LedgerUnusable        the database of calls cannot be opened, read or written
 └── CatalogError              a catalog on disk cannot be used
@@ -49,6 +50,7 @@ from annotator.errors.catalogs import CatalogMismatch as CatalogMismatch
 from annotator.errors.catalogs import CatalogMissing as CatalogMissing
 from annotator.errors.catalogs import CatalogUnwritable as CatalogUnwritable
 from annotator.errors.describing import DescribeError as DescribeError
+from annotator.errors.describing import HeadsUnanswered as HeadsUnanswered
 from annotator.errors.describing import KeyInvalid as KeyInvalid
 from annotator.errors.describing import KeyMissing as KeyMissing
 from annotator.errors.describing import LedgerUnusable as LedgerUnusable

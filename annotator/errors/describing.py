@@ -85,6 +85,20 @@ class LlmFailed(DescribeError):
 
 
 @dataclass(eq=False)
+class HeadsUnanswered(DescribeError):
+    """A run that came to its end without an answer for each head."""
+
+    llm: str
+    heads: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.heads} heads have no answer of {self.llm}: the provider failed, or another "
+            "process is asking for them. Run the same command again: only they are asked."
+        )
+
+
+@dataclass(eq=False)
 class PromptInvalid(DescribeError):
     """A prompt template that cannot be rendered."""
 

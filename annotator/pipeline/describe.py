@@ -15,7 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.errors import SettingInvalid
+from annotator.errors import HeadsUnanswered, SettingInvalid
 from annotator.pipeline.progress import bar
 from annotator.records import HeadId, HeadMap
 
@@ -34,7 +34,8 @@ class Told:
         heads: how many heads were to be described.
         before: how many of them had an answer already.
         sent: how many requests were sent.
-        kinds: how many heads have which outcome now.
+        kinds: how many heads have which answer now.
+        unanswered: how many have none: their requests failed, or another process is at them.
         tokens_in: prompt tokens of this run.
         tokens_out: completion tokens of this run.
     """
@@ -43,6 +44,7 @@ class Told:
     before: int = 0
     sent: int = 0
     kinds: Counter[str] = field(default_factory=Counter[str])
+    unanswered: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -150,10 +152,19 @@ def _run(
             shown.update(1)
             shown.set_postfix(last=reply.outcome.kind, tokens=told.tokens_in + told.tokens_out)
     now = ledger.answers(by_key)
-    told.kinds.update(
-        now[request.key].kind if request.key in now else "failed" for request in requests.values()
-    )
+    told.kinds.update(now[r.key].kind for r in requests.values() if r.key in now)
+    told.unanswered = len(requests) - told.kinds.total()
     return told
+
+
+def refuse_unanswered(told: Told, llm: str) -> None:
+    """Nothing, where every head has an answer.
+
+    Raises:
+        HeadsUnanswered: some have none.
+    """
+    if told.unanswered:
+        raise HeadsUnanswered(llm, told.unanswered)
 
 
 def _replies(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from annotator.describe.anthropic import Anthropic
+from annotator.describe.connection import is_local
 from annotator.describe.keys import find_key
 from annotator.describe.openai import OpenAi
-from annotator.describe.wire import is_local
 from annotator.errors import KeyInvalid, KeyMissing, LlmInvalid
 from tests.describe import loopback
 from tests.describe.loopback import Answer, completion

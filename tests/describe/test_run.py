@@ -71,11 +71,41 @@ def test_what_failed_is_asked_again_and_nothing_else(
 
     provider.answer = some_fail
     told = describe(catalog, llm, progress=False, concurrency=1)
-    assert told.kinds == {"described": 8, "failed": 4}
+    assert told.kinds == {"described": 8}
+    assert told.unanswered == 4
     provider.answer = lambda asked: GOOD
     again = describe(catalog, llm, progress=False)
     assert (again.sent, again.before) == (4, 8)
     assert again.kinds == {"described": HEADS}
+    assert again.unanswered == 0
+
+
+def test_heads_without_an_answer_are_counted_and_the_exit_code_says_so(
+    catalog: Path, provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.answer = lambda asked: Sent(400, openai_error("context_length_exceeded", "too long"))
+    llm = f"openai:tiny@{provider.url}/v1"
+    assert main(["describe", str(catalog), "--llm", llm, "--heads", "L1H2,L0H0"]) == 1
+    said = capsys.readouterr()
+    assert "2 heads: no answer. 2 asked now" in said.out
+    assert "2 heads have no answer" in said.err
+    assert "Run the same command again" in said.err
+
+
+def test_what_another_process_is_at_is_not_asked_twice(
+    catalog: Path, provider: Provider, llm: OpenAi
+) -> None:
+    from annotator.catalog.read import open_catalog
+    from annotator.describe.prompt import read_template
+    from annotator.pipeline.describe import request_of
+
+    request = request_of(llm, open_catalog(catalog).head("L1H2"), read_template())
+    with Ledger(catalog / FILE) as other:
+        assert other.claim(request.key)
+        told = describe(catalog, llm, heads=["L1H2", "L0H0"], progress=False)
+        assert (told.sent, told.unanswered) == (1, 1)
+        other.release(request.key)
+    assert describe(catalog, llm, heads=["L1H2"], progress=False).sent == 1
 
 
 def test_a_wrong_key_ends_the_run_at_once_and_keeps_what_was_recorded(
