@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from annotator.describe.llm import Reply
+from annotator.describe.outcome import Failed, fields_of
+
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 SCHEMA_WORDS = "Answer with one JSON object"
 
@@ -176,3 +179,32 @@ def anthropic_error(said: str, kind: str, error_code: str | None = None) -> dict
     details = {"details": {"error_code": error_code}} if error_code else {}
     error = {"type": kind, "message": said, **details}
     return {"type": "error", "error": error, "request_id": "req_1"}
+
+
+SAID = {
+    "reasoning": "Capitals follow countries.",
+    "inputs": "countries",
+    "pattern": "the capital of the country",
+    "category": "semantic",
+}
+
+
+def described(**changes: Any) -> str:
+    """A model's words that fit the schema, or with changes do not."""
+    return json.dumps({**SAID, **changes})
+
+
+def check_fault(reply: Reply, answer: Answer, expected: Mapping[str, Any]) -> None:
+    """A reply is the failure that a faulty answer should come to, field by field."""
+    assert isinstance(reply.outcome, Failed)
+    assert fields_of(reply.outcome) == {
+        "problem": reply.outcome.problem,
+        "status": answer.status,
+        "again": False,
+        "after": None,
+        "fatal": False,
+        **expected,
+    }
+    assert reply.outcome.problem
+    assert "<" not in reply.outcome.problem
+    assert reply.text == ""

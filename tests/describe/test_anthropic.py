@@ -25,27 +25,13 @@ from annotator.describe.outcome import (
     Refused,
     Truncated,
     Unclear,
-    fields_of,
 )
-from tests.describe import loopback
+from tests.describe.loopback import SAID, Provider, anthropic_error, check_fault, described, message
 from tests.describe.loopback import Answer as Sent
-from tests.describe.loopback import Provider, anthropic_error, message
 from tests.loopback_hub import closed_port
 
 KEY = "sk-ant-api03-0123456789abcdefghijklmnop"
-SAID = {
-    "reasoning": "Capitals follow countries.",
-    "inputs": "countries",
-    "pattern": "the capital of the country",
-    "category": "semantic",
-}
 GOOD = Sent(body=message(json.dumps(SAID)))
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with loopback.running() as server:
-        yield server
 
 
 @pytest.fixture
@@ -137,10 +123,6 @@ def test_another_server_is_named_and_keyed_by_its_address(provider: Provider) ->
     assert Anthropic("m", KEY, "https://api.anthropic.com/").request("", "", "").base_url == ""
 
 
-def described(**changes: Any) -> str:
-    return json.dumps({**SAID, **changes})
-
-
 DETAILS = {"type": "refusal", "category": "cyber", "explanation": None}
 EXPLAINED = {**DETAILS, "explanation": "It could do harm."}
 THINKING = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
@@ -217,19 +199,7 @@ def test_what_a_fault_comes_to(
     provider: Provider, llm: Anthropic, answer: Sent, expected: dict[str, Any]
 ) -> None:
     provider.answers(answer)
-    reply = send(llm)
-    outcome = reply.outcome
-    assert isinstance(outcome, Failed)
-    assert fields_of(outcome) == {
-        "problem": outcome.problem,
-        "status": answer.status,
-        "again": False,
-        "after": None,
-        "fatal": False,
-        **expected,
-    }
-    assert outcome.problem
-    assert reply.text == ""
+    check_fault(send(llm), answer, expected)
     assert len(provider.asked) == 1
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import xllamacpp
 
 from annotator.describe.local import LONGEST, Local
-from annotator.describe.outcome import Described, Unclear
+from annotator.describe.openai import OpenAi
+from annotator.describe.outcome import Described, Failed, Truncated, Unclear
 from annotator.errors import LlmInvalid
 
 
@@ -30,3 +32,30 @@ def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LlmInvalid, match="there is no such file"):
         Local(tmp_path / "absent.gguf")
+
+
+def test_a_server_that_is_none_of_ours(real_gguf: Path) -> None:
+    """llama.cpp: another's reading of the protocol, and of schemas."""
+    params = xllamacpp.CommonParams()
+    params.model.path = str(real_gguf)
+    params.n_ctx, params.n_parallel, params.n_gpu_layers = 512, 1, 0
+    params.warmup, params.port, params.verbosity = False, 0, -1
+    server = xllamacpp.Server(params)
+    llm = OpenAi("m", server.listening_address + "/v1", temperature=0.0, max_tokens=60)
+    whole = llm.send(llm.request("Say what maps inputs to outputs.", "France: Paris", "t"))
+    cut = llm.send(llm.request("", "France: Paris", "t"), max_tokens=5)
+    long = llm.send(llm.request("", "France: Paris" * 500, "t"))
+    lost = OpenAi("m", server.listening_address + "/v7")
+    elsewhere = lost.send(lost.request("", "France: Paris", "t"))
+    for one in (llm, lost):
+        one.close()
+    del server
+    assert isinstance(whole.outcome, Described | Unclear | Truncated)  # bound to the schema
+    assert whole.text.startswith("{")
+    assert whole.tokens_in > 0
+    assert (cut.outcome, cut.tokens_out) == (Truncated(5), 5)
+    assert isinstance(long.outcome, Failed)
+    assert "context" in long.outcome.problem
+    assert (long.outcome.status, long.outcome.again, long.outcome.fatal) == (400, False, False)
+    assert isinstance(elsewhere.outcome, Failed)
+    assert elsewhere.outcome.fatal

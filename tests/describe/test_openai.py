@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import openai as sdk
 import pytest
-import xllamacpp
 from openai.types.chat import ChatCompletion
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
-from annotator.describe import openai as module
 from annotator.describe.llm import Llm
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import (
@@ -26,48 +21,21 @@ from annotator.describe.outcome import (
     Described,
     Failed,
     Malformed,
-    Refused,
-    Truncated,
-    Unclear,
-    fields_of,
-    outcome_of,
 )
-from tests.describe import loopback
+from tests.describe.conftest import OPENAI_KEY
+from tests.describe.loopback import (
+    SAID,
+    SCHEMA_WORDS,
+    Asked,
+    Provider,
+    completion,
+    openai_error,
+)
 from tests.describe.loopback import Answer as Sent
-from tests.describe.loopback import Asked, Provider, completion, openai_error
 from tests.loopback_hub import closed_port
 
-KEY = "sk-proj-0123456789abcdefghijklmnop"
-SAID = {
-    "reasoning": "Capitals follow countries.",
-    "inputs": "countries",
-    "pattern": "the capital of the country",
-    "category": "semantic",
-}
+KEY = OPENAI_KEY
 GOOD = Sent(body=completion(json.dumps(SAID)))
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with loopback.running() as server:
-        yield server
-
-
-@pytest.fixture
-def llm(provider: Provider) -> Iterator[OpenAi]:
-    """A server that only speaks the protocol."""
-    one = OpenAi("tiny", provider.url + "/v1", KEY)
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def own(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAi]:
-    """OpenAI itself."""
-    monkeypatch.setattr(module, "OWN", provider.url + "/v1")
-    one = OpenAi("gpt-tiny", key=KEY)
-    yield one
-    one.close()
 
 
 def send(llm: OpenAi, **changes: Any):
@@ -132,7 +100,7 @@ def test_another_server_is_told_the_schema_in_words_too(provider: Provider, llm:
     assert "max_completion_tokens" not in body
     assert body["response_format"]["type"] == "json_schema"
     words = body["messages"][0]["content"]
-    assert words.startswith(f"Be brief.\n\n{loopback.SCHEMA_WORDS}")
+    assert words.startswith(f"Be brief.\n\n{SCHEMA_WORDS}")
     assert json.loads(words[words.index("{") :]) == Answer.model_json_schema()
 
 
@@ -258,175 +226,6 @@ def test_a_setting_that_was_asked_for_and_is_refused_is_fatal(provider: Provider
     assert outcome.fatal
 
 
-def described(**changes: Any) -> str:
-    return json.dumps({**SAID, **changes})
-
-
-PARTS = [{"type": "thinking", "thinking": []}, {"type": "text", "text": described()}]
-ANSWERS = {
-    "unclear": (completion(described(pattern="Unclear.")), Unclear),
-    "refusal": (completion(None, refusal="I cannot help with that."), Refused),
-    "content filter": (completion("", "content_filter"), Refused),
-    "cut": (completion('{"reasoning": "Capit', "length"), Truncated(1024)),
-    "prose": (completion("It maps countries to capitals."), Malformed),
-    "nothing": (completion(None), Malformed),
-    "another category": (completion(described(category="nice")), Malformed),
-    "another type": (completion(described(inputs=1)), Malformed),
-    "a field too many": (completion(described(more="")), Malformed),
-    "a field too few": (completion('{"reasoning": ""}'), Malformed),
-}
-
-
-@pytest.mark.parametrize(("body", "expected"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_what_an_answer_comes_to(
-    provider: Provider, own: OpenAi, body: dict[str, Any], expected: Any
-) -> None:
-    strictly_valid(body)
-    provider.answers(Sent(body=body))
-    reply = send(own)
-    is_it = isinstance(reply.outcome, expected) if isinstance(expected, type) else False
-    assert is_it or reply.outcome == expected
-    choice = body["choices"][0]["message"]
-    assert reply.text == (choice["content"] or choice["refusal"] or "")
-    assert (reply.tokens_in, reply.tokens_out) == (321, 45)
-    assert outcome_of(reply.outcome.kind, fields_of(reply.outcome)) == reply.outcome
-    assert len(provider.asked) == 1
-
-
-def test_servers_that_say_less_than_the_protocol_are_read(provider: Provider, llm: OpenAi) -> None:
-    bare = {"choices": [{"message": {"content": described()}}]}
-    parts = {**bare, "choices": [{"message": {"content": PARTS}}], "usage": None}
-    nulls = {**bare, "usage": {"prompt_tokens": None, "total_tokens": 3}}
-    provider.answers(*(Sent(body=body) for body in (bare, parts, nulls)))
-    for _ in range(3):
-        reply = send(llm)
-        assert reply.outcome == Described(**SAID)
-        assert (reply.tokens_in, reply.tokens_out) == (0, 0)
-
-
-FATAL, AGAIN, ONCE = {"fatal": True}, {"again": True}, {}
-LATER = "Wed, 21 Oct 2026 08:28:00 GMT"  # an hour after the server's clock
-SLOW = openai_error("Rate limit reached", "rate_limit_exceeded", "requests")
-LONG = openai_error("Too long: 9000 tokens", "context_length_exceeded", "invalid_request_error")
-FAULTS = {
-    "a wrong key": (Sent(401, openai_error("Incorrect key", "invalid_api_key")), FATAL),
-    "a forbidden model": (Sent(403, openai_error("No access", "unsupported_country")), FATAL),
-    "an unknown model": (Sent(404, openai_error("No such model", "model_not_found")), FATAL),
-    "an unknown model of Ollama": (Sent(404, {"error": "model 'x' not found"}), FATAL),
-    "no money": (Sent(429, openai_error("Quota", "insufficient_quota")), FATAL),
-    "no money at all": (Sent(402, openai_error("Pay")), FATAL),
-    "another address": (Sent(308, b"", {"Location": "/v2"}), FATAL),
-    "a web page": (Sent(200, b"<!doctype html>", {"Content-Type": "text/html"}), FATAL),
-    "not implemented": (Sent(501, openai_error("no chat here")), FATAL),
-    "too long": (Sent(400, LONG), ONCE),
-    "too large": (Sent(413, b"<html>Too large</html>"), ONCE),
-    "rate limit, seconds": (Sent(429, SLOW, {"Retry-After": "20"}), {**AGAIN, "after": 20.0}),
-    "rate limit, ms": (Sent(429, SLOW, {"retry-after-ms": "1500"}), {**AGAIN, "after": 1.5}),
-    "rate limit, date": (Sent(429, SLOW, {"Retry-After": LATER}), {**AGAIN, "after": 3600.0}),
-    "rate limit, past": (Sent(429, SLOW, {"Retry-After": "-3"}), {**AGAIN, "after": 0.0}),
-    "rate limit, nonsense": (Sent(429, SLOW, {"Retry-After": "soon"}), AGAIN),
-    "rate limit, never": (Sent(429, SLOW, {"Retry-After": "inf"}), AGAIN),
-    "rate limit": (Sent(429, SLOW), AGAIN),
-    "server error": (Sent(500, openai_error("The server had an error")), AGAIN),
-    "bad gateway": (Sent(502, b"<html>Bad gateway</html>", {"Content-Type": "text/html"}), AGAIN),
-    "unavailable": (Sent(503, b"", {"Retry-After": "7"}), {**AGAIN, "after": 7.0}),
-    "timeout of a gateway": (Sent(504, b"null"), AGAIN),
-    "half a body of JSON": (Sent(200, b'{"choices": [{"mess'), {**AGAIN, "status": 200}),
-    "no choices": (Sent(200, {"choices": []}), {**AGAIN, "status": 200}),
-    "no object": (Sent(200, []), {**AGAIN, "status": 200}),
-    "an error in a success": (
-        Sent(200, {"error": {"code": 429, "message": "Slow down"}}),
-        {**AGAIN, "status": 429},
-    ),
-    "cut": (Sent(200, GOOD.body, ends="cut"), {**AGAIN, "status": None}),
-    "reset": (Sent(200, GOOD.body, ends="reset"), {**AGAIN, "status": None}),
-}
-
-
-@pytest.mark.parametrize(("answer", "expected"), FAULTS.values(), ids=FAULTS.keys())
-def test_what_a_fault_comes_to(
-    provider: Provider, llm: OpenAi, answer: Sent, expected: dict[str, Any]
-) -> None:
-    provider.answers(answer)
-    reply = send(llm)
-    outcome = reply.outcome
-    assert isinstance(outcome, Failed)
-    assert fields_of(outcome) == {
-        "problem": outcome.problem,
-        "status": answer.status,
-        "again": False,
-        "after": None,
-        "fatal": False,
-        **expected,
-    }
-    assert outcome.problem
-    assert "<" not in outcome.problem
-    assert reply.text == ""
-    assert len(provider.asked) == 1
-
-
-@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation", "invalid_prompt"])
-def test_forbidden_content_is_refused(provider: Provider, llm: OpenAi, code: str) -> None:
-    provider.answers(Sent(400, openai_error("Not allowed.", code)))
-    assert send(llm).outcome == Refused("Not allowed")
-
-
-def test_nobody_listens() -> None:
-    llm = OpenAi("m", closed_port(), KEY)
-    outcome = send(llm).outcome
-    llm.close()
-    assert isinstance(outcome, Failed)
-    assert outcome.again
-    assert "refused" in outcome.problem
-
-
-def test_no_answer_in_time(provider: Provider) -> None:
-    provider.answers(Sent(ends="silent"))
-    llm = OpenAi("m", provider.url, KEY, timeout=0.2)
-    assert send(llm).outcome == Failed("no answer within 0.2 seconds", again=True)
-    llm.close()
-    assert len(provider.asked) == 1
-
-
-ECHOES = {
-    "an error": Sent(401, openai_error(f"Incorrect API key provided: {KEY}.", KEY, KEY, KEY)),
-    "a long error": Sent(500, openai_error("x" * 475 + KEY)),
-    "an error that is text": Sent(500, {"error": f"no {KEY}"}),
-    "a refusal": Sent(body=completion(None, refusal=f"No, {KEY}.")),
-    "an answer": Sent(body=completion(described(reasoning=KEY, inputs=KEY, pattern=KEY))),
-    "an abstention": Sent(body=completion(described(inputs=KEY, pattern="unclear"))),
-    "another answer": Sent(body=completion(described(**{KEY: KEY}))),
-    "prose": Sent(body=completion(f"My key is {KEY}")),
-    "forbidden content": Sent(400, openai_error(f"Not {KEY}", "content_filter")),
-    "a success that is none": Sent(200, {"error": KEY}),
-}
-
-
-@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES.keys())
-def test_the_key_is_nowhere_even_if_the_server_echoes_it(
-    provider: Provider, llm: OpenAi, echo: Sent, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    provider.answers(echo)
-    request = llm.request("Be brief.", "Which?", "t")
-    reply = llm.send(request)
-    assert provider.asked[0].key == KEY
-    seen = [repr(reply), repr(llm), str(llm), llm.name, repr(request), str(request.content())]
-    assert caplog.text
-    for text in [*seen, caplog.text]:
-        assert KEY[:16] not in text
-
-
-def test_a_key_that_is_a_word_leaves_the_models_words_alone(provider: Provider) -> None:
-    provider.answers(GOOD, Sent(401, openai_error("Wrong key: the")))
-    llm = OpenAi("m", provider.url, "the")
-    assert send(llm).outcome == Described(**SAID)
-    wrong = send(llm).outcome
-    llm.close()
-    assert isinstance(wrong, Failed)
-    assert wrong.problem == "HTTP 401: Wrong key: [key]"
-
-
 def test_a_timeout_is_the_one_that_was_asked_for(provider: Provider) -> None:
     provider.answers(GOOD)
     llm = OpenAi("m", provider.url, KEY, timeout=5.0)  # httpx2's own: the SDK would take 600
@@ -472,30 +271,3 @@ def test_the_sdks_are_imported_only_to_send() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_server_that_is_none_of_ours(real_gguf: Path) -> None:
-    """llama.cpp: another's reading of the protocol, and of schemas."""
-    params = xllamacpp.CommonParams()
-    params.model.path = str(real_gguf)
-    params.n_ctx, params.n_parallel, params.n_gpu_layers = 512, 1, 0
-    params.warmup, params.port, params.verbosity = False, 0, -1
-    server = xllamacpp.Server(params)
-    llm = OpenAi("m", server.listening_address + "/v1", temperature=0.0, max_tokens=60)
-    whole = llm.send(llm.request("Say what maps inputs to outputs.", "France: Paris", "t"))
-    cut = llm.send(llm.request("", "France: Paris", "t"), max_tokens=5)
-    long = llm.send(llm.request("", "France: Paris" * 500, "t"))
-    lost = OpenAi("m", server.listening_address + "/v7")
-    elsewhere = lost.send(lost.request("", "France: Paris", "t"))
-    for one in (llm, lost):
-        one.close()
-    del server
-    assert isinstance(whole.outcome, Described | Unclear | Truncated)  # bound to the schema
-    assert whole.text.startswith("{")
-    assert whole.tokens_in > 0
-    assert (cut.outcome, cut.tokens_out) == (Truncated(5), 5)
-    assert isinstance(long.outcome, Failed)
-    assert "context" in long.outcome.problem
-    assert (long.outcome.status, long.outcome.again, long.outcome.fatal) == (400, False, False)
-    assert isinstance(elsewhere.outcome, Failed)
-    assert elsewhere.outcome.fatal
