@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from annotator.pipeline.ask import find as find
     from annotator.pipeline.ask import row as row
     from annotator.pipeline.check import check as check
+    from annotator.pipeline.describe import describe_heads as describe_heads
     from annotator.pipeline.export import export as export
     from annotator.pipeline.mapping import map_model as map_model
     from annotator.pipeline.quickstart import quickstart as quickstart
+    from annotator.records import Description as Description
     from annotator.records import HeadId as HeadId
     from annotator.records import HeadMap as HeadMap
     from annotator.records import HeadSummary as HeadSummary
@@ -38,10 +40,12 @@ _HOMES = {
     "annotator.maps.settings": ("MapSettings",),
     "annotator.pipeline.ask": ("find", "row"),
     "annotator.pipeline.check": ("check",),
+    "annotator.pipeline.describe": ("describe_heads",),
     "annotator.pipeline.export": ("export",),
     "annotator.pipeline.mapping": ("map_model",),
     "annotator.pipeline.quickstart": ("quickstart",),
     "annotator.records": (
+        "Description",
         "HeadId",
         "HeadMap",
         "HeadSummary",

@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.catalog import descriptions
 from annotator.catalog.build import is_finished
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.schema import TABLES, to_heads, to_summaries
 from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
 from annotator.paths import user_path
-from annotator.records import HeadId, HeadMap, HeadSummary, Signatures
+from annotator.records import Description, HeadId, HeadMap, HeadSummary, Signatures
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 TELLING = "telling"
+TABLE_NAMES = (*TABLES, descriptions.NAME)
 SORTABLE = (*Signatures.names(), TELLING)
 
 
@@ -89,15 +91,35 @@ class Catalog:
         return [self.head(head) for head in list(best.values())[:top]]
 
     def table(self, name: str) -> pa.Table:
-        """A whole table, "maps" or "signatures".
+        """A whole table: "maps", "signatures" or "descriptions".
 
         Raises:
             SettingInvalid: no such table.
             CatalogBroken: it cannot be read.
+            LedgerUnusable: the descriptions cannot be read.
         """
+        if name == descriptions.NAME:
+            return descriptions.to_table(self.descriptions())
         if name not in TABLES:
-            raise SettingInvalid("table", name, "one of " + ", ".join(TABLES))
+            raise SettingInvalid("table", name, "one of " + ", ".join(TABLE_NAMES))
         return read_table(self._path(name), TABLES[name])
+
+    def descriptions(
+        self, head: HeadId | str | None = None, llm: str | None = None
+    ) -> list[Description]:
+        """What language models say of the heads, by head and language model.
+
+        Args:
+            head: only of this one.
+            llm: only by this one, as --llm names it.
+
+        Raises:
+            HeadInvalid: not a head's name.
+            LedgerUnusable: the ledger, where they are, cannot be read.
+        """
+        of = HeadId.parse(head) if isinstance(head, str) else head
+        found = descriptions.read_descriptions(self.folder, llm)
+        return [one for one in found if of in (None, one.head)]
 
     def frame(self, name: str = "signatures") -> pd.DataFrame:
         """A whole table as a pandas frame."""

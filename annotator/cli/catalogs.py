@@ -17,7 +17,7 @@ from annotator.records import Signatures
     "--rows", default=30, show_default=True, type=COUNT, help="Sources, most salient first."
 )
 def show(catalog: Path, head: str, rows: int) -> None:
-    """Show one head's salient mappings.
+    """Show one head: what was said of it, and its salient mappings.
 
     HEAD is layer and head from 0, as in L23H4. The model is not loaded.
     """
@@ -25,7 +25,8 @@ def show(catalog: Path, head: str, rows: int) -> None:
     from annotator.cli.text import print_head
 
     opened = open_catalog(catalog)
-    print_head(opened.head(head), opened.manifest.model["id"], rows)
+    shown = opened.head(head)
+    print_head(shown, opened.manifest.model["id"], rows, opened.descriptions(shown.head))
 
 
 @app.command()

@@ -12,6 +12,9 @@ from annotator.records import Signatures
 PROMPTS = click.option(
     "--prompts", type=FOLDER, help="A directory with a describe_head.jinja of your own."
 )
+KEY_FILE = click.option(
+    "--key-file", type=FOLDER, help="A file that holds the provider's key.  [default: environment]"
+)
 
 
 @app.command()
@@ -34,9 +37,7 @@ PROMPTS = click.option(
 @click.option(
     "--concurrency", default=4, show_default=True, type=COUNT, help="Requests in flight at most."
 )
-@click.option(
-    "--key-file", type=FOLDER, help="A file that holds the provider's key.  [default: environment]"
-)
+@KEY_FILE
 @PROMPTS
 def describe(
     catalog: Path,
@@ -57,19 +58,35 @@ def describe(
 
     `rules` is no language model but a baseline: sentences from the signatures.
     """
-    from annotator.cli.text import told_line
-    from annotator.pipeline.describe import describe as run
-    from annotator.pipeline.describe import refuse_unanswered
+    from annotator.cli.said import told_line
+    from annotator.pipeline.describe import describe_heads, refuse_unanswered
 
     if (heads is not None) + (top is not None) + every != 1:
         raise click.UsageError("Say which heads: one of --heads, --top and --all.")
     named = [name.strip() for name in heads.split(",")] if heads else None
-    told = run(
+    told = describe_heads(
         catalog, llm, heads=named, top=top, by=by, concurrency=concurrency,
         key_file=key_file, prompts=prompts,
     )  # fmt: skip
     click.echo(told_line(told))
     refuse_unanswered(told, llm)
+
+
+@app.command()
+@click.argument("catalog", type=FOLDER)
+@click.option("--llm", help="Only this one's, named as it is listed.")
+def descriptions(catalog: Path, llm: str | None) -> None:
+    """List what language models said of heads.
+
+    `rules` is no language model but a baseline: sentences from the signatures.
+    """
+    from annotator.catalog.read import open_catalog
+    from annotator.cli.said import print_descriptions
+
+    if found := open_catalog(catalog).descriptions(llm=llm):
+        print_descriptions(found)
+    else:
+        click.echo(f"No head is described yet. Run: annotator describe {catalog} --llm ...")
 
 
 @app.group()
@@ -80,10 +97,19 @@ def prompts() -> None:
 @prompts.command("show")
 @click.argument("head")
 @click.argument("catalog", type=FOLDER)
+@click.option("--llm", help="Show it as this one would get it, and have it count the tokens.")
+@KEY_FILE
 @PROMPTS
-def show_prompt(head: str, catalog: Path, prompts: Path | None) -> None:
-    """Print what would be sent about a head. Nothing is sent."""
+def show_prompt(
+    head: str, catalog: Path, llm: str | None, key_file: Path | None, prompts: Path | None
+) -> None:
+    """Print what would be sent about a head, and how many tokens it is.
+
+    Nothing is asked. With --llm, a provider that counts tokens is sent the prompt to count them,
+    which costs nothing; without it the number is an estimate.
+    """
+    from annotator.cli.said import prompt_text
     from annotator.pipeline.describe import prompt_of
 
-    rendered = prompt_of(catalog, head, prompts)
-    click.echo(f"[system]\n{rendered.system}\n\n[user]\n{rendered.prompt}")
+    prompt = prompt_of(catalog, head, llm, key_file=key_file, prompts=prompts)
+    click.echo(prompt_text(prompt, llm))

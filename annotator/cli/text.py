@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from annotator.cli.layout import new_console, new_table
+from annotator.cli.said import print_said
 from annotator.maps.settings import EVIDENCE_SOURCES
-from annotator.records import HeadMap, HeadSummary, Hit, RowView, Signatures, Target
+from annotator.records import Description, HeadMap, HeadSummary, Hit, RowView, Signatures, Target
 
 if TYPE_CHECKING:
     from annotator.catalog.read import Catalog
-    from annotator.pipeline.describe import Told
     from annotator.pipeline.families import FamilyRow
     from annotator.weights.proof import Finding
 
 TELLING_ROWS = 5
-
-
-def _console() -> Console:
-    # A pipe has no width of its own; COLUMNS may name one.
-    width = None if Console().is_terminal or "COLUMNS" in os.environ else 100
-    return Console(width=width, highlight=False, markup=False, emoji=False)
-
-
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name, style in columns:
-        right = style == "number"
-        wide = style == "targets"
-        table.add_column(
-            name,
-            justify="right" if right else "left",
-            overflow="fold",
-            no_wrap=right,
-            ratio=1 if wide else None,
-            style="bold" if style == "head" else None,
-        )
-    return table
 
 
 def _tokens(targets: Sequence[Target]) -> Text:
@@ -61,9 +36,11 @@ def _number(value: float) -> str:
     return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
 
 
-def print_head(head: HeadMap, model: str, rows: int) -> None:
-    """One head's mappings."""
-    console = _console()
+def print_head(
+    head: HeadMap, model: str, rows: int, descriptions: Sequence[Description] = ()
+) -> None:
+    """One head's descriptions and mappings."""
+    console = new_console()
     console.print(Text(f"{head.head} of {model}  (KV head {head.kv_head})", style="bold"))
     console.print(
         "  ".join(
@@ -71,9 +48,11 @@ def print_head(head: HeadMap, model: str, rows: int) -> None:
         )
     )
     console.print()
+    for description in descriptions:
+        print_said(console, description)
     suppressed = any(mapping.suppressed for mapping in head.mappings)
     columns = [("", "number"), ("source", ""), ("sigma", "number"), ("promotes", "targets")]
-    table = _table(*columns, *([("suppresses", "targets")] if suppressed else []))
+    table = new_table(*columns, *([("suppresses", "targets")] if suppressed else []))
     for rank, mapping in enumerate(head.mappings[:rows]):
         cells = [
             str(rank + 1),
@@ -89,10 +68,10 @@ def print_head(head: HeadMap, model: str, rows: int) -> None:
 
 def print_telling(heads: Sequence[HeadMap]) -> None:
     """Heads with the first rows of their mappings."""
-    console = _console()
+    console = new_console()
     console.print("The source tokens each head responds to most, and the tokens it then promotes;")
     console.print("read from the weights alone. ␣ is a space.\n")
-    table = _table(("head", "head"), ("source", ""), ("promotes", "targets"))
+    table = new_table(("head", "head"), ("source", ""), ("promotes", "targets"))
     for head in heads:
         for rank, mapping in enumerate(head.mappings[:TELLING_ROWS]):
             name = Text(str(head.head)) if rank == 0 else ""
@@ -104,19 +83,21 @@ def print_telling(heads: Sequence[HeadMap]) -> None:
 def print_signatures(heads: Sequence[HeadSummary]) -> None:
     """A line of numbers for each head."""
     names = (*Signatures.names(), "telling")
-    table = _table(("head", "head"), *((name, "number") for name in names))
+    table = new_table(("head", "head"), *((name, "number") for name in names))
     for head in heads:
         table.add_row(str(head.head), *(_number(getattr(head.signatures, n)) for n in names))
-    _console().print(table)
+    new_console().print(table)
 
 
 def print_row(view: RowView) -> None:
     """One row of a head's map."""
-    console = _console()
+    console = new_console()
     console.print(Text(f"{view.head} on {view.source.text}", style="bold"))
     console.print(f"sigma {_number(view.sigma)}; {view.sigma_rank:,} sources are more salient")
     console.print()
-    table = _table(("promotes", ""), ("logit", "number"), ("suppresses", ""), ("logit", "number"))
+    table = new_table(
+        ("promotes", ""), ("logit", "number"), ("suppresses", ""), ("logit", "number")
+    )
     for up, down in zip(view.top, view.bottom, strict=True):
         table.add_row(
             Text(up.token.text), _number(up.logit), Text(down.token.text), _number(down.logit)
@@ -126,8 +107,8 @@ def print_row(view: RowView) -> None:
 
 def print_hits(hits: Sequence[Hit], of: int) -> None:
     """Heads by the rank of a target."""
-    console = _console()
-    table = _table(("head", "head"), ("rank", "number"), ("logit", "number"))
+    console = new_console()
+    table = new_table(("head", "head"), ("rank", "number"), ("logit", "number"))
     for hit in hits:
         table.add_row(str(hit.head), str(hit.rank), _number(hit.logit))
     console.print(table)
@@ -136,9 +117,9 @@ def print_hits(hits: Sequence[Hit], of: int) -> None:
 
 def print_families(rows: Sequence[FamilyRow], wrappers: Sequence[str]) -> None:
     """The families table."""
-    console = _console()
+    console = new_console()
     columns = ("model_type", "values", "first MLP", "norm", "GGUF", "proved")
-    table = _table(*((name, "number" if name == "proved" else "") for name in columns))
+    table = new_table(*((name, "number" if name == "proved" else "") for name in columns))
     table.columns[0].no_wrap = True
     for row in rows:
         name = f"{row.model_type}, {row.variant}" if row.variant else row.model_type
@@ -154,24 +135,15 @@ def print_families(rows: Sequence[FamilyRow], wrappers: Sequence[str]) -> None:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """What the oracle says of each part."""
-    table = _table(("part", ""), ("left over", "number"), ("limit", "number"), ("", ""))
+    table = new_table(("part", ""), ("left over", "number"), ("limit", "number"), ("", ""))
     for finding in findings:
         verdict = "proved" if finding.proved else "DISAGREES"
         left = f"{finding.error:.0e}" if finding.error else "0"
         table.add_row(finding.part, left, f"{finding.limit:.0e}", verdict)
-    console = _console()
+    console = new_console()
     console.print(table)
     if not any(finding.part == "W_U" for finding in findings):
         console.print("W_U is not compared: transformers has this text tower only in its wrapper.")
-
-
-def told_line(told: Told) -> str:
-    """What a description run came to."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in told.kinds.most_common())
-    return (
-        f"{told.heads} heads: {kinds or 'no answer'}. {told.sent} asked now, {told.before} had an "
-        f"answer; {told.tokens_in:,} tokens in, {told.tokens_out:,} out."
-    )
 
 
 def catalog_line(catalog: Catalog) -> str:
@@ -186,6 +158,7 @@ def print_next_steps(catalog: Catalog, model: str) -> None:
     folder, model = shlex.quote(str(catalog.folder)), shlex.quote(model)
     print("\nWhat to run next:")
     for arguments, purpose in (
+        (f"describe {folder} --llm openai:MODEL --top 8", "descriptions by a strong model"),
         (f"show {folder} L23H4", "one head in full"),
         (f"heads {folder} --sort copy --top 10", "heads by a signature"),
         (f"row {model} L23H4 ' France'", "what a head does with one token"),

@@ -91,6 +91,17 @@ class Anthropic:
         reply = replace(reply, seconds=perf_counter() - started)
         return wire.without_key(reply, self._to.key)
 
+    def count(self, request: Request) -> int | None:
+        """How many tokens it would send, as Anthropic counts them; that costs nothing."""
+        import anthropic
+
+        count: Any = self._to.sdk(anthropic.Anthropic).messages.count_tokens
+        try:
+            counted = count(**_message(request))
+        except (anthropic.AnthropicError, UnicodeEncodeError):
+            return None
+        return wire.whole_number(getattr(counted, "input_tokens", None))
+
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
         self._to.close()
@@ -99,16 +110,9 @@ class Anthropic:
         import anthropic
 
         create: Any = self._to.sdk(anthropic.Anthropic).messages.with_raw_response.create
-        schema = anthropic.transform_schema(dict(request.schema))
-        system = {"system": request.system} if request.system else {}
         try:
-            response: httpx2.Response = create(
-                model=request.model,
-                max_tokens=max_tokens,
-                **system,
-                messages=[{"role": "user", "content": request.prompt}],
-                output_config={"format": {"type": "json_schema", "schema": schema}},
-            ).http_response
+            message = _message(request)
+            response: httpx2.Response = create(max_tokens=max_tokens, **message).http_response
         except anthropic.APIStatusError as error:
             fault = wire.read_fault(error.response, self._to.key)
             return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
@@ -118,6 +122,19 @@ class Anthropic:
             late = isinstance(error, anthropic.APITimeoutError)
             return Reply(wire.unreachable(error, late, self._to.timeout))
         return _read(response, self._to.key, max_tokens)
+
+
+def _message(request: Request) -> dict[str, Any]:
+    """What is sent, but for the limit."""
+    import anthropic
+
+    schema = anthropic.transform_schema(dict(request.schema))
+    return {
+        "model": request.model,
+        **({"system": request.system} if request.system else {}),
+        "messages": [{"role": "user", "content": request.prompt}],
+        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+    }
 
 
 class _Block(BaseModel):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
@@ -20,7 +20,8 @@ from annotator.describe.llm import Llm, Reply
 from annotator.describe.outcome import Failed, Malformed, Outcome, Truncated, fields_of
 from annotator.describe.request import Request
 from annotator.errors import LlmFailed
-from annotator.ledger.ledger import Ledger, Recorded
+from annotator.ledger.entries import Recorded
+from annotator.ledger.ledger import Ledger
 
 MOST_TOKENS = 8192
 
@@ -50,7 +51,7 @@ def ask(
     """Send a request until it has an answer, or sending again will not help.
 
     Returns:
-        The last reply; all of them are in the ledger.
+        The last reply, with the tokens of all of them; each is in the ledger by itself.
 
     Raises:
         LlmFailed: a failure that every other request would meet alike.
@@ -58,13 +59,13 @@ def ask(
     """
     policy = policy or Policy()
     changes: dict[str, Any] = {}
-    reply = _sent(llm, ledger, request, changes, policy, sleep)
-    for _ in range(policy.reasks):
-        if not isinstance(reply.outcome, Truncated | Malformed):
-            break
-        changes = _changed(reply.outcome, changes)
-        reply = _sent(llm, ledger, request, changes, policy, sleep)
-    return reply
+    left, tokens_in, tokens_out = policy.reasks, 0, 0
+    while True:
+        reply = _sent(llm, ledger, request, changes, policy, sleep, last=not left)
+        tokens_in, tokens_out = tokens_in + reply.tokens_in, tokens_out + reply.tokens_out
+        if not left or not isinstance(reply.outcome, Truncated | Malformed):
+            return replace(reply, tokens_in=tokens_in, tokens_out=tokens_out)
+        changes, left = _changed(reply.outcome, changes), left - 1
 
 
 def _sent(
@@ -74,13 +75,19 @@ def _sent(
     changes: dict[str, Any],
     policy: Policy,
     sleep: Callable[[float], None],
+    last: bool,
 ) -> Reply:
-    """Send, and again while the network or the provider fails."""
+    """Send, and again while the network or the provider fails.
+
+    An answer that is cut or does not fit is recorded as final only where it is the `last` one: a
+    run that is killed before the next asks again.
+    """
 
     def once() -> Reply:
         attempt = ledger.begin(request.key, changes)
         reply = llm.send(request, **changes)
-        ledger.record(attempt, _recorded(reply))
+        final = last or not isinstance(reply.outcome, Truncated | Malformed)
+        ledger.record(attempt, _recorded(reply, final))
         if isinstance(reply.outcome, Failed) and reply.outcome.fatal:
             raise LlmFailed(llm.name, reply.outcome.problem)
         return reply
@@ -112,7 +119,7 @@ def _changed(outcome: Truncated | Malformed, changes: dict[str, Any]) -> dict[st
     return {**changes, "temperature": 0.7}
 
 
-def _recorded(reply: Reply) -> Recorded:
+def _recorded(reply: Reply, final: bool) -> Recorded:
     return Recorded(
         kind=reply.outcome.kind,
         content=fields_of(reply.outcome),
@@ -120,4 +127,5 @@ def _recorded(reply: Reply) -> Recorded:
         tokens_in=reply.tokens_in,
         tokens_out=reply.tokens_out,
         seconds=reply.seconds,
+        final=final,
     )

@@ -46,6 +46,10 @@ class Llm(Protocol):
         """Send it once. Changes are an attempt's own sampling settings. Raises nothing expected."""
         ...
 
+    def count(self, request: Request) -> int | None:
+        """How many prompt tokens it would send; None where that cannot be told. Asks no model."""
+        ...
+
     def close(self) -> None:
         """Let go of connections, servers and models."""
         ...

@@ -23,8 +23,8 @@ from annotator.errors import LlmInvalid, MissingExtra
 
 CONTEXT = 6144
 """Tokens of prompt and answer together; the longest prompt seen on SmolLM2 has 3,228."""
-LONGEST = 240
-"""Letters of a text in an answer."""
+LONGEST = {"reasoning": 240, "inputs": 120, "pattern": 120}
+"""Letters of each text in an answer."""
 SAMPLING = {"max_tokens": 512, "temperature": 0.0, "seed": 0}
 
 
@@ -74,6 +74,10 @@ class Local:
         """Send it once; the model is loaded before the first."""
         return self._model().send(request, **changes)
 
+    def count(self, request: Request) -> int | None:
+        """How many tokens it would send, the model's chat template included."""
+        return self._model().count(request)
+
     def close(self) -> None:
         """Let go of the model."""
         with self._lock:
@@ -92,11 +96,9 @@ class Local:
 
 def _short(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with a longest text: a small model may otherwise repeat itself to the limit."""
-    texts = {
-        name: {**text, "maxLength": LONGEST} if "enum" not in text else text
-        for name, text in schema["properties"].items()
-    }
-    return {**schema, "properties": texts}
+    texts = {name: {"maxLength": longest} for name, longest in LONGEST.items()}
+    own = schema["properties"]
+    return {**schema, "properties": {name: {**own[name], **texts.get(name, {})} for name in own}}
 
 
 def _serve(path: Path) -> Any:

@@ -131,16 +131,18 @@ class OpenAi:
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The request that asks this model."""
-        sampling = dict(self._sampling)
+        sampling, schema = dict(self._sampling), Answer.model_json_schema()
         if "seed" in sampling:
             sampling["seed"] += sample  # or all samples would be one
+        if self.base_url:
+            system = f"{system}\n\n{IN_WORDS}\n{json.dumps(schema, indent=1)}".lstrip()
         return Request(
             provider="openai",
             base_url=self.base_url,
             model=self.model,
             system=system,
             prompt=prompt,
-            schema=Answer.model_json_schema(),
+            schema=schema,
             template=template,
             sampling=sampling,
             sample=sample,
@@ -152,6 +154,22 @@ class OpenAi:
         reply = self._ask(request, changes)
         reply = replace(reply, seconds=perf_counter() - started)
         return wire.without_key(reply, self._to.key)
+
+    def count(self, request: Request) -> int | None:
+        """How many tokens it would send, where the server counts them (OpenAI, llama.cpp)."""
+        import openai
+
+        schema = {"type": "json_schema", "name": "answer", "schema": dict(request.schema)}
+        try:
+            counted = self._to.sdk(openai.OpenAI).responses.input_tokens.count(
+                model=request.model,
+                instructions=request.system or openai.omit,
+                input=request.prompt,
+                text={"format": {**schema, "strict": True}},
+            )
+        except (openai.OpenAIError, UnicodeEncodeError):
+            return None
+        return wire.whole_number(getattr(counted, "input_tokens", None))
 
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
@@ -186,16 +204,13 @@ def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[s
     settings = {**request.sampling, **{name: changes[name] for name in SETTINGS if name in changes}}
     settings = {name: settings[name] for name in settings if name not in dialect.without}
     settings[dialect.limit] = settings.pop("max_tokens")
-    system = request.system
-    if request.base_url:
-        system = f"{system}\n\n{IN_WORDS}\n{json.dumps(request.schema, indent=1)}".lstrip()
     schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}
     formats: dict[str, dict[str, Any]] = {
         "json_schema": {"response_format": {"type": "json_schema", "json_schema": schema}},
         "json_object": {"response_format": {"type": "json_object"}},
         "text": {},
     }
-    messages = [{"role": "system", "content": system}] if system else []
+    messages = [{"role": "system", "content": request.system}] if request.system else []
     messages.append({"role": "user", "content": request.prompt})
     return {
         "model": request.model,

@@ -104,6 +104,19 @@ def outcome_of(kind: str, content: dict[str, Any]) -> Outcome:
     return KINDS[kind](**content)
 
 
+def problem_of(outcome: Outcome) -> str | None:
+    """What there is in place of an answer, in a few words; None where there is one."""
+    match outcome:
+        case Refused(reason):
+            return reason
+        case Truncated(limit):
+            return f"cut at {limit} tokens"
+        case Malformed(problem) | Failed(problem):
+            return problem
+        case _:
+            return None
+
+
 def read_answer(reply: str) -> Outcome:
     """What a model's reply says: described, unclear or malformed."""
     from pydantic import ValidationError
@@ -120,8 +133,10 @@ def read_answer(reply: str) -> Outcome:
 
 
 def _json_of(reply: str) -> str:
-    """The reply without the fence that servers without schemas often put round JSON."""
+    """The reply without what servers without schemas often put round JSON: thoughts and a fence."""
     text = reply.strip()
+    if text.startswith("<think>"):
+        text = text.partition("</think>")[2].strip()
     if text.startswith("```") and text.endswith("```"):
         text = text[3:-3].removeprefix("json")
     return text

@@ -12,11 +12,12 @@ from typing import Any
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Described, Outcome, Unclear
 from annotator.describe.request import Request
+from annotator.records import BASELINE
 
 RULES = (
     # signature, at least, pattern, category
     ("copy", 0.5, "the input token itself", "general"),
-    ("stem", 0.5, "tokens that begin as the input does: other forms of the same word", "general"),
+    ("stem", 0.5, "tokens that begin as the input does: other forms of the same word", "language"),
     ("script", 0.5, "tokens in another script than the input's", "language"),
     ("hub", 0.5, "one and the same token, whatever the input is", "unnatural"),
     ("fragment", 0.5, "whitespace, punctuation or pieces of characters", "unnatural"),
@@ -27,8 +28,7 @@ RULES = (
 class Rules:
     """The baseline; see `annotator.describe.llm.Llm`."""
 
-    name = "rules"
-    template = "signatures"
+    name = BASELINE
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The signatures, as JSON in the prompt."""
@@ -38,6 +38,10 @@ class Rules:
     def send(self, request: Request, **_: Any) -> Reply:
         """The first rule that fits."""
         return Reply(_described(json.loads(request.prompt)), text="")
+
+    def count(self, request: Request) -> int:
+        """None is sent."""
+        return 0
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -184,6 +184,11 @@ def unreachable(error: Exception, timed_out: bool, timeout: float) -> Failed:
     return Failed(f"no connection, or one that broke: {said}", again=True)
 
 
+def whole_number(value: object) -> int | None:
+    """A count of tokens; None where a server answered something else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def without_key(reply: Reply, key: str) -> Reply:
     """A reply that cannot give the key away, should the server have echoed it."""
     outcome = reply.outcome

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,11 @@ from sqlalchemy import exc as errors
 from sqlalchemy.engine import make_url
 
 from annotator.errors import LedgerUnusable
+from annotator.ledger.entries import LOST, SETTLED, Answered, Recorded, answered, recorded
 from annotator.ledger.owner import at_work, enter, leave
-from annotator.ledger.sqlite import READ_ONLY, open_sqlite
+from annotator.ledger.sqlite import READ_ONLY, file_url, open_sqlite
 from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, METADATA, OUTCOMES, REQUESTS
 from annotator.records import HeadId
-
-FILE = "ledger.db"
-LOST, FAILED = "lost", "failed"
-UNSETTLED = (LOST, FAILED)
-"""Kinds of outcome that are no answer of a model: such a request is asked again."""
 
 CLAIM_SECONDS = 1800.0
 _KEYS_AT_ONCE = 500
@@ -36,49 +31,25 @@ _UNUSABLE = (
 )
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What came back of one attempt.
-
-    Attributes:
-        kind: which outcome, see `annotator.describe.outcome`; or "lost", at a kill.
-        content: the outcome's fields, JSON values all.
-        reply: the model's own words, or "".
-        tokens_in: prompt tokens, as the provider counts them.
-        tokens_out: completion tokens.
-        seconds: from sending to the last byte.
-    """
-
-    kind: str
-    content: Mapping[str, Any]
-    reply: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    seconds: float = 0.0
-
-    @property
-    def settled(self) -> bool:
-        """Whether it is a model's answer, which is never asked for again."""
-        return self.kind not in UNSETTLED
-
-
 class Ledger:
     """Requests, attempts and outcomes of one catalog. Threads may share it; close it at the end.
 
     Args:
         where: the database file, made where it is missing; or, as a text, an SQLAlchemy URL.
+        read_only: only to read a file that is there, even where nothing can be written.
 
     Raises (as every method does):
         LedgerUnusable: it cannot be opened, read or written. What it holds stays as it was.
     """
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, *, read_only: bool = False) -> None:
         self.where = _shown(where)
         self._turn = threading.Lock()  # writers of one process queue here; SQLite lets them poll
         with self._named_errors():
-            self._engine = _engine(where)
+            self._engine = _engine(where, read_only)
             try:
-                _make_tables(self._engine)
+                if not read_only:
+                    _make_tables(self._engine)
             except BaseException:
                 self._engine.dispose()
                 raise
@@ -96,38 +67,53 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, head: HeadId, llm: str, key: str, content: Mapping[str, Any]) -> None:
-        """A request that describes a head; the last one added for a head and LLM counts."""
-        of_head = {"layer": head.layer, "head": head.head, "llm": llm}
-        same = [HEADS.c[name] == value for name, value in of_head.items()]
-        last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
+    def add(self, llm: str, requests: Iterable[tuple[HeadId, str, Mapping[str, Any]]]) -> None:
+        """Requests that describe heads; the last one added for a head and LLM counts.
+
+        Args:
+            llm: as --llm names it.
+            requests: of each the head, the key and the content; all of them are added, or none.
+        """
         with self._write() as connection:
-            _insert_new(connection, REQUESTS, key=key, content=dict(content), at=time.time())
-            if connection.scalar(last) != key:
-                connection.execute(insert(HEADS).values(**of_head, key=key))
+            for head, key, content in requests:
+                _insert_new(connection, REQUESTS, key=key, content=dict(content), at=time.time())
+                of_head = {"layer": head.layer, "head": head.head, "llm": llm}
+                same = [HEADS.c[name] == value for name, value in of_head.items()]
+                last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
+                if connection.scalar(last) != key:
+                    connection.execute(insert(HEADS).values(**of_head, key=key))
 
     def answers(self, keys: Iterable[str]) -> dict[str, Recorded]:
         """Of each request its answer, where it has one; of several, the last."""
         wanted = list(dict.fromkeys(keys))
         query = select(ATTEMPTS.c.key, OUTCOMES).join_from(ATTEMPTS, OUTCOMES)
-        query = query.where(OUTCOMES.c.kind.not_in(UNSETTLED)).order_by(ATTEMPTS.c.number)
+        query = query.where(SETTLED).order_by(ATTEMPTS.c.number)
         found: dict[str, Recorded] = {}
         with self._read() as connection:
             for start in range(0, len(wanted), _KEYS_AT_ONCE):
                 some = ATTEMPTS.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
                 rows = connection.execute(query.where(some)).mappings()
-                found.update((row["key"], _recorded(row)) for row in rows)
+                found.update((row["key"], recorded(row)) for row in rows)
         return {key: found[key] for key in wanted if key in found}
 
-    def described(self, llm: str | None = None) -> dict[tuple[HeadId, str], Recorded]:
-        """Each head's answer by each LLM, of its last request that has one."""
-        query = select(HEADS, OUTCOMES).join_from(HEADS, ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key)
-        query = query.join(OUTCOMES).where(OUTCOMES.c.kind.not_in(UNSETTLED))
+    def described(self, llm: str | None = None) -> list[Answered]:
+        """Each head's answer by each LLM, of its last request that has one; by head and LLM."""
+        spent = select(
+            ATTEMPTS.c.key,
+            func.sum(OUTCOMES.c.tokens_in).label("spent_in"),
+            func.sum(OUTCOMES.c.tokens_out).label("spent_out"),
+        )
+        spent = spent.join_from(ATTEMPTS, OUTCOMES).group_by(ATTEMPTS.c.key).subquery()
+        content = REQUESTS.c.content.label("request")
+        query = select(HEADS, content, spent.c.spent_in, spent.c.spent_out, OUTCOMES)
+        query = query.join_from(HEADS, REQUESTS).join(ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key)
+        query = query.join(OUTCOMES).join(spent, spent.c.key == HEADS.c.key).where(SETTLED)
         if llm is not None:
             query = query.where(HEADS.c.llm == llm)
         with self._read() as connection:
             rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
-            return {(HeadId(r["layer"], r["head"]), r["llm"]): _recorded(r) for r in rows}
+            last = {(row["layer"], row["head"], row["llm"]): row for row in rows}
+        return [answered(last[which]) for which in sorted(last)]
 
     def begin(self, key: str, parameters: Mapping[str, Any]) -> int:
         """Write down that a request is about to be sent; only then may it be.
@@ -160,10 +146,10 @@ class Ledger:
 
     def claim(self, key: str) -> bool:
         """Whether this ledger may ask for it now: it has no answer, and nobody else is at it."""
-        answered = select(OUTCOMES.c.attempt).join_from(ATTEMPTS, OUTCOMES)
-        answered = answered.where(ATTEMPTS.c.key == key, OUTCOMES.c.kind.not_in(UNSETTLED)).limit(1)
+        there = select(OUTCOMES.c.attempt).join_from(ATTEMPTS, OUTCOMES)
+        there = there.where(ATTEMPTS.c.key == key, SETTLED).limit(1)
         with self._write() as connection:
-            if connection.scalar(answered) is not None:
+            if connection.scalar(there) is not None:
                 return False
             held = connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
             if held is not None:
@@ -220,8 +206,8 @@ class Ledger:
             raise LedgerUnusable(self.where, next(iter(lines), type(error).__name__)) from error
 
 
-def _engine(where: Path | str) -> Engine:
-    url = _url(where) or URL.create("sqlite", database=str(where))
+def _engine(where: Path | str, read_only: bool) -> Engine:
+    url = _url(where) or file_url(Path(where), read_only)
     return open_sqlite(url) if url.get_backend_name() == "sqlite" else create_engine(url)
 
 
@@ -261,8 +247,3 @@ def _insert_new(connection: Connection, table: Table, **row: Any) -> bool:
 def _insert_outcome(connection: Connection, attempt: int, came: Recorded) -> bool:
     row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
     return _insert_new(connection, OUTCOMES, **row)
-
-
-def _recorded(row: Any) -> Recorded:
-    names = ("kind", "content", "reply", "tokens_in", "tokens_out", "seconds")
-    return Recorded(**{name: row[name] for name in names})

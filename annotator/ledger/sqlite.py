@@ -6,10 +6,13 @@ in the midst of a transaction, where SQLite could only refuse it.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, UniqueConstraint, create_engine
 from sqlalchemy import event as events
@@ -19,6 +22,22 @@ BUSY_SECONDS = 60.0
 
 SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 READ_ONLY = "reads"
+
+
+def file_url(file: Path, read_only: bool) -> URL:
+    """The URL of a database file.
+
+    Args:
+        file: where it is.
+        read_only: it is neither made nor written. In a folder that cannot be written, where even a
+            reader could not set up WAL, nobody else writes it either: it is read as it stands.
+    """
+    if not read_only:
+        return URL.create("sqlite", database=str(file))
+    query = {"mode": "ro", "uri": "true"}
+    if not os.access(file.parent, os.W_OK):
+        query["immutable"] = "1"
+    return URL.create("sqlite", database=f"file:{quote(str(file))}", query=query)
 
 
 def open_sqlite(url: URL) -> Engine:

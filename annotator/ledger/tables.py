@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -60,6 +61,7 @@ OUTCOMES = Table(
     Column("tokens_in", Integer, nullable=False),
     Column("tokens_out", Integer, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("final", Boolean, nullable=False, comment="false: it is asked once more, differently"),
     Column("at", Double, nullable=False),
 )
 

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
+from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import HeadsUnanswered, SettingInvalid
-from annotator.pipeline.progress import bar
-from annotator.records import HeadId, HeadMap
+from annotator.pipeline.flight import Stop, flying
+from annotator.pipeline.progress import bar, say
+from annotator.records import BASELINE, HeadId, HeadMap
 
 if TYPE_CHECKING:
     from annotator.describe.llm import Llm, Reply
-    from annotator.describe.prompt import Rendered, Template
+    from annotator.describe.prompt import Template
     from annotator.describe.request import Request
     from annotator.ledger.ledger import Ledger
 
@@ -48,8 +48,41 @@ class Told:
     tokens_in: int = 0
     tokens_out: int = 0
 
+    def add(self, reply: Reply | None) -> None:
+        """Count a reply."""
+        if reply is not None:
+            self.sent += 1
+            self.kinds[reply.outcome.kind] += 1
+            self.tokens_in += reply.tokens_in
+            self.tokens_out += reply.tokens_out
 
-def describe(
+    def postfix(self) -> dict[str, str]:
+        """What a bar shows beside the rate: outcomes, and tokens in and out."""
+        kinds = {kind: str(count) for kind, count in self.kinds.most_common()}
+        return {**kinds, "tokens": f"{self.tokens_in:,}+{self.tokens_out:,}"}
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What would be sent about a head.
+
+    Attributes:
+        system: the system message.
+        prompt: the user message.
+        counted: its tokens, as the language model counts them; None where it does not.
+    """
+
+    system: str
+    prompt: str
+    counted: int | None = None
+
+    @property
+    def estimated(self) -> int:
+        """Its tokens, estimated from its length: SmolLM2's tokenizer comes to 2.3 bytes a token."""
+        return round(len(f"{self.system}{self.prompt}".encode()) / 2.3)
+
+
+def describe_heads(
     catalog: str | Path,
     llm: str | Llm,
     *,
@@ -80,7 +113,7 @@ def describe(
     """
     from annotator.describe.choose import open_llm
     from annotator.describe.prompt import read_template
-    from annotator.ledger.ledger import FILE, Ledger
+    from annotator.ledger.ledger import Ledger
     from annotator.pipeline.quickstart import embedded_model
 
     opened = open_catalog(catalog)
@@ -88,11 +121,10 @@ def describe(
     template = read_template(prompts)
     model = open_llm(llm, key_file, embedded_model) if isinstance(llm, str) else llm
     try:
-        with Ledger(opened.folder / FILE) as ledger:
+        with Ledger(opened.folder / LEDGER) as ledger:
             ledger.sweep()
             requests = {head.head: request_of(model, head, template) for head in chosen}
-            for head, request in requests.items():
-                ledger.add(head, model.name, request.key, request.content())
+            ledger.add(model.name, [(head, r.key, r.content()) for head, r in requests.items()])
             return _run(model, ledger, requests, concurrency, progress)
     finally:
         if isinstance(llm, str):
@@ -117,22 +149,48 @@ def request_of(llm: Llm, head: HeadMap, template: Template) -> Request:
     from annotator.describe.evidence import evidence_of
     from annotator.describe.prompt import render
 
-    if llm.name == "rules":
+    if llm.name == BASELINE:
         return llm.request("", json.dumps(asdict(head.signatures)), "")
     rendered = render(evidence_of(head), template)
     return llm.request(rendered.system, rendered.prompt, rendered.digest)
 
 
-def prompt_of(catalog: str | Path, head: str, prompts: Path | None = None) -> Rendered:
-    """What would be sent about a head.
+def prompt_of(
+    catalog: str | Path,
+    head: str,
+    llm: str | None = None,
+    *,
+    key_file: Path | None = None,
+    prompts: Path | None = None,
+) -> Prompt:
+    """What would be sent about a head. No model is asked.
+
+    Args:
+        catalog: a finished catalog's directory.
+        head: the head's name.
+        llm: as --llm names it: who it would be sent to, and counts its tokens; None: nobody.
+        key_file: a file that holds the provider's key.
+        prompts: a directory with a template of one's own.
 
     Raises:
         PromptInvalid: a template of one's own that cannot be used.
+        DescribeError: there is no such language model, or no key for it.
     """
+    from annotator.describe.choose import open_llm
     from annotator.describe.evidence import evidence_of
     from annotator.describe.prompt import read_template, render
+    from annotator.pipeline.quickstart import embedded_model
 
-    return render(evidence_of(open_catalog(catalog).head(head)), read_template(prompts))
+    map_of_head, template = open_catalog(catalog).head(head), read_template(prompts)
+    if llm is None:
+        rendered = render(evidence_of(map_of_head), template)
+        return Prompt(rendered.system, rendered.prompt)
+    model = open_llm(llm, key_file, embedded_model)
+    try:
+        request = request_of(model, map_of_head, template)
+        return Prompt(request.system, request.prompt, model.count(request))
+    finally:
+        model.close()
 
 
 def _run(
@@ -144,15 +202,17 @@ def _run(
     answered = ledger.answers(by_key)
     told = Told(len(requests), before=sum(r.key in answered for r in requests.values()))
     missing = [request for key, request in by_key.items() if key not in answered]
+    concurrency = min(concurrency, len(missing))
     with bar("Describing", len(by_key), done=len(answered), unit="head", show=progress) as shown:
-        for reply in _replies(llm, ledger, missing, concurrency):
-            told.sent += 1
-            told.tokens_in += reply.tokens_in
-            told.tokens_out += reply.tokens_out
-            shown.update(1)
-            shown.set_postfix(last=reply.outcome.kind, tokens=told.tokens_in + told.tokens_out)
+        stop = Stop()
+        ask = _asker(llm, ledger, stop)
+        with flying(ask, missing, concurrency, stop, _waiting) as replies:
+            for reply in replies:
+                told.add(reply)
+                shown.set_postfix(told.postfix(), refresh=False)
+                shown.update(0 if reply is None else 1)
     now = ledger.answers(by_key)
-    told.kinds.update(now[r.key].kind for r in requests.values() if r.key in now)
+    told.kinds = Counter(now[r.key].kind for r in requests.values() if r.key in now)
     told.unanswered = len(requests) - told.kinds.total()
     return told
 
@@ -167,46 +227,22 @@ def refuse_unanswered(told: Told, llm: str) -> None:
         raise HeadsUnanswered(llm, told.unanswered)
 
 
-def _replies(
-    llm: Llm, ledger: Ledger, requests: Iterable[Request], concurrency: int
-) -> Iterator[Reply]:
-    """Each request's last reply, as they come; on the way out nothing in flight is left behind."""
+def _asker(llm: Llm, ledger: Ledger, stop: Stop) -> Callable[[Request], Reply | None]:
+    """Sees a request through to its last reply; None where another process is at it."""
     from annotator.describe.asking import ask
 
-    stop = Event()
-
     def one(request: Request) -> Reply | None:
-        if stop.is_set() or not ledger.claim(request.key):
+        if not ledger.claim(request.key):
             return None
         try:
-            return ask(llm, ledger, request, sleep=_sleeper(stop))
+            return ask(llm, ledger, request, sleep=stop.sleep)
         finally:
             ledger.release(request.key)
 
-    waiting = iter(requests)
-    with ThreadPoolExecutor(concurrency) as pool:
-        flying: set[Future[Reply | None]] = set()
-        try:
-            while True:
-                for request in waiting:
-                    flying.add(pool.submit(one, request))
-                    if len(flying) >= concurrency:
-                        break
-                if not flying:
-                    return
-                done, flying = wait(flying, return_when=FIRST_COMPLETED)
-                yield from (reply for future in done if (reply := future.result()) is not None)
-        finally:
-            stop.set()
+    return one
 
 
-class _Stopped(Exception):
-    """The run ends while a request waits to be sent again."""
-
-
-def _sleeper(stop: Event) -> Callable[[float], None]:
-    def sleep(seconds: float) -> None:
-        if stop.wait(seconds):
-            raise _Stopped
-
-    return sleep
+def _waiting(requests: int) -> None:
+    """On Ctrl-C: a word on what is still waited for."""
+    if requests:
+        say(f"Stopping. {requests} under way are waited for and recorded; Ctrl-C leaves at once.")

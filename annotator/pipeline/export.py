@@ -7,8 +7,7 @@ from pathlib import Path
 from annotator.catalog.export import FORMATS
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.manifest import FILE as MANIFEST
-from annotator.catalog.read import Catalog, open_catalog
-from annotator.catalog.schema import TABLES
+from annotator.catalog.read import TABLE_NAMES, Catalog, open_catalog
 from annotator.errors import CatalogForeign, SettingInvalid
 from annotator.paths import user_path
 
@@ -36,7 +35,7 @@ def export(catalog: Catalog | str | Path, to: str, out: str | Path | None = None
         raise CatalogForeign(str(folder), [MANIFEST], "holds a catalog, which files would replace")
     make_folder(folder)
     files: list[Path] = []
-    for name in TABLES:
+    for name in TABLE_NAMES:
         path = folder / f"{name}.{to}"
         with whole_file(path) as file:
             FORMATS[to](opened.table(name), file)

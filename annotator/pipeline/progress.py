@@ -48,6 +48,14 @@ def bar(
         unit=unit,
         delay=DELAY,
         mininterval=0.1 if watched else 10.0,
+        miniters=0,
         leave=not watched,
         disable=not show,
     )
+
+
+def say(line: str) -> None:
+    """A line on standard error, above a bar where there is one."""
+    from tqdm.auto import tqdm
+
+    tqdm.write(line, file=sys.stderr)

@@ -178,9 +178,10 @@ def test_html_escapes_every_token() -> None:
 
 def test_the_api_is_what_it_says() -> None:
     assert sorted(annotator.__all__) == [
-        "AnnotatorError", "Catalog", "HeadId", "HeadMap", "HeadSummary", "Hit", "MapSettings",
-        "RowView", "SalientMapping", "Signatures", "Target", "Token", "check", "export", "find",
-        "from_module", "from_state_dict", "map_model", "open_catalog", "quickstart", "row",
+        "AnnotatorError", "Catalog", "Description", "HeadId", "HeadMap", "HeadSummary", "Hit",
+        "MapSettings", "RowView", "SalientMapping", "Signatures", "Target", "Token", "check",
+        "describe_heads", "export", "find", "from_module", "from_state_dict", "map_model",
+        "open_catalog", "quickstart", "row",
     ]  # fmt: skip
     for name in annotator.__all__:
         assert getattr(annotator, name).__doc__

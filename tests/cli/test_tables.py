@@ -42,8 +42,8 @@ def stored(catalog: Path, name: str) -> pa.Table:
 
 def exported(capsys: Capture, catalog: Path, to: str, out: Path) -> dict[str, Path]:
     printed = text_of(capsys, "export", catalog, "--to", to, "--out", out).splitlines()
-    assert printed == [str(out / f"{name}.{to}") for name in TABLES]
-    assert files_of(out).keys() == {f"{name}.{to}" for name in TABLES}
+    assert printed == [str(out / f"{name}.{to}") for name in (*TABLES, "descriptions")]
+    assert files_of(out).keys() == {f"{name}.{to}" for name in (*TABLES, "descriptions")}
     return {name: out / f"{name}.{to}" for name in TABLES}
 
 
@@ -94,7 +94,7 @@ def test_without_out_the_files_go_into_the_catalog_and_do_not_disturb_it(
     text_of(capsys, "export", catalog, "--to", "csv")
     text_of(capsys, "export", catalog, "--to", "csv")
     added = files_of(catalog).keys() - before.keys()
-    assert added == {"export/maps.csv", "export/signatures.csv"}
+    assert added == {f"export/{name}.csv" for name in (*TABLES, "descriptions")}
     mapped(tiny_folder, catalog)
     assert text_of(capsys, "show", catalog, "L0H0")
 

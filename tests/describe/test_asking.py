@@ -33,7 +33,8 @@ class Asked:
         self.llm = OpenAi("tiny", provider.url + "/v1", "sk-0123456789abcdef", max_tokens=100)
         self.ledger = Ledger(folder / "ledger.db")
         self.request = self.llm.request("You describe.", "What is it?", "0" * 64)
-        self.ledger.add(HeadId(0, 0), self.llm.name, self.request.key, self.request.content())
+        key, content = self.request.key, self.request.content()
+        self.ledger.add(self.llm.name, [(HeadId(0, 0), key, content)])
         self.waits: list[float] = []
 
     def ask(self, *answers: Sent, policy: Policy | None = None) -> Reply:
@@ -116,3 +117,22 @@ def test_after_so_many_the_answer_stays_what_it_is(asked: Asked) -> None:
     assert asked.ask(*[PROSE] * 3).outcome.kind == "malformed"
     assert len(asked.provider.asked) == 3
     assert answer(asked) == "malformed"
+
+
+def test_a_kill_before_the_answer_is_asked_for_once_more_leaves_it_to_be_asked(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(request: object, **changes: object) -> Reply:
+        if changes:
+            raise SystemExit  # in the middle of the second sending
+        return send(asked.request)
+
+    send = asked.llm.send
+    monkeypatch.setattr(asked.llm, "send", killed)
+    with pytest.raises(SystemExit):
+        asked.ask(CUT)
+    assert asked.ledger.count("truncated") == 1
+    assert asked.ledger.answers([asked.request.key]) == {}
+    monkeypatch.undo()
+    assert asked.ask(CUT, GOOD).outcome.kind == "described"
+    assert answer(asked) == "described"

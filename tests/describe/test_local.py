@@ -21,7 +21,7 @@ def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf
     finally:
         local.close()
     assert isinstance(reply.outcome, Described | Unclear), reply
-    assert len(reply.outcome.reasoning) <= LONGEST
+    assert len(reply.outcome.reasoning) <= LONGEST["reasoning"]
     assert reply.tokens_in > 0
     assert reply.tokens_out > 0
     assert local.name == f"local:{real_gguf.name}"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from annotator.catalog.descriptions import LEDGER as FILE
 from annotator.cli import main
 from annotator.describe.openai import OpenAi
 from annotator.errors import HeadInvalid, LlmFailed, LlmInvalid, SettingInvalid
-from annotator.ledger.ledger import FILE, Ledger
-from annotator.pipeline.describe import describe
+from annotator.ledger.ledger import Ledger
+from annotator.pipeline.describe import describe_heads
 from annotator.pipeline.mapping import map_model
 from tests.describe import loopback
 from tests.describe.loopback import Answer as Sent
@@ -51,11 +52,11 @@ def llm(provider: Provider) -> Iterator[OpenAi]:
 
 
 def test_a_second_run_sends_nothing(catalog: Path, provider: Provider, llm: OpenAi) -> None:
-    told = describe(catalog, llm, progress=False)
+    told = describe_heads(catalog, llm, progress=False)
     assert (told.heads, told.sent, told.before) == (HEADS, HEADS, 0)
     assert told.kinds == {"described": HEADS}
     assert len(provider.asked) == HEADS
-    again = describe(catalog, llm, progress=False)
+    again = describe_heads(catalog, llm, progress=False)
     assert (again.sent, again.before) == (0, HEADS)
     assert len(provider.asked) == HEADS
     with Ledger(catalog / FILE) as ledger:
@@ -70,11 +71,11 @@ def test_what_failed_is_asked_again_and_nothing_else(
         return Sent(400, openai_error("context_length_exceeded", "too long")) if failing else GOOD
 
     provider.answer = some_fail
-    told = describe(catalog, llm, progress=False, concurrency=1)
+    told = describe_heads(catalog, llm, progress=False, concurrency=1)
     assert told.kinds == {"described": 8}
     assert told.unanswered == 4
     provider.answer = lambda asked: GOOD
-    again = describe(catalog, llm, progress=False)
+    again = describe_heads(catalog, llm, progress=False)
     assert (again.sent, again.before) == (4, 8)
     assert again.kinds == {"described": HEADS}
     assert again.unanswered == 0
@@ -102,10 +103,10 @@ def test_what_another_process_is_at_is_not_asked_twice(
     request = request_of(llm, open_catalog(catalog).head("L1H2"), read_template())
     with Ledger(catalog / FILE) as other:
         assert other.claim(request.key)
-        told = describe(catalog, llm, heads=["L1H2", "L0H0"], progress=False)
+        told = describe_heads(catalog, llm, heads=["L1H2", "L0H0"], progress=False)
         assert (told.sent, told.unanswered) == (1, 1)
         other.release(request.key)
-    assert describe(catalog, llm, heads=["L1H2"], progress=False).sent == 1
+    assert describe_heads(catalog, llm, heads=["L1H2"], progress=False).sent == 1
 
 
 def test_a_wrong_key_ends_the_run_at_once_and_keeps_what_was_recorded(
@@ -117,33 +118,33 @@ def test_a_wrong_key_ends_the_run_at_once_and_keeps_what_was_recorded(
 
     provider.answer = then_wrong
     with pytest.raises(LlmFailed):
-        describe(catalog, llm, progress=False, concurrency=1)
+        describe_heads(catalog, llm, progress=False, concurrency=1)
     assert len(provider.asked) == 6
     provider.answer = lambda asked: GOOD
-    assert describe(catalog, llm, progress=False).before == 5
+    assert describe_heads(catalog, llm, progress=False).before == 5
 
 
 def test_heads_by_name_by_signature_and_the_most_telling(catalog: Path, llm: OpenAi) -> None:
-    assert describe(catalog, llm, heads=["L1H2", "L0H0", "L1H2"], progress=False).heads == 2
-    assert describe(catalog, llm, top=3, by="copy", progress=False).heads == 3
-    assert describe(catalog, llm, top=2, progress=False).heads == 2
+    assert describe_heads(catalog, llm, heads=["L1H2", "L0H0", "L1H2"], progress=False).heads == 2
+    assert describe_heads(catalog, llm, top=3, by="copy", progress=False).heads == 3
+    assert describe_heads(catalog, llm, top=2, progress=False).heads == 2
     with pytest.raises(HeadInvalid):
-        describe(catalog, llm, heads=["L9H0"], progress=False)
+        describe_heads(catalog, llm, heads=["L9H0"], progress=False)
     with pytest.raises(SettingInvalid):
-        describe(catalog, llm, concurrency=0, progress=False)
+        describe_heads(catalog, llm, concurrency=0, progress=False)
 
 
 def test_rules_describe_every_head_without_a_model(catalog: Path) -> None:
-    told = describe(catalog, "rules", progress=False)
+    told = describe_heads(catalog, "rules", progress=False)
     assert sum(told.kinds.values()) == HEADS
     assert set(told.kinds) <= {"described", "unclear"}
-    assert describe(catalog, "rules", progress=False).sent == 0
+    assert describe_heads(catalog, "rules", progress=False).sent == 0
 
 
 @pytest.mark.parametrize("llm", ["gpt", "openai:", "openai:@http://x", "mistral:x", ""])
 def test_a_language_model_that_is_none(llm: str, catalog: Path) -> None:
     with pytest.raises(LlmInvalid, match="--llm"):
-        describe(catalog, llm, progress=False)
+        describe_heads(catalog, llm, progress=False)
 
 
 def test_the_commands(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:

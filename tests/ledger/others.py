@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from annotator.ledger.ledger import Ledger, Recorded
+from annotator.ledger.entries import Recorded
+from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 
 HEAD = HeadId(23, 4)
@@ -22,7 +23,8 @@ FAILURE = Recorded("failed", {"problem": "no route to host", "again": True})
 _BEFORE = """
 import json, sys
 from pathlib import Path
-from annotator.ledger.ledger import Ledger, Recorded
+from annotator.ledger.entries import Recorded
+from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 
 def say(what):
@@ -45,11 +47,16 @@ KEY = key_of(0)
 
 def ask(ledger: Ledger, key: str, came: Recorded | None = ANSWER, **parameters: Any) -> int:
     """One attempt at a request; None: it is still in flight."""
-    ledger.add(HEAD, LLM, key, {"prompt": key})
+    ledger.add(LLM, [(HEAD, key, {"prompt": key})])
     attempt = ledger.begin(key, parameters)
     if came is not None:
         ledger.record(attempt, came)
     return attempt
+
+
+def described(ledger: Ledger, llm: str | None = None) -> dict[tuple[HeadId, str], Recorded]:
+    """Each head's answer by each LLM."""
+    return {(one.head, one.llm): one.came for one in ledger.described(llm)}
 
 
 def rows(where: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
-from annotator.ledger.ledger import LOST, Ledger, Recorded
+from annotator.ledger.entries import LOST, Recorded
+from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, METADATA, OUTCOMES, REQUESTS
 from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, rows
 
@@ -87,7 +88,7 @@ def test_an_attempt_has_one_outcome(where: Path, second: Recorded) -> None:
 
 def test_a_request_keeps_its_first_content(where: Path) -> None:
     with Ledger(where) as ledger:
-        ledger.add(HEAD, LLM, KEY, {"prompt": "another"})
+        ledger.add(LLM, [(HEAD, KEY, {"prompt": "another"})])
 
 
 def test_opening_it_again_changes_nothing(where: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.ledger.ledger import FAILED, LOST, Ledger, Recorded
+from annotator.ledger.entries import FAILED, LOST, Recorded
+from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
-from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, key_of, rows
+from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, described, key_of, rows
 
 NUMBERS = count(1)
 # Surrogates too: a server that cuts an emoji in its JSON escapes sends one half.
@@ -61,13 +62,13 @@ def test_round_trip(
 ) -> None:
     number = next(NUMBERS)
     key, head = key_of(number), HeadId(number, 0)
-    shared.add(head, LLM, key, content)
+    shared.add(LLM, [(head, key, content)])
     attempt = shared.begin(key, parameters)
     shared.record(attempt, came)
     assert shared.answers([key]) == {key: came}
     with Ledger(where) as again:
         assert again.answers([key]) == {key: came}
-        assert again.described(LLM)[head, LLM] == came
+        assert described(again, LLM)[head, LLM] == came
 
 
 @pytest.mark.parametrize("reply", ["é" * 3_000_000, "\0", "\ud83d", "'; DROP TABLE outcomes; --"])
@@ -78,7 +79,7 @@ def test_a_reply_of_any_length_and_kind(ledger: Ledger, reply: str) -> None:
 
 def test_a_request_and_its_attempts_are_kept_as_they_were_sent(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.db") as ledger:
-        ledger.add(HEAD, LLM, KEY, {"prompt": "Île\n", "schema": {"a": [1, None]}})
+        ledger.add(LLM, [(HEAD, KEY, {"prompt": "Île\n", "schema": {"a": [1, None]}})])
         ledger.begin(KEY, {})
         ledger.begin(KEY, {"max_tokens": 900})
     query = "SELECT key, json_extract(content, '$.prompt'), content FROM requests"
@@ -92,7 +93,7 @@ def test_only_an_answer_is_an_answer(ledger: Ledger) -> None:
         ask(ledger, key_of(number), came := Recorded(kind, {}))
         assert came.settled == (number > 1)
         assert ledger.count(kind) == 1
-    ledger.add(HEAD, LLM, key_of(9), {})
+    ledger.add(LLM, [(HEAD, key_of(9), {})])
     assert list(ledger.answers(map(key_of, (9, 3, 2, 1, 0, 3)))) == [key_of(3), key_of(2)]
     assert ledger.answers([]) == {}
     assert ledger.count() == 6
@@ -106,13 +107,40 @@ def test_an_answer_is_there_for_ever(ledger: Ledger) -> None:
         ask(ledger, KEY, FAILURE)
     ask(ledger, KEY, None)
     assert ledger.answers([KEY]) == {KEY: ANSWER}
-    assert ledger.described() == {(HEAD, LLM): ANSWER}
+    assert described(ledger) == {(HEAD, LLM): ANSWER}
 
 
 def test_what_was_cut_is_asked_again_under_the_same_key(ledger: Ledger) -> None:
     ask(ledger, KEY, Recorded("truncated", {"limit": 100}), max_tokens=100)
     ask(ledger, KEY, ANSWER, max_tokens=800)
     assert ledger.answers([KEY]) == {KEY: ANSWER}
+
+
+def test_an_answer_that_is_asked_for_once_more_is_no_answer_yet(ledger: Ledger) -> None:
+    cut = Recorded("truncated", {"limit": 100}, final=False)
+    ask(ledger, KEY, cut)
+    assert not cut.settled
+    assert ledger.answers([KEY]) == {}
+    assert described(ledger) == {}
+    assert ledger.claim(KEY)
+    ask(ledger, KEY, Recorded("truncated", {"limit": 200}))
+    assert ledger.answers([KEY])[KEY].content == {"limit": 200}
+    assert not ledger.claim(KEY)
+
+
+def test_what_was_spent_on_a_head_is_the_sum_of_all_its_attempts(ledger: Ledger) -> None:
+    ledger.add(LLM, [(HEAD, KEY, {"template": "abc"})])
+    for came in (
+        Recorded("truncated", {}, tokens_in=10, tokens_out=5, final=False),
+        FAILURE,
+        Recorded("described", {}, tokens_in=10, tokens_out=7),
+    ):
+        ledger.record(ledger.begin(KEY, {}), came)
+    [head] = ledger.described()
+    assert (head.tokens_in, head.tokens_out, head.key) == (20, 12, KEY)
+    assert head.request == {"template": "abc"}
+    assert head.came.tokens_out == 7
+    assert head.at > 1_700_000_000
 
 
 def test_more_keys_than_a_statement_can_hold(ledger: Ledger) -> None:
@@ -130,29 +158,29 @@ def test_more_keys_than_a_statement_can_hold(ledger: Ledger) -> None:
 def test_several_heads_share_a_request(ledger: Ledger) -> None:
     twins = [HeadId(0, 1), HeadId(2, 3), HeadId(4, 5)]
     for head in twins:
-        ledger.add(head, LLM, KEY, {})
+        ledger.add(LLM, [(head, KEY, {})])
     ledger.record(ledger.begin(KEY, {}), ANSWER)
-    assert ledger.described() == {(head, LLM): ANSWER for head in twins}
+    assert described(ledger) == {(head, LLM): ANSWER for head in twins}
     assert ledger.count() == 1
 
 
 def test_the_last_request_of_a_head_counts(ledger: Ledger) -> None:
     first, second = Recorded("unclear", {"n": 1}), Recorded("described", {"n": 2})
     ask(ledger, key_of(1), first)
-    ledger.add(HEAD, LLM, key_of(2), {})
-    assert ledger.described() == {(HEAD, LLM): first}, "the other has no answer yet"
+    ledger.add(LLM, [(HEAD, key_of(2), {})])
+    assert described(ledger) == {(HEAD, LLM): first}, "the other has no answer yet"
     ask(ledger, key_of(2), second)
-    assert ledger.described() == {(HEAD, LLM): second}
-    ledger.add(HEAD, LLM, key_of(1), {})
-    assert ledger.described() == {(HEAD, LLM): first}, "the first was asked for once more"
+    assert described(ledger) == {(HEAD, LLM): second}
+    ledger.add(LLM, [(HEAD, key_of(1), {})])
+    assert described(ledger) == {(HEAD, LLM): first}, "the first was asked for once more"
     assert ledger.count() == 2
 
 
 def test_adding_again_adds_nothing(tmp_path: Path) -> None:
     for _ in range(3):
         with Ledger(tmp_path / "ledger.db") as ledger:
-            ledger.add(HEAD, LLM, KEY, {})
-            ledger.add(HeadId(0, 0), LLM, KEY, {})
+            ledger.add(LLM, [(HEAD, KEY, {})])
+            ledger.add(LLM, [(HeadId(0, 0), KEY, {})])
     assert rows(tmp_path / "ledger.db", "SELECT COUNT(*) FROM requests") == [(1,)]
     assert rows(tmp_path / "ledger.db", "SELECT COUNT(*) FROM heads") == [(2,)]
 
@@ -160,11 +188,11 @@ def test_adding_again_adds_nothing(tmp_path: Path) -> None:
 def test_each_llm_describes_for_itself(ledger: Ledger) -> None:
     other = Recorded("unclear", {})
     ask(ledger, KEY)
-    ledger.add(HEAD, "rules", key_of(1), {})
+    ledger.add("rules", [(HEAD, key_of(1), {})])
     ledger.record(ledger.begin(key_of(1), {}), other)
-    assert ledger.described() == {(HEAD, LLM): ANSWER, (HEAD, "rules"): other}
-    assert ledger.described("rules") == {(HEAD, "rules"): other}
-    assert ledger.described("local:") == {}
+    assert described(ledger) == {(HEAD, LLM): ANSWER, (HEAD, "rules"): other}
+    assert described(ledger, "rules") == {(HEAD, "rules"): other}
+    assert described(ledger, "local:") == {}
 
 
 def test_what_was_not_added_is_not_begun(ledger: Ledger) -> None:

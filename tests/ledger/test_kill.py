@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from annotator.ledger import owner
-from annotator.ledger.ledger import CLAIM_SECONDS, LOST, Ledger
+from annotator.ledger.entries import LOST
+from annotator.ledger.ledger import CLAIM_SECONDS, Ledger
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 
 SENDING = """
 ledger = Ledger(where)
 head = HeadId(0, 0)
 for key in given:
-    ledger.add(head, "rules", key, {})
+    ledger.add("rules", [(head, key, {})])
     assert ledger.claim(key)
     attempt = ledger.begin(key, {})
     if key != given[-1]:
@@ -108,7 +109,7 @@ def test_an_interrupted_run_in_the_same_process(where: Path) -> None:
 
 
 def test_a_claim_is_let_go(where: Path, ledger: Ledger) -> None:
-    ledger.add(HEAD, LLM, KEY, {})
+    ledger.add(LLM, [(HEAD, KEY, {})])
     with Ledger(where) as other:
         assert ledger.claim(KEY)
         assert not other.claim(KEY)
@@ -119,7 +120,7 @@ def test_a_claim_is_let_go(where: Path, ledger: Ledger) -> None:
 
 def left_by(where: Path, ledger: Ledger, name: str, age: float = 0) -> tuple[int, bool]:
     """How an attempt and a claim of that owner are taken: as lost, as free."""
-    ledger.add(HEAD, LLM, KEY, {})
+    ledger.add(LLM, [(HEAD, KEY, {})])
     at, until = time.time() - age, time.time() - age + CLAIM_SECONDS
     rows(where, "INSERT INTO claims VALUES (?, ?, ?)", KEY, name, until)
     statement = (

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.exc import IntegrityError
 
-from annotator.ledger.ledger import Ledger, Recorded
+from annotator.ledger.entries import Recorded
+from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import METADATA
 from annotator.records import HeadId
 from tests.ledger.others import KEY, Other, ask, key_of, rows
@@ -26,7 +27,7 @@ def work(worker):
     for n in range(given["each"]):
         for key in given["keys"]:
             head = HeadId(given["process"], worker)
-            ledger.add(head, "rules", key, {"of": key})
+            ledger.add("rules", [(head, key, {"of": key})])
             attempt = ledger.begin(key, {"n": n})
             ledger.record(attempt, Recorded("described", {"by": [given["process"], worker, n]}))
             assert key in ledger.answers([key])
@@ -67,7 +68,7 @@ def test_eight_threads(tmp_path: Path) -> None:
         def work(worker: int) -> None:
             for n in range(EACH):
                 for key in KEYS:
-                    ledger.add(HeadId(0, worker), "rules", key, {})
+                    ledger.add("rules", [(HeadId(0, worker), key, {})])
                     attempt = ledger.begin(key, {"n": n})
                     ledger.record(attempt, Recorded("described", {"by": [worker, n]}))
                     assert key in ledger.answers([key])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from annotator.ledger.ledger import Ledger
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 
 HOLDING = """
+import os
 import sqlite3
 connection = sqlite3.connect(where, isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
@@ -33,7 +35,7 @@ with Ledger(where) as ledger:
     for number in range(1000):
         key = hashlib.sha256(str(number).encode()).hexdigest()
         try:
-            ledger.add(HeadId(0, 0), "rules", key, {})
+            ledger.add("rules", [(HeadId(0, 0), key, {})])
             ledger.record(ledger.begin(key, {}), Recorded("described", {}, "x" * 2000))
         except LedgerUnusable as error:
             say([error.reason, told])
@@ -94,7 +96,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     rows(path, "CREATE TABLE requests (url TEXT)")
     with pytest.raises(LedgerUnusable, match="no column named"), Ledger(path) as ledger:
-        ledger.add(HEAD, LLM, KEY, {})
+        ledger.add(LLM, [(HEAD, KEY, {})])
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
@@ -214,3 +216,29 @@ def test_a_url_that_cannot_be_used(url: str, why: str) -> None:
     with pytest.raises(LedgerUnusable) as caught:
         Ledger(url)
     assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_reader_changes_nothing_even_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
+) -> None:
+    where = tmp_path / "a ledger?.db"
+    with Ledger(where) as ledger:
+        ask(ledger, KEY)
+    before = where.read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: writable)
+    with Ledger(where, read_only=True) as reader:
+        assert reader.answers([KEY]) == {KEY: ANSWER}
+        assert len(reader.described()) == 1
+        with pytest.raises(LedgerUnusable, match="readonly"):
+            reader.add(LLM, [(HEAD, "0", {})])
+    assert where.read_bytes() == before
+
+
+def test_a_reader_makes_no_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(LedgerUnusable, match="unable to open"),
+        Ledger(tmp_path / "absent.db", read_only=True) as reader,
+    ):
+        reader.count()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,90 @@
+"""What language models said of a catalog's heads: read from its ledger, which is where it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from annotator.records import Description
+
+if TYPE_CHECKING:
+    from annotator.ledger.entries import Answered
+
+NAME = "descriptions"
+LEDGER = "ledger.db"
+SCHEMA = pa.schema(
+    [
+        pa.field("layer", pa.int16(), nullable=False),
+        pa.field("head", pa.int16(), nullable=False),
+        pa.field("llm", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("inputs", pa.string()),
+        pa.field("pattern", pa.string()),
+        pa.field("category", pa.string()),
+        pa.field("reasoning", pa.string()),
+        pa.field("problem", pa.string()),
+        pa.field("template", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("tokens_in", pa.int64(), nullable=False),
+        pa.field("tokens_out", pa.int64(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+"""A row per head and language model that has answered; see `annotator.records.Description`."""
+
+
+def read_descriptions(folder: Path, llm: str | None = None) -> list[Description]:
+    """The last answer of each language model on each head, by head and language model.
+
+    Args:
+        folder: the catalog's directory.
+        llm: only this one's, as --llm names it.
+
+    Raises:
+        LedgerUnusable: its ledger cannot be read.
+    """
+    if not (folder / LEDGER).is_file():
+        return []
+    from annotator.ledger.ledger import Ledger
+
+    with Ledger(folder / LEDGER, read_only=True) as ledger:
+        return [_description(answered) for answered in ledger.described(llm)]
+
+
+def to_table(descriptions: Iterable[Description]) -> pa.Table:
+    """The rows of some descriptions."""
+    return pa.Table.from_pylist([_row(one) for one in descriptions], schema=SCHEMA)
+
+
+def _row(description: Description) -> dict[str, Any]:
+    at = datetime.fromtimestamp(description.at, UTC)
+    head = {"layer": description.head.layer, "head": description.head.head}
+    return {**asdict(description), **head, "at": at}
+
+
+def _description(answered: Answered) -> Description:
+    from annotator.describe.outcome import outcome_of, problem_of
+
+    came = answered.came
+    outcome = outcome_of(came.kind, dict(came.content))
+    said = {name: getattr(outcome, name, None) for name in ("inputs", "pattern", "category")}
+    return Description(
+        head=answered.head,
+        llm=answered.llm,
+        status=outcome.kind,
+        **said,
+        reasoning=getattr(outcome, "reasoning", None),
+        problem=problem_of(outcome),
+        template=answered.request["template"],
+        key=answered.key,
+        tokens_in=answered.tokens_in,
+        tokens_out=answered.tokens_out,
+        seconds=came.seconds,
+        at=answered.at,
+    )

@@ -1,0 +1,83 @@
+"""What language models said, as it is printed. Their words are text, whatever they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from annotator.cli.layout import new_console, new_table
+from annotator.records import BASELINE, Description
+
+if TYPE_CHECKING:
+    from annotator.pipeline.describe import Prompt, Told
+
+
+def print_said(console: Console, description: Description) -> None:
+    """One description, whole."""
+    kind = description.category or description.status
+    console.print(Text(f"{kind}, says {description.by}", style="bold"))
+    table = Table.grid(padding=(0, 2))
+    for name in ("inputs", "pattern", "reasoning", "problem"):
+        if said := getattr(description, name):
+            table.add_row(f"  {name}", Text(_line(said)))
+    console.print(table)
+    console.print()
+
+
+def print_descriptions(descriptions: Sequence[Description]) -> None:
+    """A line for each description, and what they come to."""
+    console = new_console()
+    for llm in dict.fromkeys(one.llm for one in descriptions):
+        said = [one for one in descriptions if one.llm == llm]
+        console.print(Text(said[0].by, style="bold"))
+        table = new_table(("head", "head"), ("inputs", ""), ("pattern", "targets"), ("", ""))
+        for one in said:
+            pattern = one.pattern or one.problem or "-"
+            cells = (one.inputs or "-", pattern, one.category or one.status)
+            table.add_row(str(one.head), *(Text(_line(cell)) for cell in cells))
+        console.print(table)
+        kinds = _counted(Counter(one.status for one in said))
+        tokens_in, tokens_out = (
+            sum(getattr(o, f"tokens_{w}") for o in said) for w in ("in", "out")
+        )
+        console.print(f"{len(said)} heads: {kinds}; {_tokens(tokens_in, tokens_out)}\n")
+
+
+def told_line(told: Told) -> str:
+    """What a description run came to."""
+    kinds = _counted(told.kinds) or "no answer"
+    return (
+        f"{told.heads} heads: {kinds}. {told.sent} asked now, {told.before} had an answer; "
+        f"{_tokens(told.tokens_in, told.tokens_out)}."
+    )
+
+
+def prompt_text(prompt: Prompt, llm: str | None) -> str:
+    """What would be sent, and how many tokens it is."""
+    if llm == BASELINE:
+        tokens = f"{llm} is no language model: it reads this and sends nothing"
+    elif prompt.counted is not None:
+        tokens = f"{prompt.counted:,} tokens, as {llm} counts them"
+    else:
+        why = f"{llm} does not count them" if llm else "--llm has them counted"
+        tokens = f"about {prompt.estimated:,} tokens, estimated from its length; {why}"
+    return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}\n\n[{tokens}]"
+
+
+def _counted(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def _tokens(tokens_in: int, tokens_out: int) -> str:
+    return f"{tokens_in:,} tokens in, {tokens_out:,} out"
+
+
+def _line(said: str) -> str:
+    """In one line, and without what would move the cursor or turn the text round."""
+    words = " ".join(said.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)

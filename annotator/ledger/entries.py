@@ -1,0 +1,88 @@
+"""What the ledger gives and takes: what came of an attempt, and what a head's answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from annotator.ledger.tables import OUTCOMES
+from annotator.records import HeadId
+
+LOST, FAILED = "lost", "failed"
+UNSETTLED = (LOST, FAILED)
+"""Kinds of outcome that are no answer of a model: such a request is asked again."""
+SETTLED = OUTCOMES.c.kind.not_in(UNSETTLED) & OUTCOMES.c.final
+"""What `Recorded.settled` says, for the database."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came back of one attempt.
+
+    Attributes:
+        kind: which outcome, see `annotator.describe.outcome`; or "lost", at a kill.
+        content: the outcome's fields, JSON values all.
+        reply: the model's own words, or "".
+        tokens_in: prompt tokens, as the provider counts them.
+        tokens_out: completion tokens.
+        seconds: from sending to the last byte.
+        final: False: the same request is asked once more with other settings.
+    """
+
+    kind: str
+    content: Mapping[str, Any]
+    reply: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    final: bool = True
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is a model's answer, which is never asked for again."""
+        return self.final and self.kind not in UNSETTLED
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A head's answer by a language model.
+
+    Attributes:
+        head: the head.
+        llm: as --llm names it.
+        key: the request's.
+        request: the request's content.
+        came: the answer.
+        tokens_in: prompt tokens of all attempts of the request.
+        tokens_out: completion tokens of all attempts of the request.
+        at: when it was recorded, seconds since 1970.
+    """
+
+    head: HeadId
+    llm: str
+    key: str
+    request: Mapping[str, Any]
+    came: Recorded
+    tokens_in: int
+    tokens_out: int
+    at: float
+
+
+def recorded(row: Any) -> Recorded:
+    """Of a row of the outcomes."""
+    return Recorded(**{field.name: row[field.name] for field in fields(Recorded)})
+
+
+def answered(row: Any) -> Answered:
+    """Of a row of the outcomes with its head, request and what was spent on it."""
+    return Answered(
+        head=HeadId(row["layer"], row["head"]),
+        llm=row["llm"],
+        key=row["key"],
+        request=row["request"],
+        came=recorded(row),
+        tokens_in=row["spent_in"],
+        tokens_out=row["spent_out"],
+        at=row["at"],
+    )

@@ -1,0 +1,98 @@
+"""Several requests under way at once, and a way out that loses no answer.
+
+On Ctrl-C nothing new is sent; what is under way is waited for, because it is paid for already. A
+second Ctrl-C leaves at once: what was under way is then asked again by the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Any, TypeVar
+
+Asked = TypeVar("Asked")
+Came = TypeVar("Came")
+TICK = 0.5
+_DONE = object()
+
+
+class Stopped(Exception):
+    """The run ends while a request waits to be sent again."""
+
+
+class Stop(Event):
+    """Set when nothing new is to be sent."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the run ends.
+
+        Raises:
+            Stopped: it does.
+        """
+        if self.wait(seconds):
+            raise Stopped
+
+
+@contextmanager
+def flying(
+    ask: Callable[[Asked], Came],
+    requests: Iterable[Asked],
+    concurrency: int,
+    stop: Stop,
+    waiting: Callable[[int], None],
+) -> Generator[Iterator[Came | None]]:
+    """What comes of each request, as it comes; None now and then, while nothing does.
+
+    Args:
+        ask: sees one request through; called in several threads. What it raises ends the run.
+        requests: what to ask.
+        concurrency: how many at once.
+        stop: set on the way out, which waits for what is under way.
+        waiting: told, on Ctrl-C, how many are waited for.
+    """
+    came: SimpleQueue[Any] = SimpleQueue()
+    left, turn = iter(requests), Lock()
+
+    def work() -> None:
+        while not stop.is_set():
+            with turn:
+                request = next(left, _DONE)
+            if request is _DONE:
+                break
+            try:
+                came.put(ask(request))  # pyright: ignore[reportArgumentType]
+            except Exception as error:  # noqa: BLE001 - raised where the run is
+                stop.set()
+                came.put(error)
+        came.put(_DONE)
+
+    # Daemons, for the interpreter would wait for others even after a second Ctrl-C.
+    threads = [Thread(target=work, daemon=True) for _ in range(concurrency)]
+    try:
+        for thread in threads:
+            thread.start()
+        yield _arrivals(came, len(threads))
+    except KeyboardInterrupt:
+        stop.set()
+        waiting(sum(thread.is_alive() for thread in threads))
+        raise
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _arrivals(came: SimpleQueue[Any], workers: int) -> Iterator[Any]:
+    while workers:
+        try:
+            one = came.get(timeout=TICK)
+        except Empty:
+            one = None
+        if isinstance(one, Exception):
+            raise one
+        if one is _DONE:
+            workers -= 1
+        else:
+            yield one
