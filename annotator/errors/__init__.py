@@ -22,6 +22,13 @@ AnnotatorError
 │   ├── HeadsUnanswered       a run that ended without an answer for each head
 │   ├── PromptInvalid         a prompt template that cannot be rendered
 │   └── LedgerUnusable        the database of calls cannot be opened, read or written
+├── JudgeError                a human study cannot go on; what was judged is kept
+│   ├── ServerUnusable        a Label Studio that cannot be started, reached or understood
+│   ├── TokenRefused          a token that the server does not take
+│   ├── ProjectGone           a rater's project that somebody deleted
+│   ├── AnswersInvalid        answers that cannot be taken; all others were
+│   ├── StudyForeign          answers to another catalog's items
+│   └── NothingToJudge        no description to judge, or several where one has to be named
 └── CatalogError              a catalog on disk cannot be used
     ├── CatalogMissing        the folder holds no (finished) catalog
     ├── CatalogMismatch       the folder holds another model or other settings
@@ -57,6 +64,13 @@ from annotator.errors.describing import LedgerUnusable as LedgerUnusable
 from annotator.errors.describing import LlmFailed as LlmFailed
 from annotator.errors.describing import LlmInvalid as LlmInvalid
 from annotator.errors.describing import PromptInvalid as PromptInvalid
+from annotator.errors.judging import AnswersInvalid as AnswersInvalid
+from annotator.errors.judging import JudgeError as JudgeError
+from annotator.errors.judging import NothingToJudge as NothingToJudge
+from annotator.errors.judging import ProjectGone as ProjectGone
+from annotator.errors.judging import ServerUnusable as ServerUnusable
+from annotator.errors.judging import StudyForeign as StudyForeign
+from annotator.errors.judging import TokenRefused as TokenRefused
 from annotator.errors.models import CheckpointBroken as CheckpointBroken
 from annotator.errors.models import CheckpointRefused as CheckpointRefused
 from annotator.errors.models import Disproved as Disproved

@@ -1,9 +1,4 @@
-"""The frozen travellers that pass from room to room. No I/O here.
-
-`HeadId`, `Token`, `SalientMapping`, `Signatures`, `HeadSummary` and `HeadMap` are what a catalog
-holds of a head, `Description` what a language model says of it; `RowView` and `Hit` answer a
-question put to a model.
-"""
+"""What a catalog holds of a head, and what a model answers about one."""
 
 from __future__ import annotations
 
@@ -185,52 +180,6 @@ class HeadMap:
             f"<table><caption>{self.head} ({numbers})</caption>"
             f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
         )
-
-
-BASELINE = "rules"
-"""What stands for a language model where sentences come from the signatures, by fixed rules."""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a language model, or the baseline, says of a head.
-
-    Attributes:
-        head: which head.
-        llm: as --llm names it; "rules" is the baseline, and no language model.
-        status: described, unclear (no pattern, it says), refused, truncated or malformed.
-        inputs: what the inputs are; None unless described or unclear.
-        pattern: what they are mapped to; None unless described.
-        category: semantic, language, general or unnatural; None unless described.
-        reasoning: why; None unless described or unclear.
-        problem: what there is in place of an answer; None if described or unclear.
-        template: SHA-256 of the prompt's template; "" for the baseline, which has none.
-        key: of the request; the ledger has it whole.
-        tokens_in: prompt tokens of all attempts.
-        tokens_out: completion tokens of all attempts.
-        seconds: the answer took.
-        at: when it came, seconds since 1970.
-    """
-
-    head: HeadId
-    llm: str
-    status: str
-    inputs: str | None
-    pattern: str | None
-    category: str | None
-    reasoning: str | None
-    problem: str | None
-    template: str
-    key: str
-    tokens_in: int
-    tokens_out: int
-    seconds: float
-    at: float
-
-    @property
-    def by(self) -> str:
-        """Who says it; the baseline is called one wherever it shows."""
-        return f"{self.llm} (baseline, no language model)" if self.llm == BASELINE else self.llm
 
 
 def _cell(targets: tuple[Target, ...]) -> str:

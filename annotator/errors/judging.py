@@ -1,0 +1,120 @@
+"""A human study cannot go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from annotator.errors.base import AnnotatorError
+
+
+class JudgeError(AnnotatorError):
+    """A human study cannot go on; what was judged is kept."""
+
+
+@dataclass(eq=False)
+class ServerUnusable(JudgeError):
+    """A Label Studio that cannot be started, reached or understood.
+
+    Attributes:
+        url: the server, or the folder of a local one.
+        reason: what is wrong, without any token.
+        remedy: what to do.
+    """
+
+    url: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"the Label Studio at {self.url} cannot be used: {self.reason}. {self.remedy}."
+
+
+@dataclass(eq=False)
+class TokenRefused(JudgeError):
+    """A token that the server does not take.
+
+    Attributes:
+        url: the server.
+        reason: what it said, without the token.
+    """
+
+    url: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"the Label Studio at {self.url} refuses the token: {self.reason}. Make a personal "
+            "access token in its Account & Settings, and give that."
+        )
+
+
+@dataclass(eq=False)
+class ProjectGone(JudgeError):
+    """A rater's project that was on the server and is no more.
+
+    Attributes:
+        url: the server.
+        rater: whose it was.
+        project: its number there.
+    """
+
+    url: str
+    rater: str
+    project: int
+
+    def __str__(self) -> str:
+        return (
+            f"project {self.project} of rater {self.rater} is no longer on {self.url}: somebody "
+            "deleted it. What was pulled from it is kept. Run: annotator judge push with "
+            "--again, which makes a new one."
+        )
+
+
+@dataclass(eq=False)
+class AnswersInvalid(JudgeError):
+    """Answers that cannot be taken as they are; all others were.
+
+    Attributes:
+        problems: one line each, naming the item or task and what is wrong with it.
+        taken: how many answers were recorded.
+    """
+
+    problems: Sequence[str]
+    taken: int
+
+    def __str__(self) -> str:
+        listed = "".join(f"\n  - {problem}" for problem in self.problems)
+        return (
+            f"{len(self.problems)} answers cannot be taken:{listed}\n{self.taken} others were "
+            "recorded. Have them mended in Label Studio and run the same command again."
+        )
+
+
+@dataclass(eq=False)
+class StudyForeign(JudgeError):
+    """Answers to another catalog's items, or a file that is no export of Label Studio's.
+
+    Attributes:
+        where: the file or project.
+        reason: what shows it.
+    """
+
+    where: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where} is not of this catalog's study: {self.reason}. Nothing was recorded. "
+            "Name the catalog that the items were made from."
+        )
+
+
+@dataclass(eq=False)
+class NothingToJudge(JudgeError):
+    """No description that raters could judge, or several where one has to be named."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"there is nothing to judge: {self.reason}."

@@ -1,0 +1,22 @@
+"""The frozen travellers that pass from room to room. No I/O here.
+
+`HeadId`, `Token`, `SalientMapping`, `Signatures`, `HeadSummary` and `HeadMap` are what a catalog
+holds of a head, `Description` what a language model says of it, `Item` and `Judgment` what people
+are asked and answer; `RowView` and `Hit` answer a question put to a model.
+"""
+
+from __future__ import annotations
+
+from annotator.records.heads import HeadId as HeadId
+from annotator.records.heads import HeadMap as HeadMap
+from annotator.records.heads import HeadSummary as HeadSummary
+from annotator.records.heads import Hit as Hit
+from annotator.records.heads import RowView as RowView
+from annotator.records.heads import SalientMapping as SalientMapping
+from annotator.records.heads import Signatures as Signatures
+from annotator.records.heads import Target as Target
+from annotator.records.heads import Token as Token
+from annotator.records.said import BASELINE as BASELINE
+from annotator.records.said import Description as Description
+from annotator.records.said import Item as Item
+from annotator.records.said import Judgment as Judgment

@@ -1,0 +1,103 @@
+"""What is said of heads: by language models, and by people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from annotator.records.heads import HeadId
+
+BASELINE = "rules"
+"""What stands for a language model where sentences come from the signatures, by fixed rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a language model, or the baseline, says of a head.
+
+    Attributes:
+        head: which head.
+        llm: as --llm names it; "rules" is the baseline, and no language model.
+        status: described, unclear (no pattern, it says), refused, truncated or malformed.
+        inputs: what the inputs are; None unless described or unclear.
+        pattern: what they are mapped to; None unless described.
+        category: semantic, language, general or unnatural; None unless described.
+        reasoning: why; None unless described or unclear.
+        problem: what there is in place of an answer; None if described or unclear.
+        template: SHA-256 of the prompt's template; "" for the baseline, which has none.
+        key: of the request; the ledger has it whole.
+        tokens_in: prompt tokens of all attempts.
+        tokens_out: completion tokens of all attempts.
+        seconds: the answer took.
+        at: when it came, seconds since 1970.
+    """
+
+    head: HeadId
+    llm: str
+    status: str
+    inputs: str | None
+    pattern: str | None
+    category: str | None
+    reasoning: str | None
+    problem: str | None
+    template: str
+    key: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    at: float
+
+    @property
+    def by(self) -> str:
+        """Who says it; the baseline is called one wherever it shows."""
+        return f"{self.llm} (baseline, no language model)" if self.llm == BASELINE else self.llm
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What raters are shown: a head's mappings, and the description they judge.
+
+    Attributes:
+        id: the same for the same head, mappings and description, and for no others.
+        head: which head; raters do not see it.
+        llm: who wrote the description; raters do not see it.
+        status: the description's, described or unclear.
+        key: of the request that the description answered.
+    """
+
+    id: str
+    head: HeadId
+    llm: str
+    status: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """What one rater answered on one item.
+
+    Attributes:
+        item: the item's id.
+        rater: the rater's pseudonym.
+        annotation: Label Studio's own id of the answer; an edit keeps it.
+        pattern: question 1, whether a recurring pattern is seen; None: skipped.
+        precision: question 2, accurate, scope, partial or poor; None: not asked.
+        category: question 3, semantic, language, general or unnatural; None: not asked.
+        comment: the rater's own words, or "".
+        seconds: spent on it, as Label Studio counts; None where it does not say.
+        at: when it was given or last edited, seconds since 1970.
+    """
+
+    item: str
+    rater: str
+    annotation: str
+    pattern: bool | None
+    precision: str | None
+    category: str | None
+    comment: str
+    seconds: float | None
+    at: float
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the rater passed it over."""
+        return self.pattern is None
