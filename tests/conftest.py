@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 
@@ -37,3 +39,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import tiny
 
     return tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())
+
+
+@pytest.fixture(scope="session")
+def quickstarted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The embedded model mapped, its eight heads described by itself; and what that printed."""
+    from annotator.cli import main
+
+    out = tmp_path_factory.mktemp("quickstart") / "catalog"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(["quickstart", "--out", str(out)]) == 0
+    return out, printed.getvalue()

@@ -98,7 +98,7 @@ class Anthropic:
         count: Any = self._to.sdk(anthropic.Anthropic).messages.count_tokens
         try:
             counted = count(**_message(request))
-        except (anthropic.AnthropicError, UnicodeEncodeError):
+        except (anthropic.AnthropicError, ValueError):  # no JSON, half a character
             return None
         return wire.whole_number(getattr(counted, "input_tokens", None))
 

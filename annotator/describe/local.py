@@ -17,7 +17,7 @@ from typing import Any
 
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
-from annotator.describe.outcome import Answer
+from annotator.describe.outcome import Answer, Failed
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid, MissingExtra
 
@@ -26,6 +26,10 @@ CONTEXT = 6144
 LONGEST = {"reasoning": 240, "inputs": 120, "pattern": 120}
 """Letters of each text in an answer."""
 SAMPLING = {"max_tokens": 512, "temperature": 0.0, "seed": 0}
+UNLOADABLE = (
+    "llama.cpp cannot load this file: it is broken, of a kind that it does not know, or too large "
+    "for the memory there is"
+)
 
 
 class Local:
@@ -72,11 +76,17 @@ class Local:
 
     def send(self, request: Request, **changes: Any) -> Reply:
         """Send it once; the model is loaded before the first."""
-        return self._model().send(request, **changes)
+        try:
+            return self._model().send(request, **changes)
+        except RuntimeError:
+            return Reply(Failed(UNLOADABLE, fatal=True))
 
     def count(self, request: Request) -> int | None:
         """How many tokens it would send, the model's chat template included."""
-        return self._model().count(request)
+        try:
+            return self._model().count(request)
+        except RuntimeError:
+            return None
 
     def close(self) -> None:
         """Let go of the model."""

@@ -167,7 +167,7 @@ class OpenAi:
                 input=request.prompt,
                 text={"format": {**schema, "strict": True}},
             )
-        except (openai.OpenAIError, UnicodeEncodeError):
+        except (openai.OpenAIError, ValueError):  # no JSON, half a character
             return None
         return wire.whole_number(getattr(counted, "input_tokens", None))
 

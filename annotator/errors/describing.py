@@ -119,5 +119,6 @@ class LedgerUnusable(DescribeError):
     def __str__(self) -> str:
         return (
             f"the ledger {self.path} cannot be used: {self.reason}. Nothing that it holds was "
-            "changed; make room, or close what holds it, and run the same command again."
+            "changed. Make room if the disk is full, close what holds it, or if it is no ledger, "
+            "move it away; then run the same command again."
         )

@@ -1,33 +1,90 @@
+"""The command to begin with, on the real model: mapped, and described by real llama.cpp."""
+
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from annotator.catalog.read import open_catalog
 from annotator.cli import main
+from annotator.describe import local
 from annotator.pipeline import quickstart
+from annotator.records import Description
+from tests.commands import text_of
+
+Capture = pytest.CaptureFixture[str]
 
 
-def test_quickstart_maps_the_embedded_model(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def described(folder: Path) -> list[Description]:
+    return open_catalog(folder).descriptions()
+
+
+def test_it_maps_the_embedded_model_and_shows_eight_heads(
+    quickstarted: tuple[Path, str], capsys: Capture
 ) -> None:
-    out = tmp_path / "catalog"
-    assert main(["quickstart", "--no-describe", "--out", str(out)]) == 0
-    text = capsys.readouterr().out
-    heads = [line.split()[0] for line in text.splitlines() if line.startswith("L")]
+    out, text = quickstarted
+    telling = text.split("Now the model is asked")[0]
+    heads = [line.split()[0] for line in telling.splitlines() if line.startswith("L")]
     assert len(heads) == len(set(heads)) == 8
     groups = {(head.split("H")[0], int(head.split("H")[1]) // 3) for head in heads}
     assert len(groups) == 8
     assert f"270 heads of SmolLM2-135M-Instruct.Q4_1.gguf in {out}" in text
     assert f"show {out} L23H4" in text
-    assert main(["show", str(out), "L23H4"]) == 0
-    shown = capsys.readouterr().out
+    shown = text_of(capsys, "show", out, "L23H4")
     assert "␣Italian" in shown
     assert "␣Chilean" in shown
 
 
+def test_llama_cpp_describes_the_eight_heads_end_to_end(
+    quickstarted: tuple[Path, str], capsys: Capture
+) -> None:
+    out, text = quickstarted
+    said = described(out)
+    assert len(said) == 8
+    assert {one.llm for one in said} == {"local:SmolLM2-135M-Instruct.Q4_1.gguf"}
+    assert {one.status for one in said} <= {"described", "unclear"}
+    assert all(one.tokens_in > 1000 and one.tokens_out > 10 and one.seconds > 0 for one in said)
+    listed = text.split("Now the model is asked")[1]
+    assert all(str(one.head) in listed for one in said)
+    assert "describes poorly" in listed
+    assert "--llm openai:MODEL" in listed
+    shown = text_of(capsys, "show", out, said[0].head)
+    assert "says local:SmolLM2" in shown
+    rows = text_of(capsys, "descriptions", out)
+    assert "8 heads: " in rows
+
+
+def test_a_second_run_sends_nothing(
+    quickstarted: tuple[Path, str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _ = quickstarted
+    before = described(out)
+
+    def refuse(path: Path) -> None:
+        raise AssertionError(f"{path} was loaded")
+
+    monkeypatch.setattr(local, "_serve", refuse)
+    assert "describes poorly" in text_of(capsys, "quickstart", "--out", out)
+    assert described(out) == before
+
+
+def test_without_llama_cpp_it_maps_and_names_what_is_missing(
+    quickstarted: tuple[Path, str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(name: str) -> object:
+        return None if name == "xllamacpp" else find_spec(name)
+
+    monkeypatch.setattr(local, "find_spec", absent)
+    text = text_of(capsys, "quickstart", "--out", quickstarted[0])
+    assert "Left out: a local language model needs" in text
+    assert "pip install" in text
+    assert "What to run next" in text
+
+
 def test_without_the_model_its_one_command_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quickstart, "PACKAGE", "a_package_that_is_not_installed")
     assert main(["quickstart", "--out", str(tmp_path / "catalog")]) == 1

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from annotator.describe import openai as module
 from annotator.describe.openai import OpenAi
+from annotator.pipeline.mapping import map_model
 from tests.describe import loopback
 from tests.describe.loopback import Provider
 
@@ -16,6 +19,19 @@ OPENAI_KEY = "sk-proj-0123456789abcdefghijklmnop"
 def provider() -> Iterator[Provider]:
     with loopback.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mapped(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("described") / "tiny"
+    map_model(tiny_folder, out, progress=False)
+    return out
+
+
+@pytest.fixture
+def catalog(mapped: Path, tmp_path: Path) -> Path:
+    """A tiny model's, of twelve heads, with nothing said of them yet."""
+    return shutil.copytree(mapped, tmp_path / "catalog")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Two providers on 127.0.0.1: as much of OpenAI's chat completions and Anthropic's messages as is
 asked of them. Real sockets and headers, the errors in the providers' own forms, and connections
-that break in the middle of an answer.
+that break in the middle of an answer. Every body is checked by the SDK's own response model.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from anthropic.types import ErrorResponse, Message, MessageTokensCount
+from openai.types import ErrorObject
+from openai.types.chat import ChatCompletion
+from openai.types.responses import InputTokenCountResponse
 
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, fields_of
@@ -139,7 +144,7 @@ def completion(content: str | None, finish: str = "stop", **message: Any) -> dic
     """OpenAI's success."""
     said = {"role": "assistant", "content": content, "refusal": None, **message}
     choice = {"index": 0, "message": said, "finish_reason": finish, "logprobs": None}
-    return {
+    body = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1790000000,
@@ -147,11 +152,13 @@ def completion(content: str | None, finish: str = "stop", **message: Any) -> dic
         "choices": [choice],
         "usage": {"prompt_tokens": 321, "completion_tokens": 45, "total_tokens": 366},
     }
+    ChatCompletion.model_validate(body, strict=True)
+    return body
 
 
 def message(text: str, stop: str = "end_turn", **more: Any) -> dict[str, Any]:
     """Anthropic's success."""
-    return {
+    body = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
@@ -167,18 +174,39 @@ def message(text: str, stop: str = "end_turn", **more: Any) -> dict[str, Any]:
         },
         **more,
     }
+    Message.model_validate(body, strict=True)
+    return body
+
+
+def openai_counted(tokens: int) -> dict[str, Any]:
+    """OpenAI's count of a prompt's tokens."""
+    body = {"object": "response.input_tokens", "input_tokens": tokens}
+    InputTokenCountResponse.model_validate(body, strict=True)
+    return body
+
+
+def anthropic_counted(tokens: int) -> dict[str, Any]:
+    """Anthropic's count of a prompt's tokens."""
+    body = {"input_tokens": tokens}
+    MessageTokensCount.model_validate(body, strict=True)
+    return body
 
 
 def openai_error(said: str, code: str | None = None, kind: str = "", param: str | None = None):
     """OpenAI's error body."""
-    return {"error": {"message": said, "type": kind, "param": param, "code": code}}
+    error = {"message": said, "type": kind, "param": param, "code": code}
+    ErrorObject.model_validate(error, strict=True)
+    return {"error": error}
 
 
 def anthropic_error(said: str, kind: str, error_code: str | None = None) -> dict[str, Any]:
-    """Anthropic's error body."""
+    """Anthropic's error body. The SDK has no model of the one kind that goes with HTTP 413."""
     details = {"details": {"error_code": error_code}} if error_code else {}
     error = {"type": kind, "message": said, **details}
-    return {"type": "error", "error": error, "request_id": "req_1"}
+    body = {"type": "error", "error": error, "request_id": "req_1"}
+    if kind != "request_too_large":
+        ErrorResponse.model_validate(body, strict=True)
+    return body
 
 
 SAID = {

@@ -233,7 +233,9 @@ def test_half_a_character_is_no_crash(provider: Provider, llm: Anthropic) -> Non
 
 
 ECHOES = {
-    "an error": Sent(401, anthropic_error(f"invalid x-api-key: {KEY}", KEY, KEY)),
+    "an error": Sent(
+        401, anthropic_error(f"invalid x-api-key: {KEY}", "authentication_error", KEY)
+    ),
     "a long error": Sent(500, anthropic_error("x" * 475 + KEY, "api_error")),
     "a refusal": Sent(
         body=message("", "refusal", stop_details={**DETAILS, "explanation": f"No, {KEY}"})

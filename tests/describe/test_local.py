@@ -11,6 +11,7 @@ from annotator.describe.local import LONGEST, Local
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import Described, Failed, Truncated, Unclear
 from annotator.errors import LlmInvalid
+from tests.commands import error_of
 
 
 def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf: Path) -> None:
@@ -32,6 +33,20 @@ def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LlmInvalid, match="there is no such file"):
         Local(tmp_path / "absent.gguf")
+
+
+@pytest.mark.parametrize("kept", [0, 3000, 20_000_000])
+def test_a_file_that_llama_cpp_cannot_load(
+    kept: int, real_gguf: Path, catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    with real_gguf.open("rb") as whole:
+        broken.write_bytes(whole.read(kept))
+    said = error_of(capsys, "describe", catalog, "--llm", f"local:{broken}", "--heads", "L0H0")
+    assert "local:broken.gguf cannot be asked: llama.cpp cannot load this file" in said
+    local = Local(broken)
+    assert local.count(local.request("", "Which?", "t")) is None
+    local.close()
 
 
 def test_a_server_that_is_none_of_ours(real_gguf: Path) -> None:

@@ -19,6 +19,7 @@ from annotator.describe.outcome import (
     Unclear,
     fields_of,
     outcome_of,
+    read_answer,
 )
 from tests.describe.conftest import OPENAI_KEY
 from tests.describe.loopback import (
@@ -194,3 +195,24 @@ def test_a_key_that_is_a_word_leaves_the_models_words_alone(provider: Provider) 
     llm.close()
     assert isinstance(wrong, Failed)
     assert wrong.problem == "HTTP 401: Wrong key: [key]"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        described(),
+        f"\n{described()} ",
+        f"```json\n{described()}\n```",
+        f"<think>\nLet me see: {{}} ``` </answer>\n</think>\n\n{described()}",
+        f"<think></think>```\n{described()}\n```",
+    ],
+)
+def test_thoughts_and_fences_round_the_json_are_passed_over(reply: str) -> None:
+    assert read_answer(reply) == Described(**SAID)
+
+
+@pytest.mark.parametrize(
+    "reply", ["<think>" + described(), "<think>and so on", "Sure! " + described()]
+)
+def test_what_is_not_json_alone_is_malformed(reply: str) -> None:
+    assert isinstance(read_answer(reply), Malformed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from annotator.describe.openai import OpenAi
 from annotator.errors import HeadInvalid, LlmFailed, LlmInvalid, SettingInvalid
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
-from annotator.pipeline.mapping import map_model
-from tests.describe import loopback
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, completion, openai_error
 
@@ -25,23 +22,9 @@ GOOD = Sent(body=completion(json.dumps(SAID)))
 HEADS = 12
 
 
-@pytest.fixture(scope="module")
-def mapped(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("described") / "tiny"
-    map_model(tiny_folder, out, progress=False)
-    return out
-
-
-@pytest.fixture
-def catalog(mapped: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(mapped, tmp_path / "catalog")
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with loopback.running() as server:
-        server.answer = lambda asked: GOOD
-        yield server
+@pytest.fixture(autouse=True)
+def willing(provider: Provider) -> None:
+    provider.answer = lambda asked: GOOD
 
 
 @pytest.fixture

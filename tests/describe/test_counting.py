@@ -1,0 +1,152 @@
+"""How many tokens a prompt is: as each provider counts them, or else an estimate that says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anthropic.types.message_count_tokens_params import MessageCountTokensParams
+from openai.types.responses.input_token_count_params import InputTokenCountParams
+from pydantic import TypeAdapter
+
+from annotator.cli import main
+from annotator.describe.anthropic import Anthropic
+from annotator.describe.llm import Llm
+from annotator.describe.local import Local
+from annotator.describe.openai import IN_WORDS, OpenAi
+from annotator.describe.outcome import Answer
+from annotator.describe.prompt import read_template, render
+from annotator.describe.rules import Rules
+from tests.describe.loopback import Answer as Sent
+from tests.describe.loopback import (
+    Provider,
+    anthropic_counted,
+    anthropic_error,
+    openai_counted,
+    openai_error,
+)
+
+KEY = "sk-0123456789abcdefghijklmnop"
+WRONG = {
+    "openai": openai_error("wrong key", "invalid_api_key"),
+    "anthropic": anthropic_error("wrong key", "authentication_error"),
+}
+LLMS: dict[str, Callable[[str], Llm]] = {
+    "openai": lambda url: OpenAi("m", url + "/v1", KEY),
+    "anthropic": lambda url: Anthropic("m", KEY, url),
+}
+
+
+def test_openai_counts_what_would_be_sent(provider: Provider) -> None:
+    provider.answers(Sent(body=openai_counted(1234)))
+    llm = OpenAi("m", provider.url + "/v1", KEY)
+    assert llm.count(llm.request("Be brief.", "Which?", "t")) == 1234
+    llm.close()
+    (asked,) = provider.asked
+    assert (asked.path, asked.key) == ("/v1/responses/input_tokens", KEY)
+    TypeAdapter(InputTokenCountParams).validate_python(asked.body)
+    assert asked.body["input"] == "Which?"
+    assert asked.body["instructions"].startswith(f"Be brief.\n\n{IN_WORDS}")
+    assert asked.body["text"]["format"]["schema"] == Answer.model_json_schema()
+
+
+def test_anthropic_counts_what_would_be_sent(provider: Provider) -> None:
+    provider.answers(Sent(body=anthropic_counted(1234)))
+    llm = Anthropic("m", KEY, provider.url)
+    assert llm.count(llm.request("Be brief.", "Which?", "t")) == 1234
+    llm.close()
+    (asked,) = provider.asked
+    assert (asked.path, asked.key) == ("/v1/messages/count_tokens", KEY)
+    TypeAdapter(MessageCountTokensParams).validate_python(asked.body)
+    assert asked.body["system"] == "Be brief."
+    assert asked.body["messages"] == [{"role": "user", "content": "Which?"}]
+    assert asked.body["output_config"]["format"]["type"] == "json_schema"
+
+
+@pytest.mark.parametrize("name", LLMS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda name: Sent(401, WRONG[name]),
+        lambda name: Sent(404, {"detail": "Not Found"}),
+        lambda name: Sent(body={"object": "list"}),
+        lambda name: Sent(body=b"<html>"),
+        lambda name: Sent(body={"input_tokens": "many"}),
+        lambda name: Sent(ends="reset", body={"input_tokens": 3}),
+    ],
+    ids=["wrong key", "no such path", "nothing of it", "a page", "no number", "reset"],
+)
+def test_who_does_not_count_says_so(name: str, answer: Any, provider: Provider) -> None:
+    provider.answers(answer(name))
+    llm = LLMS[name](provider.url)
+    assert llm.count(llm.request("", "Which?", "t")) is None
+    assert llm.count(llm.request("", "half a character \ud83d", "t")) is None
+    llm.close()
+    assert len(provider.asked) == 1
+
+
+def test_what_is_shown_is_what_is_counted_and_then_sent(
+    catalog: Path, real_gguf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prompts", "show", "L1H2", str(catalog), "--llm", "local:"]) == 0
+    shown = capsys.readouterr().out
+    counted = re.search(r"\[([\d,]+) tokens, as local: counts them\]$", shown.strip())
+    assert counted
+    system, _, prompt = shown.removeprefix("[system]\n").partition("\n\n[user]\n")
+    prompt = prompt[: prompt.rindex("\n\n[")]
+    local = Local(real_gguf)
+    request = local.request(system, prompt, "t")
+    tokens = int(counted[1].replace(",", ""))
+    try:
+        assert local.count(request) == tokens
+        reply = local.send(request, max_tokens=1)  # the answer is of no matter here
+    finally:
+        local.close()
+    assert reply.tokens_in == tokens
+
+
+def test_without_an_llm_the_number_is_an_estimate_and_called_one(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prompts", "show", "L1H2", str(catalog)]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"\[about [\d,]+ tokens, estimated from its length; --llm has", shown)
+    assert main(["prompts", "show", "L1H2", str(catalog), "--llm", "rules"]) == 0
+    shown = capsys.readouterr().out
+    assert "[rules is no language model: it reads this and sends nothing]" in shown
+    assert '"copy":' in shown
+    assert Rules().count(Rules().request("", "{}", "")) == 0
+
+
+def test_a_server_that_does_not_count_is_named(
+    catalog: Path, provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.answers(Sent(404, openai_error("no such path")))
+    llm = f"openai:m@{provider.url}/v1"
+    assert main(["prompts", "show", "L1H2", str(catalog), "--llm", llm]) == 0
+    shown = capsys.readouterr().out
+    assert f"estimated from its length; {llm} does not count them]" in shown
+    assert IN_WORDS in shown, "this server would get the schema in words, and so it is shown"
+
+
+def test_the_estimate_is_near_what_a_real_tokenizer_counts(
+    quickstarted: tuple[Path, str], real_gguf: Path
+) -> None:
+    from annotator.catalog.read import open_catalog
+    from annotator.describe.evidence import evidence_of
+    from annotator.pipeline.describe import Prompt
+
+    opened, template = open_catalog(quickstarted[0]), read_template()
+    local = Local(real_gguf)
+    try:
+        for head in ("L0H0", "L12H5", "L23H4", "L29H3"):
+            rendered = render(evidence_of(opened.head(head)), template)
+            counted = local.count(local.request(rendered.system, rendered.prompt, ""))
+            assert counted is not None
+            estimated = Prompt(rendered.system, rendered.prompt).estimated
+            assert 0.8 < estimated / counted < 1.25
+    finally:
+        local.close()

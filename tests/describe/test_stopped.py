@@ -1,0 +1,163 @@
+"""A whole `annotator describe` that is killed or stopped: no recorded answer is lost or asked for
+again, and no key is left anywhere. The installed command, the real SDK, a loopback server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from annotator.catalog.descriptions import LEDGER
+from annotator.ledger.ledger import Ledger
+from tests.commands import SCRIPT, run
+from tests.describe.loopback import Answer as Sent
+from tests.describe.loopback import Asked, Provider, completion, openai_error
+from tests.describe.test_run import GOOD, HEADS
+
+KEY = "sk-0123456789abcdefghijklmnop"
+BEFORE = 5
+
+
+class Slow:
+    """Answers some requests and keeps all others waiting until they may go on."""
+
+    def __init__(self, provider: Provider, answered: int) -> None:
+        self.left = answered
+        self.turn = threading.Lock()
+        self.waiting = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        provider.answer = self.answer
+
+    def answer(self, asked: Asked) -> Sent:
+        with self.turn:
+            self.left -= 1
+            at_once = self.left >= 0
+        if not at_once:
+            self.waiting.release()
+            assert self.go_on.wait(60)
+        return GOOD
+
+
+def command(catalog: Path, provider: Provider) -> list[str]:
+    llm = f"openai:tiny@{provider.url}/v1"
+    return ["describe", str(catalog), "--llm", llm, "--all", "--concurrency", "2"]
+
+
+def started(catalog: Path, provider: Provider) -> subprocess.Popen[str]:
+    pipe: Any = subprocess.PIPE
+    return subprocess.Popen(
+        [SCRIPT, *command(catalog, provider)],
+        env={**os.environ, "OPENAI_API_KEY": KEY},
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    )
+
+
+def stopping(process: subprocess.Popen[str]) -> str:
+    """The line that says so, below what there was of a bar."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if "Stopping." in line)
+
+
+def prompts(provider: Provider) -> list[str]:
+    return [asked.body["messages"][-1]["content"] for asked in provider.asked]
+
+
+def recorded(catalog: Path) -> int:
+    with Ledger(catalog / LEDGER) as ledger:
+        return len(ledger.described())
+
+
+def test_after_kill_9_only_what_has_no_answer_is_asked(catalog: Path, provider: Provider) -> None:
+    slow = Slow(provider, BEFORE)
+    process = started(catalog, provider)
+    for _ in range(2):
+        assert slow.waiting.acquire(timeout=60)
+    process.kill()
+    process.communicate()
+    slow.go_on.set()
+    assert recorded(catalog) == BEFORE
+    before = prompts(provider)
+    done = run(*command(catalog, provider), OPENAI_API_KEY=KEY)
+    assert done.returncode == 0, done.stderr
+    assert f"{HEADS - BEFORE} asked now, {BEFORE} had an answer" in done.stdout
+    again = prompts(provider)[len(before) :]
+    assert len(again) == len(set(again)) == HEADS - BEFORE
+    assert set(again) & set(before) == set(before[BEFORE:]), "the two in flight, and no other"
+    with Ledger(catalog / LEDGER) as ledger:
+        assert (ledger.count(), ledger.count("lost")) == (HEADS + 2, 2)
+
+
+def test_ctrl_c_waits_for_what_is_under_way_and_records_it(
+    catalog: Path, provider: Provider
+) -> None:
+    slow = Slow(provider, BEFORE)
+    process = started(catalog, provider)
+    for _ in range(2):
+        assert slow.waiting.acquire(timeout=60)
+    process.send_signal(signal.SIGINT)
+    said = stopping(process)
+    assert "Stopping. 2 under way are waited for and recorded; Ctrl-C leaves at once." in said
+    slow.go_on.set()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopped. What is finished is kept; run the same command again to go on." in said
+    assert "Traceback" not in said
+    assert len(provider.asked) == recorded(catalog) == BEFORE + 2
+    done = run(*command(catalog, provider), OPENAI_API_KEY=KEY)
+    assert f"{HEADS - BEFORE - 2} asked now, {BEFORE + 2} had an answer" in done.stdout
+    assert len(set(prompts(provider))) == len(provider.asked) == HEADS
+
+
+def test_a_second_ctrl_c_leaves_at_once(catalog: Path, provider: Provider) -> None:
+    slow = Slow(provider, BEFORE)
+    process = started(catalog, provider)
+    for _ in range(2):
+        assert slow.waiting.acquire(timeout=60)
+    process.send_signal(signal.SIGINT)
+    stopping(process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)  # while the server keeps both waiting
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    slow.go_on.set()
+    assert recorded(catalog) == BEFORE
+    done = run(*command(catalog, provider), OPENAI_API_KEY=KEY)
+    assert done.returncode == 0, done.stderr
+    assert recorded(catalog) == HEADS
+
+
+def test_no_key_is_written_or_said_anywhere(
+    catalog: Path, provider: Provider, tmp_path: Path
+) -> None:
+    """Not by a server that repeats it in its answers and errors, nor by the SDK's own log."""
+    echoed = {"reasoning": KEY, "inputs": "i", "pattern": KEY, "category": "general"}
+    answers = iter(
+        [
+            Sent(body=completion(json.dumps(echoed))),
+            Sent(401, openai_error(f"wrong key {KEY}", "invalid_api_key")),
+        ]
+    )
+    provider.answer = lambda asked: next(answers)
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
+    done = run(
+        *command(catalog, provider)[:-1],
+        *("1", "--key-file", key_file),
+        OPENAI_LOG="debug",
+    )
+    assert done.returncode == 1
+    assert "wrong key [key]" in done.stderr
+    assert [asked.key for asked in provider.asked] == [KEY, KEY]
+    left = b"".join(path.read_bytes() for path in catalog.rglob("*") if path.is_file())
+    assert b"invalid_api_key" in left or b"wrong key" in left
+    for text in (done.stdout, done.stderr, left.decode("latin-1")):
+        assert KEY not in text
+        assert KEY[:16] not in text
