@@ -16,14 +16,19 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# The real Label Studio that tests talk to, in an environment of its own.
+.venv/label-studio: .venv/run annotator/judge/label_studio.txt
+	$(BIN)/python -m annotator.judge.environment .label-studio
+	@touch $@
+
 demo: .venv/run
 	$(BIN)/annotator quickstart
 
-test: .venv/dev
+test: .venv/dev .venv/label-studio
 	$(BIN)/python -m pytest
 
 # Needs the system's chromium (Debian: apt-get install chromium).
-test-services: .venv/dev
+test-services: .venv/dev .venv/label-studio
 	$(BIN)/python -m pytest -m services
 
 check: .venv/dev
@@ -47,4 +52,4 @@ docs: .venv/dev
 	$(BIN)/python -m docs.generate
 
 clean:
-	rm -rf .venv catalogs dist build
+	rm -rf .venv .label-studio catalogs dist build

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from annotator.records import HeadMap as HeadMap
     from annotator.records import HeadSummary as HeadSummary
     from annotator.records import Hit as Hit
+    from annotator.records import Item as Item
+    from annotator.records import Judgment as Judgment
     from annotator.records import RowView as RowView
     from annotator.records import SalientMapping as SalientMapping
     from annotator.records import Signatures as Signatures
@@ -50,6 +52,8 @@ _HOMES = {
         "HeadMap",
         "HeadSummary",
         "Hit",
+        "Item",
+        "Judgment",
         "RowView",
         "SalientMapping",
         "Signatures",

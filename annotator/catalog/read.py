@@ -6,21 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.catalog import descriptions
+from annotator.catalog import descriptions, judgments
 from annotator.catalog.build import is_finished
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.schema import TABLES, to_heads, to_summaries
 from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
 from annotator.paths import user_path
-from annotator.records import Description, HeadId, HeadMap, HeadSummary, Signatures
+from annotator.records import (
+    Description,
+    HeadId,
+    HeadMap,
+    HeadSummary,
+    Item,
+    Judgment,
+    Signatures,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 TELLING = "telling"
-TABLE_NAMES = (*TABLES, descriptions.NAME)
+TABLE_NAMES = (*TABLES, descriptions.NAME, judgments.NAME)
 SORTABLE = (*Signatures.names(), TELLING)
 
 
@@ -91,15 +99,17 @@ class Catalog:
         return [self.head(head) for head in list(best.values())[:top]]
 
     def table(self, name: str) -> pa.Table:
-        """A whole table: "maps", "signatures" or "descriptions".
+        """A whole table: "maps", "signatures", "descriptions" or "judgments".
 
         Raises:
             SettingInvalid: no such table.
             CatalogBroken: it cannot be read.
-            LedgerUnusable: the descriptions cannot be read.
+            LedgerUnusable: the descriptions or judgments cannot be read.
         """
         if name == descriptions.NAME:
             return descriptions.to_table(self.descriptions())
+        if name == judgments.NAME:
+            return judgments.to_table(self.judgments())
         if name not in TABLES:
             raise SettingInvalid("table", name, "one of " + ", ".join(TABLE_NAMES))
         return read_table(self._path(name), TABLES[name])
@@ -120,6 +130,17 @@ class Catalog:
         of = HeadId.parse(head) if isinstance(head, str) else head
         found = descriptions.read_descriptions(self.folder, llm)
         return [one for one in found if of in (None, one.head)]
+
+    def judgments(self) -> list[tuple[Item, Judgment]]:
+        """What people judged of the descriptions, by head, language model and rater.
+
+        Returns:
+            The last answer of each rater on each item, with the item.
+
+        Raises:
+            LedgerUnusable: the ledger, where they are, cannot be read.
+        """
+        return judgments.read_judgments(self.folder)
 
     def frame(self, name: str = "signatures") -> pd.DataFrame:
         """A whole table as a pandas frame."""

@@ -15,7 +15,7 @@ import click
 from annotator.cli.commands import app
 from annotator.errors import AnnotatorError
 
-RESUMED = ("map", "quickstart", "describe")
+RESUMED = ("map", "quickstart", "describe", "serve", "push", "pull")
 
 
 def main(args: Sequence[str] | None = None) -> int:

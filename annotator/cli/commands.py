@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annotator.cli import catalogs, describing, families, maps, quickstart
+from annotator.cli import catalogs, describing, families, judging, maps, quickstart
 from annotator.cli.app import app as app
 
-COMMANDS = (quickstart, maps, catalogs, describing, families)
+COMMANDS = (quickstart, maps, catalogs, describing, judging, families)

@@ -20,14 +20,18 @@ class ServerUnusable(JudgeError):
         url: the server, or the folder of a local one.
         reason: what is wrong, without any token.
         remedy: what to do.
+        said: the last lines of its log, where that tells more.
     """
 
     url: str
     reason: str
     remedy: str
+    said: Sequence[str] = ()
 
     def __str__(self) -> str:
-        return f"the Label Studio at {self.url} cannot be used: {self.reason}. {self.remedy}."
+        listed = "".join(f"\n    {line}" for line in self.said)
+        said = f" It said:{listed}" if listed else ""
+        return f"the Label Studio at {self.url} cannot be used: {self.reason}. {self.remedy}.{said}"
 
 
 @dataclass(eq=False)
@@ -117,4 +121,4 @@ class NothingToJudge(JudgeError):
     reason: str
 
     def __str__(self) -> str:
-        return f"there is nothing to judge: {self.reason}."
+        return f"{self.reason}."

@@ -43,7 +43,7 @@ class Ledger:
     """
 
     def __init__(self, where: Path | str, *, read_only: bool = False) -> None:
-        self.where = _shown(where)
+        self.where = shown(where)
         self._turn = threading.Lock()  # writers of one process queue here; SQLite lets them poll
         with self._named_errors():
             self._engine = _engine(where, read_only)
@@ -74,9 +74,9 @@ class Ledger:
             llm: as --llm names it.
             requests: of each the head, the key and the content; all of them are added, or none.
         """
-        with self._write() as connection:
+        with self.writing() as connection:
             for head, key, content in requests:
-                _insert_new(connection, REQUESTS, key=key, content=dict(content), at=time.time())
+                insert_new(connection, REQUESTS, key=key, content=dict(content), at=time.time())
                 of_head = {"layer": head.layer, "head": head.head, "llm": llm}
                 same = [HEADS.c[name] == value for name, value in of_head.items()]
                 last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
@@ -89,7 +89,7 @@ class Ledger:
         query = select(ATTEMPTS.c.key, OUTCOMES).join_from(ATTEMPTS, OUTCOMES)
         query = query.where(SETTLED).order_by(ATTEMPTS.c.number)
         found: dict[str, Recorded] = {}
-        with self._read() as connection:
+        with self.reading() as connection:
             for start in range(0, len(wanted), _KEYS_AT_ONCE):
                 some = ATTEMPTS.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
                 rows = connection.execute(query.where(some)).mappings()
@@ -110,7 +110,7 @@ class Ledger:
         query = query.join(OUTCOMES).join(spent, spent.c.key == HEADS.c.key).where(SETTLED)
         if llm is not None:
             query = query.where(HEADS.c.llm == llm)
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
             last = {(row["layer"], row["head"], row["llm"]): row for row in rows}
         return [answered(last[which]) for which in sorted(last)]
@@ -126,7 +126,7 @@ class Ledger:
         """
         last = select(func.max(ATTEMPTS.c.number)).where(ATTEMPTS.c.key == key)
         row = {"key": key, "parameters": dict(parameters), "owner": self.owner, "at": time.time()}
-        with self._write() as connection:
+        with self.writing() as connection:
             if connection.scalar(select(REQUESTS.c.key).where(REQUESTS.c.key == key)) is None:
                 raise ValueError(f"no request {key} was added")
             number = (connection.scalar(last) or 0) + 1
@@ -140,7 +140,7 @@ class Ledger:
         Raises:
             ValueError: the attempt was not begun, or what came of it is recorded already.
         """
-        with self._write() as connection:
+        with self.writing() as connection:
             if not _insert_outcome(connection, attempt, came):
                 raise ValueError(f"attempt {attempt} was not begun, or has its outcome already")
 
@@ -148,7 +148,7 @@ class Ledger:
         """Whether this ledger may ask for it now: it has no answer, and nobody else is at it."""
         there = select(OUTCOMES.c.attempt).join_from(ATTEMPTS, OUTCOMES)
         there = there.where(ATTEMPTS.c.key == key, SETTLED).limit(1)
-        with self._write() as connection:
+        with self.writing() as connection:
             if connection.scalar(there) is not None:
                 return False
             held = connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
@@ -158,12 +158,12 @@ class Ledger:
                 left = CLAIMS.c.key == key, CLAIMS.c.owner == held.owner
                 connection.execute(delete(CLAIMS).where(*left))
             until = time.time() + CLAIM_SECONDS
-            return _insert_new(connection, CLAIMS, key=key, owner=self.owner, until=until)
+            return insert_new(connection, CLAIMS, key=key, owner=self.owner, until=until)
 
     def release(self, key: str) -> None:
         """Let go of a claim."""
         own = CLAIMS.c.key == key, CLAIMS.c.owner == self.owner
-        with self._write() as connection:
+        with self.writing() as connection:
             connection.execute(delete(CLAIMS).where(*own))
 
     def sweep(self) -> int:
@@ -174,7 +174,7 @@ class Ledger:
         """
         query = select(ATTEMPTS.c.id, ATTEMPTS.c.owner, ATTEMPTS.c.at)
         query = query.outerjoin(OUTCOMES).where(OUTCOMES.c.attempt.is_(None))
-        with self._write() as connection:
+        with self.writing() as connection:
             rows = connection.execute(query).all()
             gone = [row.id for row in rows if not at_work(row.owner, row.at + CLAIM_SECONDS)]
             return sum(_insert_outcome(connection, attempt, Recorded(LOST, {})) for attempt in gone)
@@ -184,16 +184,18 @@ class Ledger:
         query = select(func.count()).select_from(ATTEMPTS if kind is None else OUTCOMES)
         if kind is not None:
             query = query.where(OUTCOMES.c.kind == kind)
-        with self._read() as connection:
+        with self.reading() as connection:
             return connection.scalar(query) or 0
 
     @contextmanager
-    def _write(self) -> Generator[Connection]:
+    def writing(self) -> Generator[Connection]:
+        """A transaction that may change the database: committed whole at its end, or not at all."""
         with self._turn, self._named_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def _read(self) -> Generator[Connection]:
+    def reading(self) -> Generator[Connection]:
+        """A transaction that sees the database as it is now, and changes nothing."""
         with self._named_errors(), self._readers.begin() as connection:
             yield connection
 
@@ -227,14 +229,14 @@ def _url(where: Path | str) -> URL | None:
         raise errors.ArgumentError(str(error)) from error
 
 
-def _shown(where: Path | str) -> str:
+def shown(where: Path | str) -> str:
     """The place, without the password and the settings that a URL may hold."""
     if isinstance(where, Path) or "://" not in where:
         return str(where)
     return re.sub(r"(?<=://)(?!/).*@", "", where.partition("?")[0])
 
 
-def _insert_new(connection: Connection, table: Table, **row: Any) -> bool:
+def insert_new(connection: Connection, table: Table, **row: Any) -> bool:
     """Insert a row unless its key, or what it refers to, forbids it; whether it was inserted."""
     try:
         with connection.begin_nested():
@@ -246,4 +248,4 @@ def _insert_new(connection: Connection, table: Table, **row: Any) -> bool:
 
 def _insert_outcome(connection: Connection, attempt: int, came: Recorded) -> bool:
     row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
-    return _insert_new(connection, OUTCOMES, **row)
+    return insert_new(connection, OUTCOMES, **row)

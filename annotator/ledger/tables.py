@@ -73,4 +73,46 @@ CLAIMS = Table(
     Column("until", Double, nullable=False, comment="a claim that was left behind ends by itself"),
 )
 
-guard(METADATA, REQUESTS, HEADS, ATTEMPTS, OUTCOMES)
+ITEMS = Table(
+    "items",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(16), nullable=False, comment="see annotator.judge.items"),
+    Column("layer", Integer, nullable=False),
+    Column("head", Integer, nullable=False),
+    Column("llm", String(500), nullable=False, comment="who wrote the description"),
+    Column("status", String(20), nullable=False),
+    Column("key", String(64), nullable=False, comment="of the request, if one was made"),
+    UniqueConstraint("id", "llm"),
+)
+
+PROJECTS = Table(
+    "projects",
+    METADATA,
+    Column("number", Integer, primary_key=True, comment="grows; a rater's last project counts"),
+    Column("url", String(500), nullable=False, comment="of the Label Studio, without a password"),
+    Column("rater", JSON, nullable=False),
+    Column("project", Integer, nullable=False, comment="its id there"),
+    Column("at", Double, nullable=False),
+)
+
+JUDGMENTS = Table(
+    "judgments",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("item", String(16), nullable=False),
+    Column("rater", JSON, nullable=False),
+    Column("annotation", String(500), nullable=False, comment="Label Studio's; an edit keeps it"),
+    Column("pattern", Boolean, comment="null: skipped"),
+    Column("precision", String(20)),
+    Column("category", String(20)),
+    Column("comment", JSON, nullable=False),
+    Column("seconds", Double),
+    Column("at", Double, nullable=False, comment="given or last edited, as the server says"),
+    Column("raw", JSON, nullable=False, comment="the annotation as it came"),
+    Column("recorded", Double, nullable=False),
+    UniqueConstraint("annotation", "at"),
+    Index("judgments_by_item", "item"),
+)
+
+guard(METADATA, REQUESTS, HEADS, ATTEMPTS, OUTCOMES, ITEMS, PROJECTS, JUDGMENTS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from annotator.errors import TokenizerMissing
+from annotator.paths import cache_folder
 
 _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -53,7 +53,7 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
     """
     described = {key: value for key, value in metadata.items() if key.startswith("tokenizer.ggml.")}
     key = hashlib.sha256(json.dumps(["2", described], sort_keys=True).encode()).hexdigest()
-    path = _cache_folder() / "tokenizers" / f"{key}.json"
+    path = cache_folder() / "tokenizers" / f"{key}.json"
     if path.is_file():
         try:
             return Tokenizer.from_file(str(path))
@@ -68,13 +68,6 @@ def unused_ids(metadata: Mapping[str, Any]) -> list[int]:
     """Ids that a GGUF header marks as reserved for later use."""
     types: list[int] = metadata.get("tokenizer.ggml.token_type", [])
     return [id for id, kind in enumerate(types) if kind == _UNUSED]
-
-
-def _cache_folder() -> Path:
-    named = os.environ.get("ANNOTATOR_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "annotator"
 
 
 def _save(tokenizer: Tokenizer, path: Path) -> None:

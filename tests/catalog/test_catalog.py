@@ -179,7 +179,8 @@ def test_html_escapes_every_token() -> None:
 def test_the_api_is_what_it_says() -> None:
     assert sorted(annotator.__all__) == [
         "AnnotatorError", "Catalog", "Description", "HeadId", "HeadMap", "HeadSummary", "Hit",
-        "MapSettings", "RowView", "SalientMapping", "Signatures", "Target", "Token", "check",
+        "Item", "Judgment", "MapSettings", "RowView", "SalientMapping", "Signatures", "Target",
+        "Token", "check",
         "describe_heads", "export", "find", "from_module", "from_state_dict", "map_model",
         "open_catalog", "quickstart", "row",
     ]  # fmt: skip

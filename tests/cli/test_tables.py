@@ -18,6 +18,7 @@ from tests.commands import files_of, mapped, text_of
 
 Capture = pytest.CaptureFixture[str]
 TABLES = ("maps", "signatures")
+SAID = ("descriptions", "judgments")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def stored(catalog: Path, name: str) -> pa.Table:
 
 def exported(capsys: Capture, catalog: Path, to: str, out: Path) -> dict[str, Path]:
     printed = text_of(capsys, "export", catalog, "--to", to, "--out", out).splitlines()
-    assert printed == [str(out / f"{name}.{to}") for name in (*TABLES, "descriptions")]
-    assert files_of(out).keys() == {f"{name}.{to}" for name in (*TABLES, "descriptions")}
+    assert printed == [str(out / f"{name}.{to}") for name in (*TABLES, *SAID)]
+    assert files_of(out).keys() == {f"{name}.{to}" for name in (*TABLES, *SAID)}
     return {name: out / f"{name}.{to}" for name in TABLES}
 
 
@@ -94,7 +95,7 @@ def test_without_out_the_files_go_into_the_catalog_and_do_not_disturb_it(
     text_of(capsys, "export", catalog, "--to", "csv")
     text_of(capsys, "export", catalog, "--to", "csv")
     added = files_of(catalog).keys() - before.keys()
-    assert added == {f"export/{name}.csv" for name in (*TABLES, "descriptions")}
+    assert added == {f"export/{name}.csv" for name in (*TABLES, *SAID)}
     mapped(tiny_folder, catalog)
     assert text_of(capsys, "show", catalog, "L0H0")
 

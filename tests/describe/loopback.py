@@ -77,6 +77,7 @@ class Provider:
 class _Handler(BaseHTTPRequestHandler):
     provider: Provider
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer comes 40 ms late
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -12,15 +12,32 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from annotator.ledger.entries import LOST, Recorded
+from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, METADATA, OUTCOMES, REQUESTS
+from annotator.ledger.tables import (
+    ATTEMPTS,
+    CLAIMS,
+    HEADS,
+    ITEMS,
+    JUDGMENTS,
+    METADATA,
+    OUTCOMES,
+    PROJECTS,
+    REQUESTS,
+)
+from tests.judge.made import item, judgment
 from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, rows
 
-KEPT = {
+ITEM = item()
+JUDGMENT = judgment(ITEM)
+KEPT: dict[Any, dict[str, Any]] = {
     REQUESTS: {"content": {}},
     HEADS: {"layer": 0},
     ATTEMPTS: {"owner": "nobody:1:1:1"},
     OUTCOMES: {"kind": "failed"},
+    ITEMS: {"status": "unclear"},
+    PROJECTS: {"project": 0},
+    JUDGMENTS: {"pattern": None},
 }
 
 
@@ -29,6 +46,10 @@ def where(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "ledger.db"
     with Ledger(path) as ledger:
         ask(ledger, KEY)
+        judgments = Judgments(ledger)
+        judgments.add_items([ITEM])
+        judgments.add_project("http://127.0.0.1:8080", "ana", 1)
+        judgments.record([(JUDGMENT, {})])
     before = dump(path)
     yield path
     assert dump(path) == before
@@ -75,6 +96,14 @@ def test_an_attempt_of_a_taken_number_does_not_replace_the_other(where: Path) ->
     values = "(id, key, number, parameters, owner, at) VALUES (99, ?, 1, '{}', 'x', 0)"
     with pytest.raises(sqlite3.IntegrityError):
         rows(where, f"INSERT OR REPLACE INTO attempts {values}", KEY)
+
+
+def test_a_judgment_of_the_same_moment_does_not_replace_the_other(where: Path) -> None:
+    columns = "(number, item, rater, annotation, comment, at, raw, recorded)"
+    values = f"{columns} VALUES (99, 'x', '\"x\"', ?, '\"x\"', ?, '{{}}', 0)"
+    for verb in ("INSERT", "INSERT OR REPLACE"):
+        with pytest.raises(sqlite3.IntegrityError):
+            rows(where, f"{verb} INTO judgments {values}", JUDGMENT.annotation, JUDGMENT.at)
 
 
 @pytest.mark.parametrize("second", [ANSWER, FAILURE, Recorded(LOST, {})])

@@ -122,7 +122,7 @@ def test_each_request_is_claimed_by_one_process(tmp_path: Path) -> None:
 def test_readers_wait_for_no_writer(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.db") as ledger, Ledger(tmp_path / "ledger.db") as writer:
         ask(ledger, KEY)
-        with writer._write():
+        with writer.writing():
             assert KEY in ledger.answers([KEY])
             assert ledger.count() == len(ledger.described()) == 1
 

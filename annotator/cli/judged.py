@@ -1,0 +1,163 @@
+"""What the commands of a human study print."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from annotator.cli.layout import new_console, new_table
+from annotator.judge.report import PUBLISHED, Report, Share, Summary
+
+if TYPE_CHECKING:
+    from annotator.judge.server import Server
+    from annotator.pipeline.judge import Place, Pulled
+
+OUTCOMES = {
+    "described": "a pattern, and described",
+    "missed": "a pattern, but an abstention",
+    "abstained": "no pattern, and an abstention",
+    "invented": "no pattern, but described",
+}
+PRECISIONS = {
+    "accurate": "correct and accurate",
+    "scope": "correct, too general or too specific",
+    "partial": "partly correct",
+    "poor": "poor",
+}
+FIGURES = {
+    "matched": "rightly described or rightly abstained",
+    "invented": "invented, where no pattern is seen",
+    "strict": "strict: accurate, where a pattern is seen and described",
+}
+
+
+def print_server(server: Server, known: Collection[str], catalog: Path) -> None:
+    """Where a server runs, and who may log in; a password only the first time."""
+    console = new_console()
+    console.print(f"Label Studio runs at {server.url} until Ctrl-C.")
+    accounts = [one for one in server.credentials.raters if one.name not in known]
+    if not known:
+        accounts = [server.credentials.admin, *accounts]
+    if accounts:
+        console.print("\nNew accounts; this is the only time that their passwords are printed.")
+        table = new_table(("who", "head"), ("e-mail", ""), ("password", ""))
+        for one in accounts:
+            table.add_row(one.name, one.email, one.password)
+        console.print(table)
+    raters = " ".join(f"--rater {shlex.quote(one.name)}" for one in server.credentials.raters)
+    console.print(
+        f"\nAll of them are in {server.folder / 'credentials.json'}, readable to you alone."
+    )
+    console.print(f"Next, in another terminal:\n  annotator judge push {catalog} {raters}")
+    console.file.flush()
+
+
+def print_places(places: Sequence[Place], *, pushed: bool) -> None:
+    """A line for each rater's project, and where it is."""
+    console = new_console()
+    names = [*(["added"] if pushed else []), "tasks", "answered", "skipped", "pulled"]
+    table = new_table(("rater", "head"), *((name, "number") for name in names))
+    for one in places:
+        counts = [one.counts.tasks, one.counts.answered, one.counts.skipped, one.pulled]
+        cells = [one.added, *counts] if pushed else counts
+        table.add_row(Text(one.rater), *map(str, cells))
+    console.print(table)
+    console.print("\nSend each rater this link alone; it shows one item after the other:")
+    for one in places:
+        console.print(Text(f"  {one.rater}: {one.url}"), soft_wrap=True)
+
+
+def print_pulled(pulled: Pulled) -> None:
+    """What came back."""
+    console = new_console()
+    console.print(
+        f"{pulled.new} new answers, {pulled.edited} edited, {pulled.unchanged} known before."
+    )
+    for line in pulled.twice:
+        console.print(Text(f"Answered twice, the last one counts: {line}"))
+
+
+def print_report(report: Report) -> None:
+    """A study's numbers, each with what it is a share of, and the published ones beside."""
+    console = new_console()
+    total = report.total
+    console.print(
+        f"{total.answered} answers on {total.items} of {report.items} items by "
+        f"{len(report.raters)} raters; {total.skipped} skipped; {_seconds(total)}\n"
+    )
+    table = new_table(("", ""), ("share", "number"), ("95 %", "number"), ("of", "number"))
+    _section(
+        table, "Question 1: is there a pattern, and was it described?", total.outcomes, OUTCOMES
+    )
+    described = {name: Share(count, total.described) for name, count in total.precision.items()}
+    _section(table, "Question 2: how well, where there is one?", described, PRECISIONS)
+    seen = total.described + total.missed
+    kinds = {name: Share(count, seen) for name, count in total.category.items()}
+    _section(table, "Question 3: of what kind is it?", kinds, {})
+    sums = {
+        "accepted": total.accepted,
+        "strict": total.strict,
+        "accepted, of all described": total.accepted_of_all,
+        "strict, of all described": total.strict_of_all,
+        "the language model's kind is the rater's": total.same_category,
+    }
+    _section(table, "Together", sums, {})
+    pairs = {f"question {n}": one.pairs for n, one in enumerate(report.agreement.values(), start=1)}
+    _section(table, "Agreement of pairs of raters", pairs, {})
+    console.print(table)
+    _print_parts(report)
+    _print_published(total)
+
+
+def _section(
+    table: Table, title: str, shares: Mapping[str, Share], names: Mapping[str, str]
+) -> None:
+    table.add_row(Text(title, style="bold"), "", "", "")
+    for name, share in shares.items():
+        table.add_row(f"  {names.get(name, name)}", *_cells(share))
+    table.add_section()
+
+
+def _cells(share: Share) -> tuple[str, str, str]:
+    if share.share is None or share.interval is None:
+        return "-", "-", "0"
+    low, high = share.interval
+    return f"{share.share:.1%}", f"{low:.0%} to {high:.0%}", f"{share.of}"
+
+
+def _print_parts(report: Report) -> None:
+    """By quarter of the layers and by rater."""
+    console = new_console()
+    names = ("matched", "invented", "accepted", "strict")
+    table = new_table(("", "head"), ("answers", "number"), *((name, "number") for name in names))
+    parts = {f"layers {one.first} to {one.last}": one.summary for one in report.quarters}
+    for name, one in {**parts, **report.raters}.items():
+        shares = (one.matched, one.invented_of_none, one.accepted, one.strict)
+        table.add_row(Text(name), str(one.answered), *(_cells(share)[0] for share in shares))
+    console.print(table)
+
+
+def _print_published(total: Summary) -> None:
+    console = new_console()
+    ours = {"matched": total.matched, "invented": total.invented_of_none, "strict": total.strict}
+    table = new_table(("", ""), ("here", "number"), ("published", "number"), ("on", "targets"))
+    for one in PUBLISHED:
+        about = "about " if one.about else ""
+        share = _cells(ours[one.figure])[0]
+        table.add_row(FIGURES[one.figure], share, f"{about}{one.share:.1%}", one.of)
+    console.print(table)
+    console.print(
+        "Question 1 is asked here before the description is shown, which the published study did "
+        "not. Intervals take answers as independent of each other."
+    )
+
+
+def _seconds(summary: Summary) -> str:
+    if summary.seconds is None:
+        return "time spent is not known"
+    return f"{summary.seconds:.0f} seconds on one (median)"

@@ -1,0 +1,160 @@
+"""Commands of a human study: descriptions go to raters, judgments come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from annotator.cli.app import COUNT, FOLDER, app
+
+CATALOG = click.argument("catalog", type=FOLDER)
+URL = click.option("--url", help="A team's Label Studio.  [default: the catalog's own]")
+TOKEN = click.option(
+    "--token",
+    envvar="LABEL_STUDIO_API_KEY",
+    help="Of a user there.  [default: the environment's LABEL_STUDIO_API_KEY]",
+)
+RATERS = click.option(
+    "--rater", "raters", multiple=True, required=True, help="A rater's pseudonym; may be repeated."
+)
+LLM = click.option("--llm", help="Whose descriptions; needed where several have described.")
+HEADS = click.option("--heads", help="Only these heads: L23H4,L5H0.")
+SEED = click.option(
+    "--seed", default=0, show_default=True, help="Of each rater's random order of the items."
+)
+
+
+@app.group()
+def judge() -> None:
+    """Have people judge descriptions, in Label Studio."""
+
+
+@judge.command()
+@CATALOG
+@RATERS
+@click.option("--port", type=COUNT, help="Where it listens.  [default: that of the last time]")
+def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
+    """Run a Label Studio of the catalog's own, on this machine, until Ctrl-C.
+
+    It is installed when first needed (a gigabyte, a few minutes), apart from everything else. Each
+    rater gets an account; passwords are printed once, and kept in a file that only you can read.
+    """
+    from annotator.cli.judged import print_server
+    from annotator.pipeline.studio import accounts
+    from annotator.pipeline.studio import serve as run
+
+    known = accounts(catalog)
+    with run(catalog, raters, port) as server:
+        print_server(server, known, catalog)
+        server.wait()
+
+
+@judge.command()
+@CATALOG
+@RATERS
+@LLM
+@HEADS
+@SEED
+@URL
+@TOKEN
+@click.option("--again", is_flag=True, help="Make a project anew that was deleted by hand.")
+def push(
+    catalog: Path,
+    raters: tuple[str, ...],
+    llm: str | None,
+    heads: str | None,
+    seed: int,
+    url: str | None,
+    token: str | None,
+    again: bool,
+) -> None:
+    """Give each rater a project with a task for every description and abstention.
+
+    Run again it adds nothing, or only what has been described since.
+    """
+    from annotator.cli.judged import print_places
+    from annotator.pipeline.judge import push as run
+
+    places = run(
+        catalog, raters, llm=llm, heads=_names(heads), seed=seed, url=url, token=token, again=again
+    )
+    print_places(places, pushed=True)
+
+
+@judge.command()
+@CATALOG
+@URL
+@TOKEN
+def status(catalog: Path, url: str | None, token: str | None) -> None:
+    """How far each rater is, and where they answer."""
+    from annotator.cli.judged import print_places
+    from annotator.pipeline.judge import status as run
+
+    print_places(run(catalog, url, token), pushed=False)
+
+
+@judge.command()
+@CATALOG
+@URL
+@TOKEN
+def pull(catalog: Path, url: str | None, token: str | None) -> None:
+    """Fetch the answers into the catalog; edits and skips too, each once."""
+    from annotator.cli.judged import print_pulled
+    from annotator.pipeline.judge import pull as run
+    from annotator.pipeline.judge import refuse_problems
+
+    pulled = run(catalog, url, token)
+    print_pulled(pulled)
+    refuse_problems(pulled)
+
+
+@judge.command()
+@CATALOG
+@click.option("--llm", help="Only of this one's descriptions.")
+def report(catalog: Path, llm: str | None) -> None:
+    """What the judgments come to, beside the published figures."""
+    from annotator.cli.judged import print_report
+    from annotator.pipeline.study import report as run
+
+    print_report(run(catalog, llm))
+
+
+@judge.command("export")
+@CATALOG
+@RATERS
+@LLM
+@HEADS
+@SEED
+@click.option("--out", type=FOLDER, help="Directory for the files.  [default: CATALOG/judge]")
+def export_tasks(
+    catalog: Path,
+    raters: tuple[str, ...],
+    llm: str | None,
+    heads: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Write tasks and the labelling screen as files, for a Label Studio you import them to."""
+    from annotator.pipeline.study import export_tasks as run
+
+    for path in run(catalog, raters, out, llm=llm, heads=_names(heads), seed=seed):
+        click.echo(path)
+
+
+@judge.command("import")
+@CATALOG
+@click.argument("file", type=FOLDER)
+def import_answers(catalog: Path, file: Path) -> None:
+    """Read answers from FILE, a project that Label Studio exported as JSON."""
+    from annotator.cli.judged import print_pulled
+    from annotator.pipeline.judge import refuse_problems
+    from annotator.pipeline.study import import_answers as run
+
+    pulled = run(catalog, file)
+    print_pulled(pulled)
+    refuse_problems(pulled)
+
+
+def _names(heads: str | None) -> list[str] | None:
+    return [name.strip() for name in heads.split(",")] if heads else None

@@ -1,0 +1,232 @@
+"""What raters answered, out of Label Studio's JSON export.
+
+The server checks nothing of an answer, so all of it is checked here. A skip is an annotation that
+was cancelled; it may hold what was chosen before, which does not count. Where question 1 is
+answered with no, neither do answers to the hidden questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from annotator.errors import StudyForeign
+from annotator.judge.task import screen
+from annotator.records import Item, Judgment
+
+if TYPE_CHECKING:
+    from label_studio_sdk.label_interface.interface import LabelInterface
+
+QUESTIONS = {"pattern": "question 1", "precision": "question 2", "category": "question 3"}
+"""The names of the screen's questions, as raters know them."""
+_COMMENT = "comment"
+_UNIQUE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+_Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an export holds.
+
+    Attributes:
+        answers: of each answer the judgment, and Label Studio's annotation as it came.
+        problems: answers that cannot be taken, a line each.
+        twice: items that a rater answered more than once, a line each; all of the answers are
+            taken, and the last one counts.
+    """
+
+    answers: list[tuple[Judgment, _Json]]
+    problems: list[str]
+    twice: list[str]
+
+    @property
+    def judgments(self) -> list[Judgment]:
+        """The judgments alone."""
+        return [judgment for judgment, _ in self.answers]
+
+
+def read_export(tasks: Any, where: str, items: Mapping[str, Item]) -> Taken:
+    """The judgments in an export.
+
+    Args:
+        tasks: the export, as JSON gives it.
+        where: the file or project, for messages.
+        items: the catalog's items by id; every task must be of one.
+
+    Raises:
+        StudyForeign: it is no JSON export of Label Studio's, or of another catalog's items.
+    """
+    ours = _tasks(tasks, where, items)
+    if not any(task["annotations"] for task in ours):
+        return Taken([], [], [])
+    from label_studio_sdk.label_interface.interface import LabelInterface
+
+    interface = LabelInterface(screen())
+    answers: list[tuple[Judgment, _Json]] = []
+    problems: list[str] = []
+    for task in ours:
+        for annotation in task["annotations"]:
+            wrong = _wrong(annotation, interface)
+            if wrong:
+                problems.append(f"{_named(task)}: {'; '.join(wrong)}")
+            else:
+                answers.append((_judgment(task["data"], annotation), annotation))
+    return Taken(answers, problems, list(_twice(ours, answers)))
+
+
+def _tasks(tasks: Any, where: str, items: Mapping[str, Item]) -> list[_Json]:
+    """The export's tasks, each with its data and annotations."""
+    if not isinstance(tasks, list):
+        raise StudyForeign(where, "it is no list of tasks, as Label Studio's JSON export is")
+    foreign: list[str] = []
+    for number, task in enumerate(cast("list[Any]", tasks), start=1):
+        if not _is_task(task):
+            reason = (
+                f"entry {number} is no task with data and annotations; export as JSON, neither "
+                "as JSON-MIN nor as what was made for import"
+            )
+            raise StudyForeign(where, reason)
+        if not isinstance(task["data"].get("rater"), str) or not task["data"]["rater"]:
+            raise StudyForeign(where, f"task {task.get('id')} names no rater")
+        if task["data"].get("item") not in items:
+            foreign.append(f"{task.get('id')}")
+    if foreign:
+        reason = f"{len(foreign)} of its {len(tasks)} tasks, the first {foreign[0]}, are of items"
+        raise StudyForeign(where, f"{reason} that this catalog does not have")
+    return tasks
+
+
+def _is_task(task: Any) -> bool:
+    return (
+        isinstance(task, dict)
+        and isinstance(task.get("data"), dict)
+        and isinstance(task["data"].get("item", ""), str)
+        and isinstance(task.get("annotations"), list)
+        and all(isinstance(annotation, dict) for annotation in task["annotations"])
+    )
+
+
+def _named(task: _Json) -> str:
+    data = task["data"]
+    return f"rater {data['rater']}, task {task.get('id')} ({data.get('title')})"
+
+
+def _wrong(annotation: _Json, interface: LabelInterface) -> list[str]:
+    """Why an annotation cannot be taken."""
+    if _moment(annotation) is None:
+        return ["it has no time"]
+    if annotation.get("id") is None:
+        return ["it has no id"]
+    if annotation.get("was_cancelled"):
+        return []
+    result = annotation.get("result")
+    if not isinstance(result, list):
+        return ["it holds no list of answers"]
+    wrong: list[str] = []
+    for number, region in enumerate(cast("list[Any]", result)):
+        wrong.extend(_wrong_region(region, number, interface))
+    return wrong or list(_wrong_answers(result))
+
+
+def _wrong_region(region: Any, number: int, interface: LabelInterface) -> list[str]:
+    if not isinstance(region, dict) or not isinstance(region.get("type", ""), str):
+        return [f"answer {number + 1} is none"]
+    name, value = region.get("from_name"), region.get("value")
+    if name not in (*QUESTIONS, _COMMENT):
+        return [f"there is no question {name!r}"]
+    if not (found := interface.validate_region(region, return_errors=True, region_index=number)):
+        return []
+    known = interface.get_control(name).labels
+    chosen = value.get("choices") if isinstance(value, dict) else None
+    if name in QUESTIONS and isinstance(chosen, list):
+        unknown = ", ".join(repr(one) for one in chosen if one not in known)
+        if unknown:
+            return [f"{QUESTIONS[name]} ({name}) has no choice {unknown}, but {', '.join(known)}"]
+    return [str(one) for one in cast("list[Any]", found)]
+
+
+def _wrong_answers(result: Sequence[_Json]) -> Iterator[str]:
+    """What is missing, or there more than once, among answers that are right one by one."""
+    chosen = _chosen(result)
+    required = QUESTIONS if chosen["pattern"] == ["yes"] else ("pattern",)
+    for name in required:
+        count = len(chosen[name])
+        if count != 1:
+            many = "no answer" if count == 0 else f"{count} answers: {', '.join(chosen[name])}"
+            yield f"{QUESTIONS[name]} ({name}) has {many}"
+
+
+def _chosen(result: Sequence[_Json]) -> dict[str, list[str]]:
+    """Of each question all choices that were taken."""
+    chosen: dict[str, list[str]] = {name: [] for name in QUESTIONS}
+    for region in result:
+        if region["from_name"] in chosen:
+            chosen[region["from_name"]].extend(region["value"]["choices"])
+    return chosen
+
+
+def _judgment(data: _Json, annotation: _Json) -> Judgment:
+    """Of an annotation with nothing wrong."""
+    skipped = bool(annotation.get("was_cancelled"))
+    result = annotation.get("result") or []
+    chosen = _chosen([] if skipped else result)
+    seen = chosen["pattern"] == ["yes"]
+    at = _moment(annotation)
+    assert at is not None
+    return Judgment(
+        item=data["item"],
+        rater=data["rater"],
+        annotation=_id(data, annotation),
+        pattern=None if skipped else seen,
+        precision=chosen["precision"][0] if seen else None,
+        category=chosen["category"][0] if seen else None,
+        comment="" if skipped else _comment(result),
+        seconds=_seconds(annotation.get("lead_time")),
+        at=at,
+    )
+
+
+def _id(data: _Json, annotation: _Json) -> str:
+    """Label Studio's own id of it; where it gives none, what stands for it within this study."""
+    unique = annotation.get("unique_id")
+    if isinstance(unique, str) and _UNIQUE.fullmatch(unique):
+        return unique
+    named = json.dumps([data["item"], data["rater"], str(annotation.get("id"))])
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def _comment(result: Sequence[_Json]) -> str:
+    lines = [region["value"]["text"] for region in result if region["from_name"] == _COMMENT]
+    comment = "\n".join(line for text in lines for line in text).strip()
+    return comment.encode(errors="replace").decode()  # JSON can hold halves of characters
+
+
+def _moment(annotation: _Json) -> float | None:
+    """When it was given or last edited, seconds since 1970."""
+    text = annotation.get("updated_at") or annotation.get("created_at")
+    try:
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _seconds(lead_time: Any) -> float | None:
+    known = isinstance(lead_time, int | float) and 0 <= lead_time < math.inf
+    return float(lead_time) if known else None
+
+
+def _twice(tasks: Sequence[_Json], answers: Sequence[tuple[Judgment, _Json]]) -> Iterator[str]:
+    given: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for judgment, _ in answers:
+        given[judgment.item, judgment.rater] += 1
+    named = {(task["data"]["item"], task["data"]["rater"]): _named(task) for task in tasks}
+    for which, times in given.items():
+        if times > 1:
+            yield f"{named[which]}: answered {times} times; all are kept, the last one counts"

@@ -1,0 +1,290 @@
+"""The way to a Label Studio: the SDK opened, and what it comes to where there is no answer.
+
+| what happens | is | tried again, where only read |
+|---|---|---|
+| 401 | TokenRefused | no |
+| 3xx, 4xx, an answer that does not fit | ServerUnusable | no |
+| 408, 425, 429, 5xx | ServerUnusable | after Retry-After, where it is sent |
+| no connection, one that breaks, half an answer | ServerUnusable | yes |
+| no answer in time | ServerUnusable | no |
+
+The SDK's own retries are off: it would also send twice what adds tasks. It checks no answer, so
+whoever asks reads it with `text` and `whole`. No error holds the token, nor, as its cause or
+context, the SDK's error that it stems from, whose request does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from annotator.describe.connection import is_local
+from annotator.errors import ServerUnusable, TokenRefused
+
+if TYPE_CHECKING:
+    import httpx
+    from label_studio_sdk import LabelStudio
+
+T = TypeVar("T")
+TRIES = 4
+LONGEST_WAIT = 30.0  # seconds, whatever the server asks
+LONGEST = 300  # letters of a server's message that are kept
+AGAIN = {408, 425, 429}
+TESTED = "1.23.2"
+ASK = "Ask whoever runs it"
+CHECK = "Check the address, and that it runs"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a request came to nothing.
+
+    Attributes:
+        error: what to raise.
+        again: whether the same may work in a moment.
+        done: whether the server may have done it all the same.
+        after: seconds that the server asks to wait, or None.
+    """
+
+    error: ServerUnusable | TokenRefused
+    again: bool = False
+    done: bool = False
+    after: float | None = None
+
+
+class Wire:
+    """A server's address, a token, and the SDK once something is asked.
+
+    Args:
+        url: its address, as in a browser before /projects.
+        token: a personal access token, or an old-style one where they are on.
+        timeout: seconds without a byte after which an answer is given up.
+        sleep: waits so many seconds.
+
+    Attributes:
+        url: the address in its plain form.
+
+    Raises:
+        ServerUnusable: the address is none.
+        TokenRefused: the token cannot be one.
+    """
+
+    def __init__(
+        self, url: str, token: str, timeout: float, sleep: Callable[[float], None]
+    ) -> None:
+        self.url, self._token = address(url), token.strip()
+        if not self._token or not all("!" <= letter <= "~" for letter in self._token):
+            raise TokenRefused(self.url, "it is empty or has letters that no token has")
+        self._timeout, self._sleep = timeout, sleep
+        self._opened: tuple[LabelStudio, httpx.Client] | None = None
+
+    def close(self) -> None:
+        """Let go of the connections; the next request opens new ones."""
+        if self._opened is not None:
+            self._opened[1].close()
+            self._opened = None
+
+    def read(self, what: str, call: Callable[[LabelStudio], T]) -> T:
+        """The answer to a request that changes nothing, tried again where that may help.
+
+        Args:
+            what: what is asked for, as a message names it.
+            call: asks, and raises ValueError where the answer does not fit.
+
+        Raises:
+            ServerUnusable: no answer, or none that fits.
+            TokenRefused: 401.
+        """
+        guess = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
+
+        def wait(state: RetryCallState) -> float:
+            fault = state.outcome and state.outcome.result()
+            after = fault.after if isinstance(fault, Fault) else None
+            return guess(state) if after is None else min(after, LONGEST_WAIT)
+
+        answer: T | Fault = Retrying(
+            retry=retry_if_result(lambda answer: isinstance(answer, Fault) and answer.again),
+            wait=wait,
+            stop=stop_after_attempt(TRIES),
+            sleep=self._sleep,
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )(self.once, what, call)
+        if isinstance(answer, Fault):
+            raise answer.error
+        return answer
+
+    def pause(self, fault: Fault, before: int) -> None:
+        """Wait after a fault, longer for each one `before` it."""
+        self._sleep(min(fault.after or 2.0**before, LONGEST_WAIT))
+
+    def once(self, what: str, call: Callable[[LabelStudio], T]) -> T | Fault:
+        """The answer to one request, or why there is none; see `read`."""
+        import httpx
+        from label_studio_sdk.core.api_error import ApiError
+        from label_studio_sdk.core.parse_error import ParsingError
+
+        try:
+            return call(self._sdk())
+        except TokenRefused as error:
+            return Fault(error)
+        except ApiError as error:
+            return self._answered(what, error)
+        except httpx.TimeoutException:
+            reason = f"no answer within {self._timeout:g} seconds"
+            return Fault(ServerUnusable(self.url, reason, CHECK), done=True)
+        except httpx.ConnectError as error:
+            return self._broken(f"no connection: {self._said(error)}")
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            return self._broken(f"the connection broke: {self._said(error)}")
+        except json.JSONDecodeError:
+            return self._broken("half an answer, or none in JSON, came back")
+        except (ParsingError, AttributeError, LookupError, TypeError, ValueError):
+            return self._misfit(what)
+
+    def _sdk(self) -> LabelStudio:
+        """The SDK's client. It asks for a new access token by itself whenever one is needed."""
+        if self._opened is None:
+            import httpx
+            from label_studio_sdk import LabelStudio
+
+            # No redirect: a POST would become a GET. No proxy between this machine and itself.
+            # Certificates are read, which takes a while, only where there are some to check.
+            client = httpx.Client(
+                timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, 10.0)),
+                trust_env=not is_local(self.url),
+                verify=self.url.startswith("https:"),
+            )
+            try:
+                sdk = LabelStudio(
+                    base_url=self.url + "/",
+                    api_key=self._token,
+                    httpx_client=client,
+                    max_retries=0,
+                )
+            except (ArithmeticError, OSError, TypeError, ValueError):
+                client.close()
+                raise TokenRefused(self.url, "it names no day on which it expires") from None
+            except BaseException:
+                client.close()
+                raise
+            self._opened = sdk, client
+        return self._opened[0]
+
+    def _broken(self, reason: str) -> Fault:
+        return Fault(ServerUnusable(self.url, reason, CHECK), again=True, done=True)
+
+    def _misfit(self, what: str) -> Fault:
+        """An answer that Label Studio as we know it does not give."""
+        release = self.once("", lambda sdk: text(sdk.versions.get().release)) if what else None
+        named = (
+            f"says that it is version {release[:40]}" if isinstance(release, str) else "names none"
+        )
+        reason = f"its answer about the {what} is of no version that we know; it {named}"
+        remedy = f"Use the community edition {TESTED}, which annotator was made for"
+        return Fault(ServerUnusable(self.url, reason, remedy), done=True)
+
+    def _answered(self, what: str, error: Any) -> Fault:
+        """What an answer other than a success comes to."""
+        status, headers = int(error.status_code or 0), dict(error.headers or {})
+        page = isinstance(error.body, str) and error.body.lstrip().startswith("<")
+        said = "" if page else self._said(error.body)
+        name = f"HTTP {status} {_phrase(status)}".rstrip() + (f": {said}" if said else "")
+        if status == 401:
+            return Fault(TokenRefused(self.url, said or name))
+        if status < 300:
+            return self._misfit(what)
+        if status < 400:
+            to = self._said(headers.get("location", "elsewhere"))
+            reason = f"it sends the request on to {to}"
+            return Fault(ServerUnusable(self.url, reason, "Give the address that it leads to"))
+        if status == 404:
+            reason, remedy = (
+                f"it has no such {what}",
+                "Somebody deleted it, or the address is wrong",
+            )
+            return Fault(ServerUnusable(self.url, reason, remedy))
+        unusable = ServerUnusable(self.url, name, ASK)
+        if status in AGAIN or status >= 500:
+            return Fault(unusable, again=True, done=True, after=_after(headers))
+        return Fault(unusable)
+
+    def _said(self, body: Any) -> str:
+        """The words of an error, in one line, the token hidden."""
+        words = " ".join(str(part) for part in _words(body) if part)
+        return " ".join(words.replace(self._token, "[token]").split())[:LONGEST].rstrip(". ")
+
+
+def address(url: str) -> str:
+    """A server's address in its plain form.
+
+    Raises:
+        ServerUnusable: it is none. One with a password in it would be recorded, so the message
+            does not repeat it either.
+    """
+    remedy = "Give it as http://127.0.0.1:8080"
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise ServerUnusable("(no address)", "its address is none", remedy) from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        reason = "its address holds a password, a query or a fragment; leave it out"
+        raise ServerUnusable(parts.hostname or "(no address)", reason, remedy)
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ServerUnusable(url, "its address has to begin with http:// or https://", remedy)
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def text(value: object) -> str:
+    """A text of an answer.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError("no text")
+    return value
+
+
+def whole(value: object) -> int:
+    """A number or id of an answer.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("no whole number")
+    return value
+
+
+def _words(body: Any) -> list[Any]:
+    """What an error body says: Label Studio's detail and validation_errors, or any text."""
+    if not isinstance(body, Mapping):
+        return [body]
+    errors = body.get("validation_errors")
+    details = (
+        [f"{name}: {value}" for name, value in errors.items()]
+        if isinstance(errors, Mapping)
+        else []
+    )
+    return [body.get("detail") or body.get("error"), *details]
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After; None where there is none, or a date."""
+    value = headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else None

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from annotator.judge import environment
+from annotator.judge.server import Server
+from annotator.pipeline.describe import describe_heads
+from annotator.pipeline.mapping import map_model
+from tests.judge.studies import Capture, Study
+
+os.environ.setdefault(
+    environment.VARIABLE, str(Path(__file__).resolve().parents[2] / ".label-studio")
+)
+
+
+@pytest.fixture(scope="session")
+def label_studio() -> Path:
+    """Label Studio's environment, as `make test` makes it."""
+    folder = environment.home()
+    if not environment.ready(folder):
+        pytest.fail(f"Label Studio is not installed in {folder}; run: make test", pytrace=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def studio_server(label_studio: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real Label Studio, with an admin and the raters ada and ben; tests share it."""
+    with Server(tmp_path_factory.mktemp("studio") / "server", ["ada", "ben"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ruled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model's catalog whose twelve heads the rules described."""
+    out = tmp_path_factory.mktemp("judged") / "tiny"
+    map_model(tiny_folder, out, progress=False)
+    describe_heads(out, "rules", progress=False)
+    return out
+
+
+@pytest.fixture
+def catalog(ruled: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(ruled, tmp_path / "catalog")
+
+
+@pytest.fixture
+def study(catalog: Path, studio_server: Server, capsys: Capture) -> Iterator[Study]:
+    one = Study(catalog, studio_server, capsys)
+    yield one
+    for client in one.clients:
+        client.close()

@@ -1,0 +1,210 @@
+"""A whole small study by the commands, on a real Label Studio: pushed, answered by two raters
+through its API, pulled, reported and exported.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from annotator.catalog.descriptions import LEDGER
+from annotator.catalog.read import open_catalog
+from annotator.ledger.judgments import Judgments
+from annotator.ledger.ledger import Ledger
+from annotator.pipeline.describe import describe_heads
+from tests.commands import error_of, files_of, run, text_of
+from tests.judge.record_export import answer
+from tests.judge.studies import Capture, Study
+
+HEADS = 12
+
+
+def test_a_study_from_end_to_end(study: Study, capsys: Capture, tmp_path: Path) -> None:
+    catalog = study.catalog
+    said = study.push()
+    projects = study.projects(said)
+    assert projects.keys() == {"ada", "ben"}
+    assert re.search(rf"ada +{HEADS} +{HEADS} +0 +0 +0", said)
+    again = study.push()
+    assert study.projects(again) == projects
+    assert re.search(rf"ben +0 +{HEADS} +0 +0 +0", again)
+
+    tasks = {name: study.tasks(name, project) for name, project in projects.items()}
+    shown = {name: [task.data["item"] for task in some] for name, some in tasks.items()}
+    assert sorted(shown["ada"]) == sorted(shown["ben"])
+    assert shown["ada"] != shown["ben"], "each has an order of its own"
+    for number, task in enumerate(tasks["ada"], start=1):
+        assert task.data["title"] == f"Item {number} of {HEADS}"
+        assert not re.search(r"L\d+H\d+|rules", json.dumps(task.data))
+
+    for name, some in tasks.items():
+        for task in some:
+            status = "unclear" if "No recurring" in task.data["description"] else "described"
+            yes = answer("yes", "accurate", "general", comment=f"by {name}")
+            study.answer(name, task.id, answer("no") if status == "unclear" else yes)
+    assert "24 new answers, 0 edited, 0 known before" in study.pull()
+    assert "0 new answers, 0 edited, 24 known before" in study.pull()
+
+    report = text_of(capsys, "judge", "report", catalog)
+    assert "24 answers on 12 of 12 items by 2 raters; 0 skipped; 8 seconds on one" in report
+    assert re.search(r"question 1 +100\.0%", report)
+    assert "79.8%" in report
+
+    rows = open_catalog(catalog).frame("judgments")
+    assert len(rows) == 24
+    assert set(rows["rater"]) == {"ada", "ben"}
+    assert set(rows["comment"]) <= {"by ada", "by ben", ""}
+    text_of(capsys, "export", catalog, "--to", "jsonl", "--out", tmp_path / "files")
+    lines = (tmp_path / "files" / "judgments.jsonl").read_text().splitlines()
+    assert [json.loads(line)["layer"] for line in lines] == list(rows["layer"])
+
+    status = text_of(capsys, "judge", "status", catalog, *study.on)
+    assert re.search(rf"ada +{HEADS} +{HEADS} +0 +{HEADS}", status)
+
+
+def test_edits_skips_and_second_answers_are_kept(study: Study) -> None:
+    projects = study.projects(study.push("--heads", "L0H0,L0H1,L1H2"))
+    first, second, third = (task.id for task in study.tasks("ada", projects["ada"]))
+    edited = study.answer("ada", first, answer("no"))
+    study.answer("ada", second, [], was_cancelled=True)
+    study.answer("ada", third, answer("no"))
+    assert "3 new answers, 0 edited" in study.pull()
+    study.as_rater("ada").annotations.update(edited, result=answer("yes", "poor", "language"))
+    study.answer("ada", third, answer("yes", "scope", "semantic"))
+    said = study.pull()
+    assert "1 new answers, 1 edited, 2 known before" in said
+    assert "Answered twice, the last one counts:" in said
+    with Ledger(study.catalog / LEDGER) as ledger:
+        judgments = Judgments(ledger)
+        assert len(judgments.all()) == 5, "what an edit changed is still there"
+        last = judgments.last()
+    assert [one.skipped for one in last].count(True) == 1
+    assert {one.precision for one in last} == {None, "poor", "scope"}
+    assert all(one.seconds is None or one.seconds > 0 for one in last)
+
+
+def test_answers_that_cannot_be_taken_are_named_and_the_others_are(study: Study) -> None:
+    projects = study.projects(study.push("--heads", "L0H0,L0H1,L1H2"))
+    first, second, third = (task.id for task in study.tasks("ben", projects["ben"]))
+    study.answer("ben", first, answer("yes", "accurate"))
+    study.answer("ben", second, answer("maybe"))
+    study.answer("ben", third, answer("no"))
+    from annotator.cli import main
+
+    assert main(["judge", "pull", str(study.catalog), *study.on]) == 1
+    said = study.capsys.readouterr()
+    assert "1 new answers" in said.out
+    assert "2 answers cannot be taken" in said.err
+    assert "question 3" in said.err
+    assert "maybe" in said.err
+    assert len(open_catalog(study.catalog).judgments()) == 1
+
+
+def test_a_project_that_was_deleted_is_named_and_made_again_when_asked(study: Study) -> None:
+    projects = study.projects(study.push("--heads", "L0H0,L0H1"))
+    task = study.tasks("ada", projects["ada"])[0].id
+    study.answer("ada", task, answer("no"))
+    study.pull()
+    study.as_rater("ada").projects.delete(projects["ada"])
+    for command in ("pull", "status"):
+        said = study.error(command)
+        assert f"project {projects['ada']} of rater ada is no longer on" in said
+        assert "--again" in said
+    assert len(open_catalog(study.catalog).judgments()) == 1
+    said = study.push("--heads", "L0H0,L0H1", "--again")
+    assert study.projects(said)["ada"] != projects["ada"]
+    assert study.projects(said)["ben"] == projects["ben"]
+    assert re.search(r"ada +1 +1 +0 +0 +1", said), "what was answered is not asked again"
+
+
+def test_after_a_kill_between_project_and_ledger_the_same_project_is_used(study: Study) -> None:
+    projects = study.projects(study.push("--heads", "L0H0"))
+    shutil.rmtree(study.catalog / "x", ignore_errors=True)
+    (study.catalog / LEDGER).unlink()
+    describe_heads(study.catalog, "rules", progress=False)
+    assert study.projects(study.push("--heads", "L0H0")) == projects
+
+
+def test_by_files_alone(study: Study, tmp_path: Path) -> None:
+    catalog, capsys = study.catalog, study.capsys
+    out = tmp_path / "by hand"
+    printed = text_of(
+        capsys, "judge", "export", catalog, *study.raters, "--rater", "Zoë/2", "--out", out
+    )
+    assert len(printed.splitlines()) == len(files_of(out)) == 4
+    tasks = json.loads((out / "tasks-ada.json").read_text(encoding="utf-8"))
+    project = study.as_rater("ada").projects.create(
+        title="by hand", label_config=(out / "screen.xml").read_text(encoding="utf-8")
+    )
+    admin = study.as_rater("ada")
+    ids = admin.projects.import_tasks(project.id, request=tasks, return_task_ids=True).task_ids
+    study.answer("ada", ids[0], answer("yes", "partial", "unnatural", comment="é"))
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps(admin.projects.exports.as_json(project.id)), encoding="utf-8")
+    assert "1 new answers" in text_of(capsys, "judge", "import", catalog, export)
+    assert "0 new answers, 0 edited, 1 known" in text_of(capsys, "judge", "import", catalog, export)
+    [(_, judgment)] = open_catalog(catalog).judgments()
+    assert (judgment.rater, judgment.precision, judgment.comment) == ("ada", "partial", "é")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[", "it is no JSON"),
+        ("{}", "no list of tasks"),
+        ('[{"data": {"item": "0", "rater": "ada"}, "annotations": []}]', "of items"),
+    ],
+)
+def test_a_file_that_is_no_export_of_this_study(
+    catalog: Path, tmp_path: Path, capsys: Capture, content: str, reason: str
+) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(content)
+    said = error_of(capsys, "judge", "import", catalog, file)
+    assert reason in said
+    assert "Nothing was recorded" in said
+    assert "No such file" in error_of(capsys, "judge", "import", catalog, tmp_path / "absent")
+
+
+def test_which_descriptions_has_to_be_plain(catalog: Path, capsys: Capture) -> None:
+    describe = ("judge", "export", catalog, "--rater", "ada")
+    assert "no head is described by openai:x" in error_of(capsys, *describe, "--llm", "openai:x")
+    assert "L9H9" in error_of(capsys, *describe, "--heads", "L9H9")
+    assert "Run: annotator judge pull" in error_of(capsys, "judge", "report", catalog)
+    with Ledger(catalog / LEDGER) as ledger:
+        from annotator.ledger.entries import Recorded
+        from annotator.records import HeadId
+
+        ledger.add("openai:x", [(HeadId(0, 0), "k", {"template": ""})])
+        said = {"reasoning": "r", "inputs": "i", "pattern": "p", "category": "general"}
+        ledger.record(ledger.begin("k", {}), Recorded("described", said))
+    assert "name one with --llm: " in error_of(capsys, *describe)
+    (catalog / LEDGER).unlink()
+    assert "no head is described yet" in error_of(capsys, *describe)
+
+
+def test_without_a_server_its_one_command_is_named(catalog: Path, capsys: Capture) -> None:
+    said = error_of(capsys, "judge", "pull", catalog)
+    assert f"Run in another terminal: annotator judge serve {catalog} --rater NAME" in said
+    assert "--token" in error_of(capsys, "judge", "pull", catalog, "--url", "http://127.0.0.1:9")
+
+
+def test_tokens_are_taken_from_the_environment_too(study: Study) -> None:
+    token = study.server.credentials.admin.token
+    study.push("--heads", "L0H0")
+    done = run(
+        *("judge", "status", study.catalog, "--url", study.server.url), LABEL_STUDIO_API_KEY=token
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ada" in done.stdout
+    wrong = run(
+        *("judge", "status", study.catalog, "--url", study.server.url),
+        LABEL_STUDIO_API_KEY="0" * 40,
+    )
+    assert wrong.returncode == 1
+    assert "refuses the token" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
