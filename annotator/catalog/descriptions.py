@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from annotator.records import Description
+from annotator.records import BASELINE, Description
 
 if TYPE_CHECKING:
     from annotator.ledger.entries import Answered
@@ -22,6 +22,7 @@ SCHEMA = pa.schema(
         pa.field("layer", pa.int16(), nullable=False),
         pa.field("head", pa.int16(), nullable=False),
         pa.field("llm", pa.string(), nullable=False),
+        pa.field("baseline", pa.bool_(), nullable=False),  # no language model
         pa.field("status", pa.string(), nullable=False),
         pa.field("inputs", pa.string()),
         pa.field("pattern", pa.string()),
@@ -65,7 +66,8 @@ def to_table(descriptions: Iterable[Description]) -> pa.Table:
 def _row(description: Description) -> dict[str, Any]:
     at = datetime.fromtimestamp(description.at, UTC)
     head = {"layer": description.head.layer, "head": description.head.head}
-    return {**asdict(description), **head, "at": at}
+    baseline = description.llm == BASELINE
+    return {**asdict(description), **head, "baseline": baseline, "at": at}
 
 
 def _description(answered: Answered) -> Description:

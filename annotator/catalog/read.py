@@ -92,7 +92,13 @@ class Catalog:
         """The most telling heads, one for each KV group.
 
         Heads that share values often tell the same; the best of each group stands for it.
+
+        Raises:
+            SettingInvalid: no such number of heads.
+            CatalogBroken: a table cannot be read.
         """
+        if top < 1:
+            raise SettingInvalid("top", top, "at least 1")
         best: dict[tuple[int, int], HeadId] = {}
         for summary in self.heads(sort=TELLING):
             best.setdefault((summary.head.layer, summary.kv_head), summary.head)

@@ -6,7 +6,10 @@ progress and errors to standard error; an expected error is one message and exit
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -25,6 +28,8 @@ def main(args: Sequence[str] | None = None) -> int:
         0, or 1 for an error of the input, 2 for one of the arguments, 130 when stopped by Ctrl-C.
     """
     words = sys.argv[1:] if args is None else args
+    if args is None:
+        warnings.formatwarning = _warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
             stream.reconfigure(errors="backslashreplace")
@@ -36,6 +41,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         more = " What is finished is kept; run the same command again to go on."
         click.echo("\nStopped." + (more if {*words} & {*RESUMED} else ""), err=True)
+        if args is None and threading.active_count() > 1:
+            sys.stdout.flush()
+            os._exit(130)  # nobody wants to wait for what was left behind; what counts is on disk
         return 130
     except (AnnotatorError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
@@ -48,6 +56,10 @@ def main(args: Sequence[str] | None = None) -> int:
         )
         return 1
     return 0
+
+
+def _warning(message: Warning | str, *_: object) -> str:
+    return f"Warning: {message}\n"
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -59,6 +59,11 @@ def model_options(command: Command) -> Command:
     return command
 
 
+def heads_named(heads: str | None) -> list[str] | None:
+    """The names in L23H4,L5H0; None where the option was not given."""
+    return None if heads is None else [name.strip() for name in heads.split(",")]
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="annotator")
 def app() -> None:

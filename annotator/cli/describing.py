@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from annotator.cli.app import COUNT, FOLDER, app
+from annotator.cli.app import COUNT, FOLDER, app, heads_named
 from annotator.records import Signatures
 
 PROMPTS = click.option(
@@ -29,13 +29,16 @@ KEY_FILE = click.option(
 @click.option(
     "--by",
     type=click.Choice(["telling", *Signatures.names()]),
-    default="telling",
-    show_default=True,
-    help="What --top goes by.",
+    help="What --top goes by.  [default: telling]",
 )
 @click.option("--all", "every", is_flag=True, help="Every head.")
 @click.option(
     "--concurrency", default=4, show_default=True, type=COUNT, help="Requests in flight at most."
+)
+@click.option(
+    "--max-tokens",
+    type=COUNT,
+    help="An answer's limit, reasoning included.  [default: 1024; local: 512]",
 )
 @KEY_FILE
 @PROMPTS
@@ -44,9 +47,10 @@ def describe(
     llm: str,
     heads: str | None,
     top: int | None,
-    by: str,
+    by: str | None,
     every: bool,
     concurrency: int,
+    max_tokens: int | None,
     key_file: Path | None,
     prompts: Path | None,
 ) -> None:
@@ -63,12 +67,14 @@ def describe(
 
     if (heads is not None) + (top is not None) + every != 1:
         raise click.UsageError("Say which heads: one of --heads, --top and --all.")
-    named = [name.strip() for name in heads.split(",")] if heads else None
+    if by is not None and top is None:
+        raise click.UsageError("--by is what --top goes by; give both, or neither.")
+    named = heads_named(heads)
     told = describe_heads(
-        catalog, llm, heads=named, top=top, by=by, concurrency=concurrency,
-        key_file=key_file, prompts=prompts,
+        catalog, llm, heads=named, top=top, by=by or "telling", concurrency=concurrency,
+        max_tokens=max_tokens, key_file=key_file, prompts=prompts,
     )  # fmt: skip
-    click.echo(told_line(told))
+    click.echo(told_line(told, llm))
     refuse_unanswered(told, llm)
 
 
@@ -83,8 +89,13 @@ def descriptions(catalog: Path, llm: str | None) -> None:
     from annotator.catalog.read import open_catalog
     from annotator.cli.said import print_descriptions
 
-    if found := open_catalog(catalog).descriptions(llm=llm):
-        print_descriptions(found)
+    found = open_catalog(catalog).descriptions()
+    chosen = [one for one in found if llm in (None, one.llm)]
+    if chosen:
+        print_descriptions(chosen)
+    elif found:
+        there = ", ".join(dict.fromkeys(one.llm for one in found))
+        click.echo(f"No head is described by {llm}. There are descriptions by {there}.")
     else:
         click.echo(f"No head is described yet. Run: annotator describe {catalog} --llm ...")
 

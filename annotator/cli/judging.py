@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from annotator.cli.app import COUNT, FOLDER, app
+from annotator.cli.app import COUNT, FOLDER, app, heads_named
 
 CATALOG = click.argument("catalog", type=FOLDER)
 URL = click.option("--url", help="A team's Label Studio.  [default: the catalog's own]")
@@ -77,7 +77,14 @@ def push(
     from annotator.pipeline.judge import push as run
 
     places = run(
-        catalog, raters, llm=llm, heads=_names(heads), seed=seed, url=url, token=token, again=again
+        catalog,
+        raters,
+        llm=llm,
+        heads=heads_named(heads),
+        seed=seed,
+        url=url,
+        token=token,
+        again=again,
     )
     print_places(places, pushed=True)
 
@@ -138,7 +145,7 @@ def export_tasks(
     """Write tasks and the labelling screen as files, for a Label Studio you import them to."""
     from annotator.pipeline.study import export_tasks as run
 
-    for path in run(catalog, raters, out, llm=llm, heads=_names(heads), seed=seed):
+    for path in run(catalog, raters, out, llm=llm, heads=heads_named(heads), seed=seed):
         click.echo(path)
 
 
@@ -154,7 +161,3 @@ def import_answers(catalog: Path, file: Path) -> None:
     pulled = run(catalog, file)
     print_pulled(pulled)
     refuse_problems(pulled)
-
-
-def _names(heads: str | None) -> list[str] | None:
-    return [name.strip() for name in heads.split(",")] if heads else None

@@ -48,13 +48,14 @@ def _describe(folder: Path, heads: list[str]) -> None:
     from annotator.catalog.read import open_catalog
     from annotator.cli.said import print_descriptions
     from annotator.errors import MissingExtra
-    from annotator.pipeline.describe import describe_heads
+    from annotator.pipeline.describe import describe_heads, refuse_unanswered
 
     try:
-        describe_heads(folder, "local:", heads=heads)
+        told = describe_heads(folder, "local:", heads=heads)
     except MissingExtra as missing:
         click.echo(f"Left out: {missing}\n")
         return
-    print_descriptions(
-        [one for one in open_catalog(folder).descriptions() if str(one.head) in heads]
-    )
+    said = open_catalog(folder).descriptions()
+    shown = [one for one in said if one.llm.startswith("local:") and str(one.head) in heads]
+    print_descriptions(shown)
+    refuse_unanswered(told, "local:")

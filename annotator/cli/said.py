@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.cli.layout import new_console, new_table
-from annotator.records import BASELINE, Description
+from annotator.records import BASELINE, Description, by_whom
 
 if TYPE_CHECKING:
     from annotator.pipeline.describe import Prompt, Told
@@ -35,24 +36,26 @@ def print_descriptions(descriptions: Sequence[Description]) -> None:
     for llm in dict.fromkeys(one.llm for one in descriptions):
         said = [one for one in descriptions if one.llm == llm]
         console.print(Text(said[0].by, style="bold"))
-        table = new_table(("head", "head"), ("inputs", ""), ("pattern", "targets"), ("", ""))
+        columns = (("head", "head"), ("inputs", ""), ("pattern", "targets"), ("category", ""))
+        table = new_table(*columns)
         for one in said:
             pattern = one.pattern or one.problem or "-"
-            cells = (one.inputs or "-", pattern, one.category or one.status)
+            cells = (one.inputs or "-", pattern, one.category or f"({one.status})")
             table.add_row(str(one.head), *(Text(_line(cell)) for cell in cells))
         console.print(table)
         kinds = _counted(Counter(one.status for one in said))
         tokens_in, tokens_out = (
             sum(getattr(o, f"tokens_{w}") for o in said) for w in ("in", "out")
         )
-        console.print(f"{len(said)} heads: {kinds}; {_tokens(tokens_in, tokens_out)}\n")
+        console.print(f"{_heads(len(said))}: {kinds}; {_tokens(tokens_in, tokens_out)}\n")
 
 
-def told_line(told: Told) -> str:
+def told_line(told: Told, llm: str) -> str:
     """What a description run came to."""
     kinds = _counted(told.kinds) or "no answer"
+    by = f" by {by_whom(llm)}" if llm == BASELINE else ""
     return (
-        f"{told.heads} heads: {kinds}. {told.sent} asked now, {told.before} had an answer; "
+        f"{_heads(told.heads)}{by}: {kinds}. {told.sent} asked now, {told.before} had an answer; "
         f"{_tokens(told.tokens_in, told.tokens_out)}."
     )
 
@@ -64,9 +67,14 @@ def prompt_text(prompt: Prompt, llm: str | None) -> str:
     elif prompt.counted is not None:
         tokens = f"{prompt.counted:,} tokens, as {llm} counts them"
     else:
-        why = f"{llm} does not count them" if llm else "--llm has them counted"
+        why = f"{llm} could not be had to count them" if llm else "--llm has them counted"
         tokens = f"about {prompt.estimated:,} tokens, estimated from its length; {why}"
-    return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}\n\n[{tokens}]"
+    schema = f"\n\n[schema]\n{json.dumps(prompt.schema)}" if prompt.schema else ""
+    return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}{schema}\n\n[{tokens}]"
+
+
+def _heads(number: int) -> str:
+    return "1 head" if number == 1 else f"{number} heads"
 
 
 def _counted(kinds: Counter[str]) -> str:

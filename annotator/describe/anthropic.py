@@ -46,6 +46,8 @@ class Anthropic:
         KeyInvalid: a key, or a file of one, that cannot be used.
     """
 
+    at_once: int | None = None
+
     def __init__(
         self,
         model: str,

@@ -23,8 +23,6 @@ from annotator.errors import LlmFailed
 from annotator.ledger.entries import Recorded
 from annotator.ledger.ledger import Ledger
 
-MOST_TOKENS = 8192
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -33,7 +31,8 @@ class Policy:
     Attributes:
         failures: sendings at most, where the network or the provider fails.
         reasks: further sendings at most, where an answer was cut or does not fit the schema.
-        longest_wait: seconds to wait at most, whatever the provider asks.
+        longest_wait: seconds to wait at most. A provider that asks for a longer wait is not asked
+            again in this run: sooner would be too soon.
     """
 
     failures: int = 6
@@ -65,6 +64,7 @@ def ask(
         tokens_in, tokens_out = tokens_in + reply.tokens_in, tokens_out + reply.tokens_out
         if not left or not isinstance(reply.outcome, Truncated | Malformed):
             return replace(reply, tokens_in=tokens_in, tokens_out=tokens_out)
+        sleep(0.0)  # not where the run is being stopped
         changes, left = _changed(reply.outcome, changes), left - 1
 
 
@@ -80,14 +80,14 @@ def _sent(
     """Send, and again while the network or the provider fails.
 
     An answer that is cut or does not fit is recorded as final only where it is the `last` one: a
-    run that is killed before the next asks again.
+    run that is killed before the next asks again. Where the next cannot be had for good, its
+    failure is final, and what was answered before stands.
     """
 
     def once() -> Reply:
         attempt = ledger.begin(request.key, changes)
         reply = llm.send(request, **changes)
-        final = last or not isinstance(reply.outcome, Truncated | Malformed)
-        ledger.record(attempt, _recorded(reply, final))
+        ledger.record(attempt, _recorded(reply, _is_final(reply.outcome, changes, last)))
         if isinstance(reply.outcome, Failed) and reply.outcome.fatal:
             raise LlmFailed(llm.name, reply.outcome.problem)
         return reply
@@ -97,10 +97,16 @@ def _sent(
     def wait(state: RetryCallState) -> float:
         outcome: Outcome = state.outcome.result().outcome  # pyright: ignore[reportOptionalMemberAccess]
         named = outcome.after if isinstance(outcome, Failed) else None
-        return guess(state) if named is None else min(named, policy.longest_wait)
+        return guess(state) if named is None else named
+
+    def may_help(reply: Reply) -> bool:
+        outcome = reply.outcome
+        if not isinstance(outcome, Failed) or not outcome.again:
+            return False
+        return outcome.after is None or outcome.after <= policy.longest_wait
 
     return Retrying(
-        retry=retry_if_result(_may_help),
+        retry=retry_if_result(may_help),
         wait=wait,
         stop=stop_after_attempt(policy.failures),
         sleep=sleep,
@@ -108,14 +114,16 @@ def _sent(
     )(once)
 
 
-def _may_help(reply: Reply) -> bool:
-    return isinstance(reply.outcome, Failed) and reply.outcome.again
+def _is_final(outcome: Outcome, changes: dict[str, Any], last: bool) -> bool:
+    if isinstance(outcome, Failed):
+        return bool(changes) and not (outcome.again or outcome.fatal)
+    return last or not isinstance(outcome, Truncated | Malformed)
 
 
 def _changed(outcome: Truncated | Malformed, changes: dict[str, Any]) -> dict[str, Any]:
     """Other settings for an answer that was cut: more room; for one that did not fit: chance."""
     if isinstance(outcome, Truncated):
-        return {**changes, "max_tokens": min(2 * outcome.limit, MOST_TOKENS)}
+        return {**changes, "max_tokens": 2 * outcome.limit}
     return {**changes, "temperature": 0.7}
 
 

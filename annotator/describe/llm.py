@@ -34,9 +34,11 @@ class Llm(Protocol):
 
     Attributes:
         name: as --llm names it, without any key.
+        at_once: how many requests it answers at a time; None: any number.
     """
 
     name: str
+    at_once: int | None
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The request that asks this model."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ from typing import Any
 
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
-from annotator.describe.outcome import Answer, Failed
+from annotator.describe.outcome import Answer, Described, Failed, Outcome, Unclear
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid, MissingExtra
 
@@ -25,7 +26,8 @@ CONTEXT = 6144
 """Tokens of prompt and answer together; the longest prompt seen on SmolLM2 has 3,228."""
 LONGEST = {"reasoning": 240, "inputs": 120, "pattern": 120}
 """Letters of each text in an answer."""
-SAMPLING = {"max_tokens": 512, "temperature": 0.0, "seed": 0}
+PATIENCE = 86_400.0
+"""Seconds for an answer: here nothing is lost on the way, it is only slow."""
 UNLOADABLE = (
     "llama.cpp cannot load this file: it is broken, of a kind that it does not know, or too large "
     "for the memory there is"
@@ -37,22 +39,26 @@ class Local:
 
     Args:
         path: the GGUF file.
+        max_tokens: the answer's limit.
 
     Raises:
         LlmInvalid: there is no such file.
         MissingExtra: xllamacpp is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    at_once: int | None = 1
+
+    def __init__(self, path: Path, *, max_tokens: int = 512) -> None:
         if not path.is_file():
             raise LlmInvalid(f"local:{path}", "there is no such file")
         if find_spec("xllamacpp") is None:
             raise MissingExtra("a local language model", "pip install xllamacpp")
         self.path = path
+        self._max_tokens = max_tokens
         self.name = f"local:{path.name}"
         self._server: Any = None
         self._asked: OpenAi | None = None
-        self._lock = Lock()
+        self._turn = Lock()
 
     @cached_property
     def digest(self) -> str:
@@ -70,38 +76,54 @@ class Local:
             prompt=prompt,
             schema=_short(Answer.model_json_schema()),
             template=template,
-            sampling={**SAMPLING, "seed": sample},
+            sampling={"max_tokens": self._max_tokens, "temperature": 0.0, "seed": sample},
             sample=sample,
         )
 
     def send(self, request: Request, **changes: Any) -> Reply:
-        """Send it once; the model is loaded before the first."""
-        try:
-            return self._model().send(request, **changes)
-        except RuntimeError:
-            return Reply(Failed(UNLOADABLE, fatal=True))
+        """Send it once; the model is loaded before the first, and answers one at a time."""
+        with self._turn:
+            try:
+                model = self._model()
+            except RuntimeError:
+                return Reply(Failed(UNLOADABLE, fatal=True))
+            reply = model.send(request, **changes)
+        return replace(reply, outcome=_marked(reply.outcome))
 
     def count(self, request: Request) -> int | None:
         """How many tokens it would send, the model's chat template included."""
-        try:
-            return self._model().count(request)
-        except RuntimeError:
-            return None
+        with self._turn:
+            try:
+                return self._model().count(request)
+            except RuntimeError:
+                return None
 
     def close(self) -> None:
-        """Let go of the model."""
-        with self._lock:
+        """Let go of the model, unless it is at an answer: llama.cpp would wait for ever."""
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
             if self._asked is not None:
                 self._asked.close()
             self._asked = self._server = None
+        finally:
+            self._turn.release()
 
     def _model(self) -> OpenAi:
-        with self._lock:
-            if self._asked is None:
-                self._server = _serve(self.path)
-                url = f"{self._server.listening_address}/v1"
-                self._asked = OpenAi(self.name, base_url=url)
-            return self._asked
+        if self._asked is None:
+            self._server = _serve(self.path)
+            url = f"{self._server.listening_address}/v1"
+            self._asked = OpenAi(self.name, base_url=url, timeout=PATIENCE)
+        return self._asked
+
+
+def _marked(outcome: Outcome) -> Outcome:
+    """An answer whose texts say where they were cut."""
+    if not isinstance(outcome, Described | Unclear):
+        return outcome
+    texts = {name: getattr(outcome, name, "") for name in LONGEST}
+    cut = {name: f"{text} …" for name, text in texts.items() if len(text) >= LONGEST[name]}
+    return replace(outcome, **cut)
 
 
 def _short(schema: dict[str, Any]) -> dict[str, Any]:

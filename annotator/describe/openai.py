@@ -100,6 +100,8 @@ class OpenAi:
         KeyInvalid: a key, or a file of one, that cannot be used.
     """
 
+    at_once: int | None = None
+
     def __init__(
         self,
         model: str,

@@ -5,6 +5,7 @@ An abstention is an answer like any other: it is never replaced by a guess.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -127,9 +128,17 @@ def read_answer(reply: str) -> Outcome:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         return Malformed(f"{where}: {first['msg']}" if where else first["msg"])
-    if answer.pattern.strip().strip(".").lower() == "unclear":
+    if blank := [name for name in ("inputs", "pattern") if not getattr(answer, name).strip()]:
+        return Malformed(f"{' and '.join(blank)}: nothing but blanks")
+    if _abstains(answer.pattern):
         return Unclear(answer.reasoning, answer.inputs)
     return Described(answer.reasoning, answer.inputs, answer.pattern, answer.category)
+
+
+def _abstains(pattern: str) -> bool:
+    """Whether it says unclear and nothing else, in whatever quotation marks."""
+    words = set(re.findall(r"\w+", pattern.lower()))
+    return words - {"the", "a", "pattern", "rule", "is"} == {"unclear"}
 
 
 def _json_of(reply: str) -> str:

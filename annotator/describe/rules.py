@@ -29,11 +29,12 @@ class Rules:
     """The baseline; see `annotator.describe.llm.Llm`."""
 
     name = BASELINE
+    at_once: int | None = None
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The signatures, as JSON in the prompt."""
         schema = Answer.model_json_schema()
-        return Request("rules", "", "rules-1", system, prompt, schema, template, sample=sample)
+        return Request("rules", "", "rules-2", system, prompt, schema, template, sample=sample)
 
     def send(self, request: Request, **_: Any) -> Reply:
         """The first rule that fits."""
@@ -51,10 +52,5 @@ def _described(signatures: dict[str, float]) -> Outcome:
     for name, least, pattern, category in RULES:
         if signatures[name] >= least:
             reasoning = f"{name} is {signatures[name]:.2f}"
-            return Described(reasoning, _inputs(signatures), pattern, category)
-    return Unclear("no signature reaches its threshold", _inputs(signatures))
-
-
-def _inputs(signatures: dict[str, float]) -> str:
-    """How narrow the head's choice of inputs is."""
-    return "a narrow set of tokens" if signatures["focus"] >= 0.02 else "no narrow set of tokens"
+            return Described(reasoning, "any token", pattern, category)
+    return Unclear("no signature reaches its threshold", "unclear")

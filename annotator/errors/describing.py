@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from annotator.errors.base import AnnotatorError
@@ -86,15 +87,24 @@ class LlmFailed(DescribeError):
 
 @dataclass(eq=False)
 class HeadsUnanswered(DescribeError):
-    """A run that came to its end without an answer for each head."""
+    """A run that came to its end without an answer for each head.
+
+    Attributes:
+        llm: the language model.
+        heads: how many heads.
+        problems: what their requests failed at; none where another process is at them.
+    """
 
     llm: str
     heads: int
+    problems: Sequence[str] = ()
 
     def __str__(self) -> str:
+        heads = "1 head has" if self.heads == 1 else f"{self.heads} heads have"
+        why = "; ".join(self.problems) or "another process is asking about them"
         return (
-            f"{self.heads} heads have no answer of {self.llm}: the provider failed, or another "
-            "process is asking for them. Run the same command again: only they are asked."
+            f"{heads} no answer of {self.llm}: {why}. Once that is mended or over, run the same "
+            "command again: only what has no answer is asked."
         )
 
 

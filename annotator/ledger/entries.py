@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from annotator.ledger.tables import OUTCOMES
+from sqlalchemy import select
+
+from annotator.ledger.tables import ATTEMPTS, OUTCOMES
 from annotator.records import HeadId
 
 LOST, FAILED = "lost", "failed"
 UNSETTLED = (LOST, FAILED)
 """Kinds of outcome that are no answer of a model: such a request is asked again."""
-SETTLED = OUTCOMES.c.kind.not_in(UNSETTLED) & OUTCOMES.c.final
-"""What `Recorded.settled` says, for the database."""
+_OF, _ENDS = ATTEMPTS.alias(), OUTCOMES.alias()
+_ENDED = select(_OF.c.key).join_from(_OF, _ENDS).where(_ENDS.c.final)
+SETTLED = OUTCOMES.c.kind.not_in(UNSETTLED) & ATTEMPTS.c.key.in_(_ENDED)
+"""An answer of a request that has ended; of several, the last is the request's."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Recorded:
         tokens_in: prompt tokens, as the provider counts them.
         tokens_out: completion tokens.
         seconds: from sending to the last byte.
-        final: False: the same request is asked once more with other settings.
+        final: whether the request ends with it, be it with what was answered before. False: it is
+            asked once more, with other settings or after a failure.
     """
 
     kind: str
@@ -37,11 +42,6 @@ class Recorded:
     tokens_out: int = 0
     seconds: float = 0.0
     final: bool = True
-
-    @property
-    def settled(self) -> bool:
-        """Whether it is a model's answer, which is never asked for again."""
-        return self.final and self.kind not in UNSETTLED
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, func, insert, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy import exc as errors
 from sqlalchemy.engine import make_url
 
@@ -22,6 +33,7 @@ from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, METADATA, OUTCOMES,
 from annotator.records import HeadId
 
 CLAIM_SECONDS = 1800.0
+_LOST = Recorded(LOST, {}, final=False)
 _KEYS_AT_ONCE = 500
 _UNUSABLE = (
     errors.ArgumentError,  # no such URL, no such database
@@ -111,6 +123,8 @@ class Ledger:
         if llm is not None:
             query = query.where(HEADS.c.llm == llm)
         with self.reading() as connection:
+            if not inspect(connection).has_table(HEADS.name):
+                return []  # a run was killed before it made any
             rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
             last = {(row["layer"], row["head"], row["llm"]): row for row in rows}
         return [answered(last[which]) for which in sorted(last)]
@@ -177,7 +191,10 @@ class Ledger:
         with self.writing() as connection:
             rows = connection.execute(query).all()
             gone = [row.id for row in rows if not at_work(row.owner, row.at + CLAIM_SECONDS)]
-            return sum(_insert_outcome(connection, attempt, Recorded(LOST, {})) for attempt in gone)
+            return sum(
+                _insert_outcome(connection, attempt, Recorded(LOST, {}, final=False))
+                for attempt in gone
+            )
 
     def count(self, kind: str | None = None) -> int:
         """How many attempts ended so; None: how many were made."""

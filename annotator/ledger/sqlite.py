@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from sqlalchemy import event as events
 BUSY_SECONDS = 60.0
 """How long a writer waits for its turn before it gives up."""
 
-SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+SETTINGS = ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
 READ_ONLY = "reads"
 
 
@@ -29,13 +29,14 @@ def file_url(file: Path, read_only: bool) -> URL:
 
     Args:
         file: where it is.
-        read_only: it is neither made nor written. In a folder that cannot be written, where even a
-            reader could not set up WAL, nobody else writes it either: it is read as it stands.
+        read_only: it is neither made nor written. Where the folder cannot be written, in which even
+            a reader would have to set up WAL, a file that nobody is at is read as it stands.
     """
     if not read_only:
         return URL.create("sqlite", database=str(file))
     query = {"mode": "ro", "uri": "true"}
-    if not os.access(file.parent, os.W_OK):
+    at_work = file.with_name(f"{file.name}-wal").exists()
+    if not os.access(file.parent, os.W_OK) and not at_work:
         query["immutable"] = "1"
     return URL.create("sqlite", database=f"file:{quote(str(file))}", query=query)
 
@@ -43,15 +44,20 @@ def file_url(file: Path, read_only: bool) -> URL:
 def open_sqlite(url: URL) -> Engine:
     """An engine whose connections are set up as the ledger needs them; it connects later."""
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    events.listen(engine, "connect", _set_up)
+    settings = SETTINGS[:1] if url.query.get("mode") == "ro" else SETTINGS
+
+    def set_up(connection: Any, _: Any) -> None:
+        _set_up(connection, settings)
+
+    events.listen(engine, "connect", set_up)
     events.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_up(connection: Any, _: Any) -> None:
+def _set_up(connection: Any, settings: Sequence[str]) -> None:
     try:
         connection.isolation_level = None  # a transaction begins where `_begin` says
-        for setting in SETTINGS:
+        for setting in settings:
             if _in_turn(connection, f"PRAGMA {setting}") == ("memory",):
                 raise sqlite3.OperationalError("a database in memory keeps nothing; name a file")
     except BaseException:

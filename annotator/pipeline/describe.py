@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
+from annotator.describe.outcome import Failed
 from annotator.errors import HeadsUnanswered, SettingInvalid
 from annotator.pipeline.flight import Stop, flying
 from annotator.pipeline.progress import bar, say
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from annotator.ledger.ledger import Ledger
 
 
+BAR = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+"""No drawn bar: at 80 columns the numbers would not fit beside it."""
+
+
 @dataclass
 class Told:
     """What a run came to.
@@ -36,6 +41,7 @@ class Told:
         sent: how many requests were sent.
         kinds: how many heads have which answer now.
         unanswered: how many have none: their requests failed, or another process is at them.
+        problems: what their requests failed at, and how many.
         tokens_in: prompt tokens of this run.
         tokens_out: completion tokens of this run.
     """
@@ -45,21 +51,25 @@ class Told:
     sent: int = 0
     kinds: Counter[str] = field(default_factory=Counter[str])
     unanswered: int = 0
+    problems: Counter[str] = field(default_factory=Counter[str])
     tokens_in: int = 0
     tokens_out: int = 0
 
     def add(self, reply: Reply | None) -> None:
         """Count a reply."""
         if reply is not None:
+            if isinstance(reply.outcome, Failed):
+                self.problems[reply.outcome.problem] += 1
             self.sent += 1
             self.kinds[reply.outcome.kind] += 1
             self.tokens_in += reply.tokens_in
             self.tokens_out += reply.tokens_out
 
-    def postfix(self) -> dict[str, str]:
-        """What a bar shows beside the rate: outcomes, and tokens in and out."""
-        kinds = {kind: str(count) for kind, count in self.kinds.most_common()}
-        return {**kinds, "tokens": f"{self.tokens_in:,}+{self.tokens_out:,}"}
+    def postfix(self) -> str:
+        """What a bar shows beside the rate: tokens in and out, and outcomes."""
+        kinds = [f"{count} {kind}" for kind, count in self.kinds.most_common()]
+        tokens = f"{_short(self.tokens_in)}+{_short(self.tokens_out)} tokens"
+        return ", ".join([tokens, *kinds])
 
 
 @dataclass(frozen=True)
@@ -69,17 +79,27 @@ class Prompt:
     Attributes:
         system: the system message.
         prompt: the user message.
+        schema: that the answer has to fit; empty where nobody is named who would get it.
         counted: its tokens, as the language model counts them; None where it does not.
     """
 
     system: str
     prompt: str
+    schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
     counted: int | None = None
 
     @property
     def estimated(self) -> int:
         """Its tokens, estimated from its length: SmolLM2's tokenizer comes to 2.3 bytes a token."""
         return round(len(f"{self.system}{self.prompt}".encode()) / 2.3)
+
+
+def _short(tokens: int) -> str:
+    """A number in few letters: 950, 1.5k, 2.3M."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if tokens >= size:
+            return f"{tokens / size:.1f}{unit}"
+    return str(tokens)
 
 
 def describe_heads(
@@ -90,8 +110,9 @@ def describe_heads(
     top: int | None = None,
     by: str = "telling",
     concurrency: int = 4,
-    key_file: Path | None = None,
-    prompts: Path | None = None,
+    key_file: str | Path | None = None,
+    prompts: str | Path | None = None,
+    max_tokens: int | None = None,
     progress: bool = True,
 ) -> Told:
     """Have a language model describe heads.
@@ -105,6 +126,7 @@ def describe_heads(
         concurrency: requests in flight at most.
         key_file: a file that holds the provider's key.
         prompts: a directory with a template of one's own.
+        max_tokens: an answer's limit, reasoning included; None: the language model's default.
         progress: show a bar.
 
     Raises:
@@ -119,7 +141,7 @@ def describe_heads(
     opened = open_catalog(catalog)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
-    model = open_llm(llm, key_file, embedded_model) if isinstance(llm, str) else llm
+    model = open_llm(llm, key_file, embedded_model, max_tokens) if isinstance(llm, str) else llm
     try:
         with Ledger(opened.folder / LEDGER) as ledger:
             ledger.sweep()
@@ -135,7 +157,7 @@ def choose_heads(
     catalog: Catalog, heads: Sequence[str] | None, top: int | None, by: str
 ) -> list[HeadMap]:
     """The heads that a run is about, most telling first where they are chosen by that."""
-    if heads:
+    if heads is not None:
         return [catalog.head(head) for head in dict.fromkeys(heads)]
     if top is None:
         return list(catalog)
@@ -160,8 +182,8 @@ def prompt_of(
     head: str,
     llm: str | None = None,
     *,
-    key_file: Path | None = None,
-    prompts: Path | None = None,
+    key_file: str | Path | None = None,
+    prompts: str | Path | None = None,
 ) -> Prompt:
     """What would be sent about a head. No model is asked.
 
@@ -188,7 +210,8 @@ def prompt_of(
     model = open_llm(llm, key_file, embedded_model)
     try:
         request = request_of(model, map_of_head, template)
-        return Prompt(request.system, request.prompt, model.count(request))
+        schema = {} if model.name == BASELINE else request.schema
+        return Prompt(request.system, request.prompt, schema, model.count(request))
     finally:
         model.close()
 
@@ -202,14 +225,15 @@ def _run(
     answered = ledger.answers(by_key)
     told = Told(len(requests), before=sum(r.key in answered for r in requests.values()))
     missing = [request for key, request in by_key.items() if key not in answered]
-    concurrency = min(concurrency, len(missing))
+    concurrency = min(concurrency, len(missing), llm.at_once or concurrency)
     with bar("Describing", len(by_key), done=len(answered), unit="head", show=progress) as shown:
+        shown.bar_format = BAR
         stop = Stop()
         ask = _asker(llm, ledger, stop)
         with flying(ask, missing, concurrency, stop, _waiting) as replies:
             for reply in replies:
                 told.add(reply)
-                shown.set_postfix(told.postfix(), refresh=False)
+                shown.set_postfix_str(told.postfix(), refresh=False)
                 shown.update(0 if reply is None else 1)
     now = ledger.answers(by_key)
     told.kinds = Counter(now[r.key].kind for r in requests.values() if r.key in now)
@@ -224,7 +248,8 @@ def refuse_unanswered(told: Told, llm: str) -> None:
         HeadsUnanswered: some have none.
     """
     if told.unanswered:
-        raise HeadsUnanswered(llm, told.unanswered)
+        problems = [f"{problem} ({count})" for problem, count in told.problems.most_common(3)]
+        raise HeadsUnanswered(llm, told.unanswered, problems)
 
 
 def _asker(llm: Llm, ledger: Ledger, stop: Stop) -> Callable[[Request], Reply | None]:

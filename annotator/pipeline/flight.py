@@ -19,7 +19,7 @@ _DONE = object()
 
 
 class Stopped(Exception):
-    """The run ends while a request waits to be sent again."""
+    """The run ends before a request is sent again."""
 
 
 class Stop(Event):
@@ -64,8 +64,8 @@ def flying(
             try:
                 came.put(ask(request))  # pyright: ignore[reportArgumentType]
             except Exception as error:  # noqa: BLE001 - raised where the run is
-                stop.set()
                 came.put(error)
+                stop.set()
         came.put(_DONE)
 
     # Daemons, for the interpreter would wait for others even after a second Ctrl-C.
@@ -77,11 +77,18 @@ def flying(
     except KeyboardInterrupt:
         stop.set()
         waiting(sum(thread.is_alive() for thread in threads))
+        _join(threads)
         raise
-    finally:
+    except BaseException:
         stop.set()
-        for thread in threads:
-            thread.join()
+        _join(threads)
+        raise
+    _join(threads)
+
+
+def _join(threads: list[Thread]) -> None:
+    for thread in threads:
+        thread.join()
 
 
 def _arrivals(came: SimpleQueue[Any], workers: int) -> Iterator[Any]:

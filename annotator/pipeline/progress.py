@@ -49,6 +49,7 @@ def bar(
         delay=DELAY,
         mininterval=0.1 if watched else 10.0,
         miniters=0,
+        smoothing=0,
         leave=not watched,
         disable=not show,
     )

@@ -56,12 +56,12 @@ def choose(catalog: Catalog, llm: str | None, heads: Sequence[str] | None) -> Ch
     if llm is None and len(llms) > 1:
         named = ", ".join(llms)
         raise NothingToJudge(f"several have described heads; name one with --llm: {named}")
-    maps = {head.head: head for head in map(catalog.head, heads)} if heads else None
+    maps = {head.head: head for head in map(catalog.head, heads)} if heads is not None else None
     said = [one for one in there if llm in (None, one.llm) and (maps is None or one.head in maps)]
     if not said:
         whose = f" by {llm}" if llm else ""
         has = f"; there are some by {', '.join(llms)}" if llms else ""
-        of = "of these heads" if heads else "yet"
+        of = "of these heads" if heads is not None else "yet"
         raise NothingToJudge(
             f"no head is described{whose} {of}{has}. Run: annotator describe "
             f"{catalog.folder} --llm ..."

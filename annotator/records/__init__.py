@@ -20,3 +20,4 @@ from annotator.records.said import BASELINE as BASELINE
 from annotator.records.said import Description as Description
 from annotator.records.said import Item as Item
 from annotator.records.said import Judgment as Judgment
+from annotator.records.said import by_whom as by_whom

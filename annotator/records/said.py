@@ -10,6 +10,11 @@ BASELINE = "rules"
 """What stands for a language model where sentences come from the signatures, by fixed rules."""
 
 
+def by_whom(llm: str) -> str:
+    """A language model as it is shown; the baseline is called one."""
+    return f"{llm} (baseline, no language model)" if llm == BASELINE else llm
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a language model, or the baseline, says of a head.
@@ -49,7 +54,7 @@ class Description:
     @property
     def by(self) -> str:
         """Who says it; the baseline is called one wherever it shows."""
-        return f"{self.llm} (baseline, no language model)" if self.llm == BASELINE else self.llm
+        return by_whom(self.llm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
 from annotator.errors import LlmFailed
 from annotator.ledger.ledger import Ledger
+from annotator.pipeline.flight import Stop, Stopped
 from annotator.records import HeadId
 from tests.describe import loopback
 from tests.describe.loopback import Answer as Sent
@@ -22,7 +23,7 @@ SAID = {"reasoning": "r", "inputs": "countries", "pattern": "capitals", "categor
 GOOD = Sent(body=completion(json.dumps(SAID)))
 CUT = Sent(body=completion('{"reasoning": "r', finish="length"))
 PROSE = Sent(body=completion("It maps countries to capitals."))
-BUSY = Sent(503, openai_error("server_error", "overloaded"))
+BUSY = Sent(503, openai_error("overloaded", "server_error"))
 
 
 class Asked:
@@ -76,15 +77,18 @@ def test_a_failure_is_tried_again_after_a_wait_and_every_attempt_counts(asked: A
     assert answer(asked) == "described"
 
 
-def test_the_providers_own_wait_is_kept_up_to_the_longest(asked: Asked) -> None:
-    later = openai_error("rate_limit_exceeded", "slow down")
+def test_the_providers_own_wait_is_kept_and_never_cut_short(asked: Asked) -> None:
+    later = openai_error("slow down", "rate_limit_exceeded")
     asked.ask(
         Sent(429, later, {"Retry-After": "7"}),
-        Sent(429, later, {"Retry-After": "9000"}),
-        GOOD,
+        Sent(429, later, {"Retry-After": "30"}),
+        Sent(429, later, {"Retry-After": "31"}),
         policy=Policy(longest_wait=30.0),
     )
     assert asked.waits == [7.0, 30.0]
+    assert asked.ledger.answers([asked.request.key]) == {}
+    asked.ask(GOOD)
+    assert answer(asked) == "described"
 
 
 def test_it_gives_up_and_the_request_has_no_answer_yet(asked: Asked) -> None:
@@ -96,7 +100,7 @@ def test_it_gives_up_and_the_request_has_no_answer_yet(asked: Asked) -> None:
 
 def test_what_every_request_would_meet_ends_the_run_and_is_written_down(asked: Asked) -> None:
     with pytest.raises(LlmFailed, match="cannot be asked"):
-        asked.ask(Sent(401, openai_error("invalid_api_key", "wrong key")))
+        asked.ask(Sent(401, openai_error("wrong key", "invalid_api_key")))
     assert asked.ledger.count("failed") == 1
     assert len(asked.provider.asked) == 1
 
@@ -111,6 +115,36 @@ def test_a_cut_answer_is_asked_for_again_with_more_room(asked: Asked) -> None:
 def test_an_answer_that_does_not_fit_is_asked_for_again_with_chance(asked: Asked) -> None:
     assert asked.ask(PROSE, GOOD).outcome.kind == "described"
     assert [one.body.get("temperature") for one in asked.provider.asked] == [None, 0.7]
+
+
+def test_more_room_that_cannot_be_had_leaves_the_cut_answer_and_is_paid_for_once(
+    asked: Asked,
+) -> None:
+    full = Sent(400, openai_error("max_tokens does not fit the context", "invalid_request_error"))
+    assert asked.ask(CUT, full).outcome.kind == "failed"
+    assert len(asked.provider.asked) == 2
+    assert answer(asked) == "truncated"
+    assert not asked.ledger.claim(asked.request.key)
+
+
+def test_nothing_is_asked_once_more_when_the_run_is_being_stopped(asked: Asked) -> None:
+    stop = Stop()
+
+    def cut_and_stopped(sent: object) -> Sent:
+        stop.set()
+        return CUT
+
+    asked.provider.answer = cut_and_stopped
+    with pytest.raises(Stopped):
+        ask(asked.llm, asked.ledger, asked.request, sleep=stop.sleep)
+    assert len(asked.provider.asked) == 1
+    assert asked.ledger.count("truncated") == 1
+    assert asked.ledger.answers([asked.request.key]) == {}, "it will be asked for again"
+
+
+def test_tokens_are_those_of_all_sendings(asked: Asked) -> None:
+    reply = asked.ask(CUT, PROSE, GOOD)
+    assert (reply.tokens_in, reply.tokens_out) == (3 * 321, 3 * 45)
 
 
 def test_after_so_many_the_answer_stays_what_it_is(asked: Asked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -96,10 +97,11 @@ def test_what_is_shown_is_what_is_counted_and_then_sent(
     counted = re.search(r"\[([\d,]+) tokens, as local: counts them\]$", shown.strip())
     assert counted
     system, _, prompt = shown.removeprefix("[system]\n").partition("\n\n[user]\n")
-    prompt = prompt[: prompt.rindex("\n\n[")]
+    prompt, _, schema = prompt[: prompt.rindex("\n\n[")].partition("\n\n[schema]\n")
     local = Local(real_gguf)
     request = local.request(system, prompt, "t")
     tokens = int(counted[1].replace(",", ""))
+    assert json.loads(schema) == request.schema
     try:
         assert local.count(request) == tokens
         reply = local.send(request, max_tokens=1)  # the answer is of no matter here
@@ -128,7 +130,7 @@ def test_a_server_that_does_not_count_is_named(
     llm = f"openai:m@{provider.url}/v1"
     assert main(["prompts", "show", "L1H2", str(catalog), "--llm", llm]) == 0
     shown = capsys.readouterr().out
-    assert f"estimated from its length; {llm} does not count them]" in shown
+    assert f"estimated from its length; {llm} could not be had to count them]" in shown
     assert IN_WORDS in shown, "this server would get the schema in words, and so it is shown"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from annotator.describe.connection import is_local
 from annotator.describe.keys import find_key
 from annotator.describe.openai import OpenAi
 from annotator.errors import KeyInvalid, KeyMissing, LlmInvalid
+from annotator.pipeline.describe import describe_heads
+from tests.commands import run
 from tests.describe import loopback
-from tests.describe.loopback import Answer, completion
+from tests.describe.loopback import Answer, Provider, completion
 
 KEY = "sk-0123456789abcdefghijklmnop"
 VARIABLE = "OPENAI_API_KEY"
@@ -134,3 +137,23 @@ def test_an_address_that_is_none_is_refused_and_its_password_not_repeated(url: s
     with pytest.raises(LlmInvalid, match="BASE_URL") as caught:
         OpenAi("m", url, KEY)
     assert "secret" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_key_file_by_the_home_sign_and_a_plain_warning(
+    catalog: Path, provider: Provider, tmp_path: Path
+) -> None:
+    """The installed command; in Python a text is a path too, and never sent as the key."""
+    key_file(tmp_path, KEY.encode(), 0o644)
+    said = {"reasoning": "r", "inputs": "i", "pattern": "p", "category": "general"}
+    provider.answer = lambda asked: Answer(body=completion(json.dumps(said)))
+    llm = f"openai:tiny@{provider.url}/v1"
+    done = run(
+        *("describe", catalog, "--llm", llm, "--heads", "L0H0", "--key-file", "~/key"),
+        HOME=str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Warning: others may read the key file {tmp_path}/key" in done.stderr
+    assert ".py" not in done.stderr
+    (tmp_path / "key").chmod(0o600)
+    describe_heads(catalog, llm, heads=["L0H1"], key_file=str(tmp_path / "key"), progress=False)
+    assert [asked.key for asked in provider.asked] == [KEY, KEY]

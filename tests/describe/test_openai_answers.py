@@ -212,6 +212,26 @@ def test_thoughts_and_fences_round_the_json_are_passed_over(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    ["unclear", "Unclear.", '"unclear"', "`unclear`", "unclear,", "The pattern is unclear."],
+)
+def test_an_abstention_in_whatever_marks_is_one(pattern: str) -> None:
+    assert isinstance(read_answer(described(pattern=pattern)), Unclear)
+
+
+@pytest.mark.parametrize("pattern", ["unclear words to clear ones", "nuclear", "not unclear"])
+def test_what_only_names_the_unclear_is_no_abstention(pattern: str) -> None:
+    assert isinstance(read_answer(described(pattern=pattern)), Described)
+
+
+@pytest.mark.parametrize("field", ["inputs", "pattern"])
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_a_blank_is_no_answer(field: str, blank: str) -> None:
+    outcome = read_answer(described(**{field: blank}))
+    assert outcome == Malformed(f"{field}: nothing but blanks")
+
+
+@pytest.mark.parametrize(
     "reply", ["<think>" + described(), "<think>and so on", "Sure! " + described()]
 )
 def test_what_is_not_json_alone_is_malformed(reply: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from annotator.cli import main
 from annotator.describe.openai import OpenAi
 from annotator.errors import HeadInvalid, LlmFailed, LlmInvalid, SettingInvalid
 from annotator.ledger.ledger import Ledger
+from annotator.pipeline import progress
 from annotator.pipeline.describe import describe_heads
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, completion, openai_error
@@ -51,7 +53,7 @@ def test_what_failed_is_asked_again_and_nothing_else(
 ) -> None:
     def some_fail(asked: Asked) -> Sent:
         failing = len(provider.asked) % 3 == 0
-        return Sent(400, openai_error("context_length_exceeded", "too long")) if failing else GOOD
+        return Sent(400, openai_error("too long", "context_length_exceeded")) if failing else GOOD
 
     provider.answer = some_fail
     told = describe_heads(catalog, llm, progress=False, concurrency=1)
@@ -67,13 +69,13 @@ def test_what_failed_is_asked_again_and_nothing_else(
 def test_heads_without_an_answer_are_counted_and_the_exit_code_says_so(
     catalog: Path, provider: Provider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    provider.answer = lambda asked: Sent(400, openai_error("context_length_exceeded", "too long"))
+    provider.answer = lambda asked: Sent(400, openai_error("too long", "context_length_exceeded"))
     llm = f"openai:tiny@{provider.url}/v1"
     assert main(["describe", str(catalog), "--llm", llm, "--heads", "L1H2,L0H0"]) == 1
     said = capsys.readouterr()
     assert "2 heads: no answer. 2 asked now" in said.out
     assert "2 heads have no answer" in said.err
-    assert "Run the same command again" in said.err
+    assert "HTTP 400: too long (2). Once that is mended or over, run the same" in said.err
 
 
 def test_what_another_process_is_at_is_not_asked_twice(
@@ -96,7 +98,7 @@ def test_a_wrong_key_ends_the_run_at_once_and_keeps_what_was_recorded(
     catalog: Path, provider: Provider, llm: OpenAi
 ) -> None:
     def then_wrong(asked: Asked) -> Sent:
-        wrong = Sent(401, openai_error("invalid_api_key", "wrong key"))
+        wrong = Sent(401, openai_error("wrong key", "invalid_api_key"))
         return GOOD if len(provider.asked) <= 5 else wrong
 
     provider.answer = then_wrong
@@ -111,10 +113,47 @@ def test_heads_by_name_by_signature_and_the_most_telling(catalog: Path, llm: Ope
     assert describe_heads(catalog, llm, heads=["L1H2", "L0H0", "L1H2"], progress=False).heads == 2
     assert describe_heads(catalog, llm, top=3, by="copy", progress=False).heads == 3
     assert describe_heads(catalog, llm, top=2, progress=False).heads == 2
-    with pytest.raises(HeadInvalid):
-        describe_heads(catalog, llm, heads=["L9H0"], progress=False)
+    assert describe_heads(catalog, llm, heads=[], progress=False).heads == 0
+    for named in ("L9H0", ""):
+        with pytest.raises(HeadInvalid):
+            describe_heads(catalog, llm, heads=[named], progress=False)
+    for by in ("telling", "copy"):
+        with pytest.raises(SettingInvalid):
+            describe_heads(catalog, llm, top=-1, by=by, progress=False)
     with pytest.raises(SettingInvalid):
         describe_heads(catalog, llm, concurrency=0, progress=False)
+
+
+def test_an_answers_limit_is_part_of_the_request(catalog: Path, provider: Provider) -> None:
+    llm = f"openai:tiny@{provider.url}/v1"
+    for limit in (None, 50, 5000):
+        told = describe_heads(catalog, llm, heads=["L0H0"], max_tokens=limit, progress=False)
+        assert told.sent == 1
+    assert [asked.body["max_tokens"] for asked in provider.asked] == [1024, 50, 5000]
+
+
+def test_the_bar_shows_the_true_rate_tokens_and_outcomes_at_80_columns(
+    catalog: Path,
+    provider: Provider,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments = iter(range(0, 10_000, 3))
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr("tqdm.std.time", lambda: float(next(moments)))
+    monkeypatch.setenv("COLUMNS", "80")
+    describe_heads(catalog, f"openai:tiny@{provider.url}/v1", concurrency=1)
+    shown = [line.strip() for line in re.split("[\r\n]", capsys.readouterr().err) if line.strip()]
+    last = shown[-1]
+    assert last.startswith(f"Describing: {HEADS}/{HEADS} [")
+    assert "3.9k+540 tokens, 12 described" in last
+    assert len(last) <= 80
+    seconds = re.search(r"\[(\d+):(\d+)<", last)
+    rate = re.search(r"([\d.]+)s/head", last)
+    assert seconds is not None
+    assert rate is not None
+    elapsed = 60 * int(seconds[1]) + int(seconds[2])
+    assert float(rate[1]) == pytest.approx(elapsed / HEADS, rel=0.05)
 
 
 def test_rules_describe_every_head_without_a_model(catalog: Path) -> None:
@@ -124,15 +163,22 @@ def test_rules_describe_every_head_without_a_model(catalog: Path) -> None:
     assert describe_heads(catalog, "rules", progress=False).sent == 0
 
 
-@pytest.mark.parametrize("llm", ["gpt", "openai:", "openai:@http://x", "mistral:x", ""])
+@pytest.mark.parametrize(
+    "llm", ["gpt", "openai:", "openai:@http://x", "mistral:x", "", "anthropic:m@http://u:pw@x"]
+)
 def test_a_language_model_that_is_none(llm: str, catalog: Path) -> None:
-    with pytest.raises(LlmInvalid, match="--llm"):
+    with pytest.raises(LlmInvalid, match="--llm") as refused:
         describe_heads(catalog, llm, progress=False)
+    assert "pw" not in str(refused.value)
 
 
 def test_the_commands(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", str(catalog), "--llm", "rules", "--all"]) == 0
-    assert f"{HEADS} heads: " in capsys.readouterr().out
+    assert f"{HEADS} heads by rules (baseline, no language model): " in capsys.readouterr().out
+    assert main(["describe", str(catalog), "--llm", "rules", "--heads", ""]) == 1
+    assert "L23H4" in capsys.readouterr().err
+    assert main(["describe", str(catalog), "--llm", "rules", "--all", "--by", "copy"]) == 2
+    assert "--by is what --top goes by" in capsys.readouterr().err
     assert main(["describe", str(catalog), "--llm", "rules"]) == 2
     assert "one of --heads, --top and --all" in capsys.readouterr().err
     assert main(["prompts", "show", "L1H2", str(catalog)]) == 0

@@ -100,7 +100,8 @@ def test_the_list_is_by_language_model_and_says_which_is_none(told: Path, capsys
     only = text_of(capsys, "descriptions", told, "--llm", "rules")
     assert LLM not in only
     assert "12 heads: " in only
-    assert "No head is described" in text_of(capsys, "descriptions", told, "--llm", "openai:x")
+    other = text_of(capsys, "descriptions", told, "--llm", "openai:x")
+    assert f"No head is described by openai:x. There are descriptions by {LLM}, rules." in other
 
 
 def test_a_catalog_of_which_nothing_is_said_yet(catalog: Path, capsys: Capture) -> None:
@@ -139,6 +140,8 @@ def test_exports_hold_every_word(
     at = hostile["at"]
     at = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
     assert at.tzinfo is not None
+    assert {str(row["baseline"]).lower() for row in rows if row["llm"] == "rules"} == {"true"}
+    assert str(hostile["baseline"]).lower() == "false"
     [unclear] = [row for row in rows if row["key"] == "key of L0H2"]
     assert unclear["pattern"] in (None, "")
 

@@ -90,8 +90,7 @@ def test_a_request_and_its_attempts_are_kept_as_they_were_sent(tmp_path: Path) -
 
 def test_only_an_answer_is_an_answer(ledger: Ledger) -> None:
     for number, kind in enumerate((FAILED, LOST, "unclear", "refused", "truncated", "malformed")):
-        ask(ledger, key_of(number), came := Recorded(kind, {}))
-        assert came.settled == (number > 1)
+        ask(ledger, key_of(number), Recorded(kind, {}))
         assert ledger.count(kind) == 1
     ledger.add(LLM, [(HEAD, key_of(9), {})])
     assert list(ledger.answers(map(key_of, (9, 3, 2, 1, 0, 3)))) == [key_of(3), key_of(2)]
@@ -119,12 +118,22 @@ def test_what_was_cut_is_asked_again_under_the_same_key(ledger: Ledger) -> None:
 def test_an_answer_that_is_asked_for_once_more_is_no_answer_yet(ledger: Ledger) -> None:
     cut = Recorded("truncated", {"limit": 100}, final=False)
     ask(ledger, KEY, cut)
-    assert not cut.settled
     assert ledger.answers([KEY]) == {}
     assert described(ledger) == {}
     assert ledger.claim(KEY)
     ask(ledger, KEY, Recorded("truncated", {"limit": 200}))
     assert ledger.answers([KEY])[KEY].content == {"limit": 200}
+    assert not ledger.claim(KEY)
+
+
+def test_a_second_asking_that_fails_for_good_leaves_the_first_answer(ledger: Ledger) -> None:
+    cut = Recorded("truncated", {"limit": 100}, final=False)
+    ask(ledger, KEY, cut)
+    ask(ledger, KEY, Recorded("failed", {"problem": "overloaded"}, final=False))
+    assert ledger.answers([KEY]) == {}
+    ask(ledger, KEY, Recorded("failed", {"problem": "so many tokens do not fit"}, final=True))
+    assert ledger.answers([KEY]) == {KEY: cut}
+    assert described(ledger) == {(HEAD, LLM): cut}
     assert not ledger.claim(KEY)
 
 

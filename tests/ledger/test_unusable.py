@@ -218,6 +218,35 @@ def test_a_url_that_cannot_be_used(url: str, why: str) -> None:
     assert "cret" not in str(caught.value)
 
 
+def test_a_reader_in_a_closed_folder_does_not_pass_over_what_is_not_folded_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After kill -9 the newest answers are in the -wal file alone."""
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        ask(ledger, KEY)
+        for file in tmp_path.iterdir():
+            (tmp_path / f"killed-{file.name}").write_bytes(file.read_bytes())
+    assert (tmp_path / "killed-ledger.db-wal").stat().st_size
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with Ledger(tmp_path / "killed-ledger.db", read_only=True) as reader:
+        assert reader.answers([KEY]) == {KEY: ANSWER}
+
+
+@pytest.mark.parametrize("content", [b"", "no tables"])
+def test_a_ledger_of_a_run_that_was_killed_at_its_start_holds_nothing(
+    tmp_path: Path, content: bytes | str
+) -> None:
+    where = tmp_path / "ledger.db"
+    where.write_bytes(b"")
+    if content:
+        rows(where, "PRAGMA journal_mode=WAL")
+    with Ledger(where, read_only=True) as reader:
+        assert reader.described() == []
+    with Ledger(where) as ledger:
+        ask(ledger, KEY)
+        assert len(ledger.described()) == 1
+
+
 @pytest.mark.parametrize("writable", [True, False])
 def test_a_reader_changes_nothing_even_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
