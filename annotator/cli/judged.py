@@ -29,11 +29,13 @@ PRECISIONS = {
     "partial": "partly correct",
     "poor": "poor",
 }
-FIGURES = {
-    "matched": "rightly described or rightly abstained",
-    "invented": "invented, where no pattern is seen",
-    "strict": "strict: accurate, where a pattern is seen and described",
-}
+MEANING = (
+    "matched: rightly described or rightly abstained; invented: described, of those where no "
+    "pattern is seen; accepted: correct, be it too general or too specific, and strict: accurate, "
+    "both of those where a pattern is seen and described. 95 %: Wilson's intervals, which take "
+    "answers as independent. Question 1 is asked here before the description is shown, which the "
+    "published study did not."
+)
 
 
 def print_server(server: Server, known: Collection[str], catalog: Path) -> None:
@@ -87,8 +89,8 @@ def print_report(report: Report) -> None:
     console = new_console()
     total = report.total
     console.print(
-        f"{total.answered} answers on {total.items} of {report.items} items by "
-        f"{len(report.raters)} raters; {total.skipped} skipped; {_seconds(total)}\n"
+        f"{_many(total.answered, 'answer')} on {total.items} of {_many(report.items, 'item')} by "
+        f"{_many(len(report.raters), 'rater')}; {total.skipped} skipped; {_seconds(total)}\n"
     )
     table = new_table(("", ""), ("share", "number"), ("95 %", "number"), ("of", "number"))
     _section(
@@ -110,6 +112,7 @@ def print_report(report: Report) -> None:
     pairs = {f"question {n}": one.pairs for n, one in enumerate(report.agreement.values(), start=1)}
     _section(table, "Agreement of pairs of raters", pairs, {})
     console.print(table)
+    console.print()
     _print_parts(report)
     _print_published(total)
 
@@ -140,6 +143,7 @@ def _print_parts(report: Report) -> None:
         shares = (one.matched, one.invented_of_none, one.accepted, one.strict)
         table.add_row(Text(name), str(one.answered), *(_cells(share)[0] for share in shares))
     console.print(table)
+    console.print()
 
 
 def _print_published(total: Summary) -> None:
@@ -149,12 +153,13 @@ def _print_published(total: Summary) -> None:
     for one in PUBLISHED:
         about = "about " if one.about else ""
         share = _cells(ours[one.figure])[0]
-        table.add_row(FIGURES[one.figure], share, f"{about}{one.share:.1%}", one.of)
+        table.add_row(one.figure, share, f"{about}{one.share:.1%}", one.of)
     console.print(table)
-    console.print(
-        "Question 1 is asked here before the description is shown, which the published study did "
-        "not. Intervals take answers as independent of each other."
-    )
+    console.print(f"\n{MEANING}")
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _seconds(summary: Summary) -> str:

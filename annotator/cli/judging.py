@@ -35,10 +35,11 @@ def judge() -> None:
 @RATERS
 @click.option("--port", type=COUNT, help="Where it listens.  [default: that of the last time]")
 def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
-    """Run a Label Studio of the catalog's own, on this machine, until Ctrl-C.
+    """Run the catalog's own Label Studio until Ctrl-C.
 
-    It is installed when first needed (a gigabyte, a few minutes), apart from everything else. Each
-    rater gets an account; passwords are printed once, and kept in a file that only you can read.
+    It listens on this machine alone. It is installed when first needed (a gigabyte, a few minutes),
+    apart from everything else. Each rater gets an account; passwords are printed once, and kept in
+    a file that only you can read.
     """
     from annotator.cli.judged import print_server
     from annotator.pipeline.studio import accounts
@@ -69,7 +70,9 @@ def push(
     token: str | None,
     again: bool,
 ) -> None:
-    """Give each rater a project with a task for every description and abstention.
+    """Give each rater a project of tasks.
+
+    It has one for every description and every abstention, in an order of the rater's own.
 
     Run again it adds nothing, or only what has been described since.
     """
@@ -94,7 +97,7 @@ def push(
 @URL
 @TOKEN
 def status(catalog: Path, url: str | None, token: str | None) -> None:
-    """How far each rater is, and where they answer."""
+    """Show how far raters are, and their links."""
     from annotator.cli.judged import print_places
     from annotator.pipeline.judge import status as run
 
@@ -106,7 +109,10 @@ def status(catalog: Path, url: str | None, token: str | None) -> None:
 @URL
 @TOKEN
 def pull(catalog: Path, url: str | None, token: str | None) -> None:
-    """Fetch the answers into the catalog; edits and skips too, each once."""
+    """Fetch the answers into the catalog.
+
+    Edits and skips too; each once, however often it is run.
+    """
     from annotator.cli.judged import print_pulled
     from annotator.pipeline.judge import pull as run
     from annotator.pipeline.judge import refuse_problems
@@ -120,7 +126,7 @@ def pull(catalog: Path, url: str | None, token: str | None) -> None:
 @CATALOG
 @click.option("--llm", help="Only of this one's descriptions.")
 def report(catalog: Path, llm: str | None) -> None:
-    """What the judgments come to, beside the published figures."""
+    """Sum up, beside the published figures."""
     from annotator.cli.judged import print_report
     from annotator.pipeline.study import report as run
 
@@ -142,7 +148,10 @@ def export_tasks(
     seed: int,
     out: Path | None,
 ) -> None:
-    """Write tasks and the labelling screen as files, for a Label Studio you import them to."""
+    """Write tasks as files, to be imported by hand.
+
+    A file for each rater, and the labelling screen, for a Label Studio out of reach from here.
+    """
     from annotator.pipeline.study import export_tasks as run
 
     for path in run(catalog, raters, out, llm=llm, heads=heads_named(heads), seed=seed):
@@ -153,7 +162,10 @@ def export_tasks(
 @CATALOG
 @click.argument("file", type=FOLDER)
 def import_answers(catalog: Path, file: Path) -> None:
-    """Read answers from FILE, a project that Label Studio exported as JSON."""
+    """Read answers from a file.
+
+    FILE is a project that Label Studio exported as JSON.
+    """
     from annotator.cli.judged import print_pulled
     from annotator.pipeline.judge import refuse_problems
     from annotator.pipeline.study import import_answers as run

@@ -64,6 +64,7 @@ def open_studio(catalog: Catalog, url: str | None, token: str | None) -> Generat
         TokenRefused: it does not take the token.
     """
     from annotator.judge.credentials import read_credentials
+    from annotator.judge.environment import VERSION
     from annotator.judge.label_studio import Studio
 
     remedy = ""
@@ -84,4 +85,6 @@ def open_studio(catalog: Catalog, url: str | None, token: str | None) -> Generat
             studio.whoami()
         except ServerUnusable as error:
             raise ServerUnusable(url, error.reason, remedy or error.remedy) from error
+        if (release := studio.version()) != VERSION:
+            say(f"The Label Studio at {url} is {release}; annotator was tested with {VERSION}.")
         yield studio

@@ -13,10 +13,12 @@ import pytest
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
+from annotator.cli import main
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from tests.commands import error_of, files_of, run, text_of
+from tests.judge import fake_studio
 from tests.judge.record_export import answer
 from tests.judge.studies import Capture, Study
 
@@ -93,8 +95,6 @@ def test_answers_that_cannot_be_taken_are_named_and_the_others_are(study: Study)
     study.answer("ben", first, answer("yes", "accurate"))
     study.answer("ben", second, answer("maybe"))
     study.answer("ben", third, answer("no"))
-    from annotator.cli import main
-
     assert main(["judge", "pull", str(study.catalog), *study.on]) == 1
     said = study.capsys.readouterr()
     assert "1 new answers" in said.out
@@ -208,3 +208,13 @@ def test_tokens_are_taken_from_the_environment_too(study: Study) -> None:
     assert wrong.returncode == 1
     assert "refuses the token" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_a_server_of_another_version_is_told_and_used(catalog: Path, capsys: Capture) -> None:
+    with fake_studio.faking() as fake:
+        fake.release = "1.99.0"
+        on = ("--url", fake.url, "--token", fake_studio.TOKEN)
+        assert main(["judge", "push", str(catalog), "--rater", "ada", *on]) == 0
+        said = capsys.readouterr()
+    assert f"The Label Studio at {fake.url} is 1.99.0; annotator was tested with 1.23.2" in said.err
+    assert re.search(rf"ada +{HEADS} +{HEADS}", said.out)
