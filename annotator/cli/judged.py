@@ -12,6 +12,7 @@ from rich.text import Text
 
 from annotator.cli.layout import new_console, new_table
 from annotator.judge.report import PUBLISHED, Report, Share, Summary
+from annotator.records import by_whom
 
 if TYPE_CHECKING:
     from annotator.judge.server import Server
@@ -38,7 +39,9 @@ MEANING = (
 )
 
 
-def print_server(server: Server, known: Collection[str], catalog: Path) -> None:
+def print_server(
+    server: Server, known: Collection[str], catalog: Path, sources: Sequence[str]
+) -> None:
     """Where a server runs, and who may log in; a password only the first time."""
     console = new_console()
     console.print(f"Label Studio runs at {server.url} until Ctrl-C.")
@@ -55,44 +58,51 @@ def print_server(server: Server, known: Collection[str], catalog: Path) -> None:
     console.print(
         f"\nAll of them are in {server.folder / 'credentials.json'}, readable to you alone."
     )
-    console.print(f"Next, in another terminal:\n  annotator judge push {catalog} {raters}")
+    llm = f" --llm {shlex.quote(sources[0])}" if len(sources) > 1 else ""
+    console.print("Next, in another terminal:")
+    command = f"  annotator judge push {shlex.quote(str(catalog))} {raters}{llm}"
+    console.print(Text(command), soft_wrap=True)
     console.file.flush()
 
 
 def print_places(places: Sequence[Place], *, pushed: bool) -> None:
     """A line for each rater's project, and where it is."""
     console = new_console()
-    names = [*(["added"] if pushed else []), "tasks", "answered", "skipped", "pulled"]
+    names = [*(["added"] if pushed else []), "tasks", "answered", "skipped", "recorded"]
     table = new_table(("rater", "head"), *((name, "number") for name in names))
     for one in places:
-        counts = [one.counts.tasks, one.counts.answered, one.counts.skipped, one.pulled]
-        cells = [one.added, *counts] if pushed else counts
+        found = one.counts
+        counts = [found.tasks, found.answered, found.skipped] if found else ["deleted", "-", "-"]
+        cells = [*([one.added] if pushed else []), *counts, one.recorded]
         table.add_row(Text(one.rater), *map(str, cells))
     console.print(table)
     console.print("\nSend each rater this link alone; it shows one item after the other:")
     for one in places:
-        console.print(Text(f"  {one.rater}: {one.url}"), soft_wrap=True)
+        if one.counts:
+            console.print(Text(f"  {one.rater}: {one.url}"), soft_wrap=True)
 
 
 def print_pulled(pulled: Pulled) -> None:
     """What came back."""
     console = new_console()
     console.print(
-        f"{pulled.new} new answers, {pulled.edited} edited, {pulled.unchanged} known before."
+        f"{_many(pulled.new, 'new answer')}, {pulled.edited} edited, "
+        f"{pulled.unchanged} known before."
     )
     for line in pulled.twice:
         console.print(Text(f"Answered twice, the last one counts: {line}"))
 
 
-def print_report(report: Report) -> None:
+def print_report(report: Report, llms: Sequence[str]) -> None:
     """A study's numbers, each with what it is a share of, and the published ones beside."""
     console = new_console()
     total = report.total
+    console.print(Text(f"Descriptions by {', '.join(map(by_whom, llms))}."))
     console.print(
         f"{_many(total.answered, 'answer')} on {total.items} of {_many(report.items, 'item')} by "
         f"{_many(len(report.raters), 'rater')}; {total.skipped} skipped; {_seconds(total)}\n"
     )
-    table = new_table(("", ""), ("share", "number"), ("95 %", "number"), ("of", "number"))
+    table = new_table(("", ""), ("share", "number"), ("95 %", "number"), ("answers", "number"))
     _section(
         table, "Question 1: is there a pattern, and was it described?", total.outcomes, OUTCOMES
     )
@@ -109,7 +119,10 @@ def print_report(report: Report) -> None:
         "the language model's kind is the rater's": total.same_category,
     }
     _section(table, "Together", sums, {})
-    pairs = {f"question {n}": one.pairs for n, one in enumerate(report.agreement.values(), start=1)}
+    pairs = {
+        f"question {number}, on {_many(one.items, 'item')}": one.pairs
+        for number, one in enumerate(report.agreement.values(), start=1)
+    }
     _section(table, "Agreement of pairs of raters", pairs, {})
     console.print(table)
     console.print()
@@ -128,9 +141,9 @@ def _section(
 
 def _cells(share: Share) -> tuple[str, str, str]:
     if share.share is None or share.interval is None:
-        return "-", "-", "0"
+        return "-", "-", "none"
     low, high = share.interval
-    return f"{share.share:.1%}", f"{low:.0%} to {high:.0%}", f"{share.of}"
+    return f"{share.share:.1%}", f"{low:.0%} to {high:.0%}", f"{share.count} of {share.of}"
 
 
 def _print_parts(report: Report) -> None:
@@ -151,9 +164,8 @@ def _print_published(total: Summary) -> None:
     ours = {"matched": total.matched, "invented": total.invented_of_none, "strict": total.strict}
     table = new_table(("", ""), ("here", "number"), ("published", "number"), ("on", "targets"))
     for one in PUBLISHED:
-        about = "about " if one.about else ""
-        share = _cells(ours[one.figure])[0]
-        table.add_row(one.figure, share, f"{about}{one.share:.1%}", one.of)
+        published = f"about {one.share:.0%}" if one.about else f"{one.share:.1%}"
+        table.add_row(one.figure, _cells(ours[one.figure])[0], published, one.of)
     console.print(table)
     console.print(f"\n{MEANING}")
 

@@ -9,10 +9,22 @@ import click
 from annotator.cli.app import COUNT, FOLDER, app, heads_named
 
 CATALOG = click.argument("catalog", type=FOLDER)
-URL = click.option("--url", help="A team's Label Studio.  [default: the catalog's own]")
+URL = click.option(
+    "--url", is_eager=True, help="A team's Label Studio.  [default: the catalog's own]"
+)
+
+
+def _goes_with_url(context: click.Context, _: click.Parameter, token: str | None) -> str | None:
+    given = context.get_parameter_source("token") == click.core.ParameterSource.COMMANDLINE
+    if given and context.params.get("url") is None:
+        raise click.UsageError("--token is of the server that --url names; give both.")
+    return token
+
+
 TOKEN = click.option(
     "--token",
     envvar="LABEL_STUDIO_API_KEY",
+    callback=_goes_with_url,
     help="Of a user there.  [default: the environment's LABEL_STUDIO_API_KEY]",
 )
 RATERS = click.option(
@@ -44,10 +56,11 @@ def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
     from annotator.cli.judged import print_server
     from annotator.pipeline.studio import accounts
     from annotator.pipeline.studio import serve as run
+    from annotator.pipeline.study import described_by
 
-    known = accounts(catalog)
+    known, sources = accounts(catalog), described_by(catalog)
     with run(catalog, raters, port) as server:
-        print_server(server, known, catalog)
+        print_server(server, known, catalog, sources)
         server.wait()
 
 
@@ -99,9 +112,12 @@ def push(
 def status(catalog: Path, url: str | None, token: str | None) -> None:
     """Show how far raters are, and their links."""
     from annotator.cli.judged import print_places
+    from annotator.pipeline.judge import refuse_gone
     from annotator.pipeline.judge import status as run
 
-    print_places(run(catalog, url, token), pushed=False)
+    places = run(catalog, url, token)
+    print_places(places, pushed=False)
+    refuse_gone({one.rater: one.project for one in places if one.counts is None}, url)
 
 
 @judge.command()
@@ -115,11 +131,12 @@ def pull(catalog: Path, url: str | None, token: str | None) -> None:
     """
     from annotator.cli.judged import print_pulled
     from annotator.pipeline.judge import pull as run
-    from annotator.pipeline.judge import refuse_problems
+    from annotator.pipeline.judge import refuse_gone, refuse_problems
 
     pulled = run(catalog, url, token)
     print_pulled(pulled)
     refuse_problems(pulled)
+    refuse_gone(pulled.gone, url)
 
 
 @judge.command()
@@ -130,7 +147,7 @@ def report(catalog: Path, llm: str | None) -> None:
     from annotator.cli.judged import print_report
     from annotator.pipeline.study import report as run
 
-    print_report(run(catalog, llm))
+    print_report(*run(catalog, llm))
 
 
 @judge.command("export")

@@ -25,7 +25,8 @@ AnnotatorError
 ├── JudgeError                a human study cannot go on; what was judged is kept
 │   ├── ServerUnusable        a Label Studio that cannot be started, reached or understood
 │   ├── TokenRefused          a token that the server does not take
-│   ├── ProjectGone           a rater's project that somebody deleted
+│   ├── ProjectGone           raters' projects that somebody deleted
+│   ├── ExportUnreadable      a file of answers that cannot be read
 │   ├── AnswersInvalid        answers that cannot be taken; all others were
 │   ├── StudyForeign          answers to another catalog's items
 │   └── NothingToJudge        no description to judge, or several where one has to be named
@@ -65,6 +66,7 @@ from annotator.errors.describing import LlmFailed as LlmFailed
 from annotator.errors.describing import LlmInvalid as LlmInvalid
 from annotator.errors.describing import PromptInvalid as PromptInvalid
 from annotator.errors.judging import AnswersInvalid as AnswersInvalid
+from annotator.errors.judging import ExportUnreadable as ExportUnreadable
 from annotator.errors.judging import JudgeError as JudgeError
 from annotator.errors.judging import NothingToJudge as NothingToJudge
 from annotator.errors.judging import ProjectGone as ProjectGone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from annotator.errors.base import AnnotatorError
@@ -55,23 +55,36 @@ class TokenRefused(JudgeError):
 
 @dataclass(eq=False)
 class ProjectGone(JudgeError):
-    """A rater's project that was on the server and is no more.
+    """Raters' projects that were on the server and are no more.
 
     Attributes:
         url: the server.
-        rater: whose it was.
-        project: its number there.
+        projects: of each rater the project's number there.
     """
 
     url: str
-    rater: str
-    project: int
+    projects: Mapping[str, int]
+
+    def __str__(self) -> str:
+        gone = ", ".join(f"project {n} of rater {rater}" for rater, n in self.projects.items())
+        return (
+            f"no longer on {self.url}: {gone}; somebody deleted it, or the server's data. What was "
+            "pulled is kept. Run annotator judge push with --again for these raters: it makes new "
+            "ones, of what they have not answered."
+        )
+
+
+@dataclass(eq=False)
+class ExportUnreadable(JudgeError):
+    """A file of answers that cannot be read."""
+
+    path: str
+    reason: str
 
     def __str__(self) -> str:
         return (
-            f"project {self.project} of rater {self.rater} is no longer on {self.url}: somebody "
-            "deleted it. What was pulled from it is kept. Run: annotator judge push with "
-            "--again, which makes a new one."
+            f"{self.path} cannot be read: {self.reason}. Name the file that Label Studio wrote "
+            "when a project was exported as JSON."
         )
 
 
@@ -90,8 +103,9 @@ class AnswersInvalid(JudgeError):
     def __str__(self) -> str:
         listed = "".join(f"\n  - {problem}" for problem in self.problems)
         return (
-            f"{len(self.problems)} answers cannot be taken:{listed}\n{self.taken} others were "
-            "recorded. Have them mended in Label Studio and run the same command again."
+            f"some answers cannot be taken ({len(self.problems)}):{listed}\nAll others "
+            f"({self.taken}) were recorded. What an answer was before counts until it is mended in "
+            "Label Studio; then run the same command again."
         )
 
 

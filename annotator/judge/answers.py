@@ -14,11 +14,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from annotator.errors import StudyForeign
-from annotator.judge.task import screen
+from annotator.judge.task import is_pseudonym, plain, screen
 from annotator.records import Item, Judgment
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 QUESTIONS = {"pattern": "question 1", "precision": "question 2", "category": "question 3"}
 """The names of the screen's questions, as raters know them."""
 _COMMENT = "comment"
+LONGEST = 1e9
+"""Seconds on an answer above which nobody counted them: thirty years."""
 _UNIQUE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _Json = Mapping[str, Any]
 
@@ -52,39 +54,54 @@ class Taken:
         return [judgment for judgment, _ in self.answers]
 
 
-def read_export(tasks: Any, where: str, items: Mapping[str, Item]) -> Taken:
+def read_export(
+    tasks: Any,
+    where: str,
+    items: Mapping[str, Item],
+    rater: str | None = None,
+    user: int | None = None,
+) -> Taken:
     """The judgments in an export.
+
+    A rater is one user of the server: what another user answered in the rater's place, by a wrong
+    link say, is a problem and not taken.
 
     Args:
         tasks: the export, as JSON gives it.
         where: the file or project, for messages.
-        items: the catalog's items by id; every task must be of one.
+        items: the catalog's items by id.
+        rater: of a rater's own project; tasks in it that are none of the rater's are problems.
+            None: of a file, every task of which must be of an item and a rater.
+        user: the server's number of the rater; by default who answered first.
 
     Raises:
-        StudyForeign: it is no JSON export of Label Studio's, or of another catalog's items.
+        StudyForeign: it is no JSON export of Label Studio's, or a file of another catalog's items.
     """
-    ours = _tasks(tasks, where, items)
+    ours, problems = _tasks(tasks, where, items, rater)
     if not any(task["annotations"] for task in ours):
-        return Taken([], [], [])
+        return Taken([], problems, [])
     from label_studio_sdk.label_interface.interface import LabelInterface
 
     interface = LabelInterface(screen())
+    users = {rater: user} if rater is not None and user is not None else _first_users(ours)
     answers: list[tuple[Judgment, _Json]] = []
-    problems: list[str] = []
     for task in ours:
         for annotation in task["annotations"]:
-            wrong = _wrong(annotation, interface)
+            wrong = _stranger(task, annotation, users) or _wrong(annotation, interface)
             if wrong:
-                problems.append(f"{_named(task)}: {'; '.join(wrong)}")
+                problems.append(f"{_named(task)}: {plain('; '.join(wrong))}")
             else:
                 answers.append((_judgment(task["data"], annotation), annotation))
     return Taken(answers, problems, list(_twice(ours, answers)))
 
 
-def _tasks(tasks: Any, where: str, items: Mapping[str, Item]) -> list[_Json]:
-    """The export's tasks, each with its data and annotations."""
+def _tasks(
+    tasks: Any, where: str, items: Mapping[str, Item], rater: str | None
+) -> tuple[list[_Json], list[str]]:
+    """The export's tasks, each with its data and annotations; and what is wrong with others."""
     if not isinstance(tasks, list):
         raise StudyForeign(where, "it is no list of tasks, as Label Studio's JSON export is")
+    ours: list[_Json] = []
     foreign: list[str] = []
     for number, task in enumerate(cast("list[Any]", tasks), start=1):
         if not _is_task(task):
@@ -93,14 +110,41 @@ def _tasks(tasks: Any, where: str, items: Mapping[str, Item]) -> list[_Json]:
                 "as JSON-MIN nor as what was made for import"
             )
             raise StudyForeign(where, reason)
-        if not isinstance(task["data"].get("rater"), str) or not task["data"]["rater"]:
-            raise StudyForeign(where, f"task {task.get('id')} names no rater")
-        if task["data"].get("item") not in items:
-            foreign.append(f"{task.get('id')}")
-    if foreign:
-        reason = f"{len(foreign)} of its {len(tasks)} tasks, the first {foreign[0]}, are of items"
-        raise StudyForeign(where, f"{reason} that this catalog does not have")
-    return tasks
+        given = task["data"].get("rater")
+        named = is_pseudonym(given) if rater is None else given == rater
+        if named and task["data"].get("item") in items:
+            ours.append(task)
+        else:
+            foreign.append(plain(f"{task.get('id')}"))
+    if not foreign:
+        return ours, []
+    whose = "of an item and a rater of this catalog's" if rater is None else "this rater's"
+    reason = f"{len(foreign)} of its {len(tasks)} tasks, the first {foreign[0]}, are not {whose}"
+    if rater is None:
+        raise StudyForeign(where, reason)
+    return ours, [f"{where}: {reason}"]
+
+
+def _first_users(tasks: Sequence[_Json]) -> dict[str, int | None]:
+    """Of each rater the user who answered first."""
+    given = [(task["data"]["rater"], one) for task in tasks for one in task["annotations"]]
+    given.sort(key=lambda one: _moment(one[1]) or math.inf, reverse=True)
+    return {rater: _user(annotation) for rater, annotation in given}
+
+
+def _stranger(task: _Json, annotation: _Json, users: Mapping[str, int | None]) -> list[str]:
+    """Whether somebody else than the rater answered."""
+    user, by = users.get(task["data"]["rater"]), _user(annotation)
+    if user is None or by is None or user == by:
+        return []
+    return [f"user {by} answered it, and not this rater, who is user {user}"]
+
+
+def _user(annotation: _Json) -> int | None:
+    """The number of who gave an annotation; None where it does not say."""
+    by = annotation.get("completed_by")
+    number = by.get("id") if isinstance(by, dict) else by
+    return number if isinstance(number, int) else None
 
 
 def _is_task(task: Any) -> bool:
@@ -115,7 +159,7 @@ def _is_task(task: Any) -> bool:
 
 def _named(task: _Json) -> str:
     data = task["data"]
-    return f"rater {data['rater']}, task {task.get('id')} ({data.get('title')})"
+    return plain(f"rater {data['rater']}, task {task.get('id')} ({data.get('title')})")
 
 
 def _wrong(annotation: _Json, interface: LabelInterface) -> list[str]:
@@ -212,13 +256,16 @@ def _moment(annotation: _Json) -> float | None:
     """When it was given or last edited, seconds since 1970."""
     text = annotation.get("updated_at") or annotation.get("created_at")
     try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
-    except (ValueError, OverflowError):
+        moment = datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+        if moment is not None:
+            datetime.fromtimestamp(moment, UTC)  # or it could not be written out again
+    except (ValueError, OverflowError, OSError):
         return None
+    return moment
 
 
 def _seconds(lead_time: Any) -> float | None:
-    known = isinstance(lead_time, int | float) and 0 <= lead_time < math.inf
+    known = isinstance(lead_time, int | float) and 0 <= lead_time < LONGEST
     return float(lead_time) if known else None
 
 

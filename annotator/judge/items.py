@@ -44,7 +44,7 @@ def items_of(
 def order(items: Sequence[Item], seed: int, rater: str) -> list[Item]:
     """The items in a rater's own random order, the same for the same seed and rater.
 
-    An item that is added later takes its place among the others, which keep theirs.
+    An item that is added leaves the order of the others as it is.
     """
 
     def place(item: Item) -> tuple[str, str]:

@@ -10,13 +10,13 @@ Seen with the community edition 1.23.2 and label-studio-sdk 2.1.2.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from annotator.errors import ServerUnusable
+from annotator.judge import calls
+from annotator.judge.calls import Copy, Counts
 from annotator.judge.task import Task
 from annotator.judge.wire import TRIES, Fault, Wire, text, whole
 
@@ -25,31 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CHUNK = 250  # tasks to an import
-PAGE = 250  # tasks to a page that is read
-PROJECTS = 100  # projects to a page, the most that a server gives
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How far a project is.
-
-    Attributes:
-        tasks: how many there are.
-        answered: how many of them have an answer.
-        skipped: how many skips there are; a task that was skipped, then answered, counts in both.
-    """
-
-    tasks: int
-    answered: int
-    skipped: int
-
-
-@dataclass(frozen=True)
-class _Copy:
-    """A task on the server: its number there, and whether somebody answered or skipped it."""
-
-    id: int
-    answered: bool
 
 
 class Studio:
@@ -106,7 +81,7 @@ class Studio:
 
     def project(self, marker: str) -> int | None:
         """The oldest project with the marker as a line of its description; None: none."""
-        listed = self._pages("projects", _projects)
+        listed = self._pages("projects", calls.projects)
         return min((id for id, lines in listed if marker in lines), default=None)
 
     def make_project(self, title: str, marker: str, config_xml: str, instruction: str) -> int:
@@ -143,19 +118,23 @@ class Studio:
 
     def exists(self, project: int) -> bool:
         """Whether the project is there, and this user may see it."""
-        return self._wire.read("project", lambda sdk: _exists(sdk, project))
+        return self._wire.read("project", lambda sdk: calls.exists(sdk, project))
 
     def counts(self, project: int) -> Counts:
         """How far the project is."""
-        return self._wire.read(f"project {project}", lambda sdk: _counts(sdk, project))
+        return self._wire.read(f"project {project}", lambda sdk: calls.counts(sdk, project))
 
-    def items(self, project: int) -> set[str]:
-        """The items that the project has tasks for, by our ids; all pages are read."""
-        return set(self._placed(project))
+    def items(self, project: int) -> dict[str, str]:
+        """The items that the project has tasks for, by our ids, with whose tasks they are."""
+        return {item: copies[0].rater for item, copies in self._placed(project).items()}
+
+    def users(self) -> dict[str, int]:
+        """The number of every user, by e-mail address."""
+        return self._wire.read("users", calls.users)
 
     def answers(self, project: int) -> list[dict[str, Any]]:
         """The tasks that were answered or skipped, each with its answers: the JSON export."""
-        return self._wire.read(f"project {project}", lambda sdk: _export(sdk, project))
+        return self._wire.read(f"project {project}", lambda sdk: calls.export(sdk, project))
 
     def label_url(self, project: int) -> str:
         """Where a rater answers one task after the other, and sees no other's answers."""
@@ -209,10 +188,14 @@ class Studio:
 
         return self._wire.once(f"project {project}", send)
 
-    def _placed(self, project: int) -> dict[str, list[_Copy]]:
+    def _placed(self, project: int) -> dict[str, list[Copy]]:
         """The project's tasks, by our item ids; what others put there has none."""
-        placed: dict[str, list[_Copy]] = {}
-        listed = self._pages(f"project {project}", lambda sdk, page: _tasks(sdk, project, page))
+        placed: dict[str, list[Copy]] = {}
+
+        def page(sdk: LabelStudio, number: int) -> tuple[int, list[tuple[object, Copy]]]:
+            return calls.tasks(sdk, project, number)
+
+        listed = self._pages(f"project {project}", page)
         for item, copy in listed:
             if isinstance(item, str):
                 placed.setdefault(item, []).append(copy)
@@ -230,7 +213,7 @@ class Studio:
             if seen >= total or not some:
                 return
 
-    def _once_each(self, project: int) -> dict[str, list[_Copy]]:
+    def _once_each(self, project: int) -> dict[str, list[Copy]]:
         """As above, after second copies without an answer were taken out of the project."""
         placed = self._placed(project)
         spare: list[int] = []
@@ -238,63 +221,5 @@ class Studio:
             copies.sort(key=lambda copy: (not copy.answered, copy.id))
             spare += [copy.id for copy in copies[1:] if not copy.answered]
         if spare:
-            self._wire.read(f"project {project}", lambda sdk: _delete(sdk, project, spare))
+            self._wire.read(f"project {project}", lambda sdk: calls.delete(sdk, project, spare))
         return placed
-
-
-def _projects(sdk: LabelStudio, page: int) -> tuple[int, list[tuple[int, list[str]]]]:
-    """How many projects there are; number and lines of the description of those on a page."""
-    listed = sdk.projects.list(page=page, page_size=PROJECTS, include="id,description")
-    some = [(whole(one.id), str(one.description or "").splitlines()) for one in listed.items or []]
-    return whole(listed.response.count), some
-
-
-def _tasks(sdk: LabelStudio, project: int, page: int) -> tuple[int, list[tuple[object, _Copy]]]:
-    """How many tasks a project has; item and copy of those on a page."""
-    from label_studio_sdk.core.api_error import ApiError
-
-    try:
-        listed = sdk.tasks.list(
-            project=project, page=page, page_size=PAGE, fields="task_only", resolve_uri=False
-        )
-    except ApiError as error:
-        if error.status_code == 404 and page > 1:  # some were deleted since the page before
-            return 0, []
-        raise
-    some: list[tuple[object, _Copy]] = []
-    for task in listed.items or []:
-        answers = whole(task.total_annotations) + whole(task.cancelled_annotations)
-        some.append((task.data.get("item"), _Copy(whole(task.id), answers > 0)))
-    return whole(listed.response.total), some
-
-
-def _delete(sdk: LabelStudio, project: int, tasks: list[int]) -> None:
-    """Take tasks out; those that are gone already do no harm."""
-    chosen: Any = {"all": False, "included": tasks}
-    sdk.actions.create(id="delete_tasks", project=project, selected_items=chosen)
-
-
-def _exists(sdk: LabelStudio, project: int) -> bool:
-    from label_studio_sdk.core.api_error import ApiError
-
-    try:
-        return _counts(sdk, project).tasks >= 0
-    except ApiError as error:
-        if error.status_code == 404 and isinstance(error.body, dict):
-            return False
-        raise
-
-
-def _counts(sdk: LabelStudio, project: int) -> Counts:
-    one = sdk.projects.with_raw_response.get(project).data
-    answered, skipped = one.num_tasks_with_annotations, one.skipped_annotations_number
-    return Counts(whole(one.task_number), whole(answered), whole(skipped))
-
-
-def _export(sdk: LabelStudio, project: int) -> list[dict[str, Any]]:
-    content = b"".join(
-        sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
-    )
-    if not content.lstrip().startswith(b"["):
-        raise ValueError("no list of tasks")
-    return [{**task} for task in json.loads(content)]

@@ -42,6 +42,7 @@ from annotator.judge.credentials import (
     read_credentials,
     write_credentials,
 )
+from annotator.judge.folder import clear_exports
 
 HOST = "127.0.0.1"
 PORT = 8080
@@ -97,7 +98,7 @@ class Server:
         except OSError as error:
             self.close()
             reason = f"{error.filename or self.folder}: {error.strerror}"
-            remedy = "Name a folder that you can write to, with room in it"
+            remedy = "Make room, or make it a folder that you can write to"
             raise ServerUnusable(str(self.folder), reason, remedy) from error
         except BaseException:
             self.close()
@@ -177,6 +178,10 @@ class Server:
         """Start it, and wait until it listens."""
         last = urlsplit(self.url).port or PORT
         port = _free_port(self._port or last)
+        if self._port and port != self._port:
+            reason = f"something else listens on port {self._port}"
+            raise ServerUnusable(str(self.folder), reason, "Name another port, or none")
+        clear_exports(self.folder)
         heard, told = os.pipe()
         with os.fdopen(heard, "rb") as hears:
             try:

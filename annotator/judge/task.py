@@ -19,6 +19,7 @@ from annotator.records import Description, HeadMap, Item
 
 ABSTENTION = "No recurring pattern."
 """Shown where a description would be, whoever abstained."""
+LONGEST_NAME = 40
 SHADES = 5
 """How many grades of shading the screen has: classes s1 to s5."""
 _FITS = 11  # characters that a cell of the screen shows; a longer token is whole in its tooltip
@@ -72,7 +73,7 @@ def description_text(description: Description) -> str:
         return ABSTENTION
     if description.status != "described":
         raise ValueError(f"what is {description.status} is not shown to raters")
-    inputs, pattern = _plain(description.inputs or ""), _plain(description.pattern or "")
+    inputs, pattern = plain(description.inputs or ""), plain(description.pattern or "")
     return f"Inputs: {inputs}\nPattern: {pattern}"
 
 
@@ -99,6 +100,22 @@ def screen() -> str:
     return resources.files("annotator.judge").joinpath("screen.xml").read_text(encoding="utf-8")
 
 
+def plain(text: str) -> str:
+    """On one line, without what no screen shows: control characters and halves of characters."""
+    line = " ".join(text.split())
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in line)
+
+
+def is_pseudonym(name: object) -> bool:
+    """Whether a rater can be called so: one line of up to 40 letters that can be seen."""
+    return (
+        isinstance(name, str)
+        and 1 <= len(name) <= LONGEST_NAME
+        and name == name.strip()
+        and name.isprintable()
+    )
+
+
 def _token(text: str, shade: int) -> str:
     """A token's shown text as HTML; the spaces in it are marked off."""
     marked = _SPACES.sub(r"<i>\g<0></i>", html.escape(text))
@@ -111,9 +128,3 @@ def _shade(logit: float, largest: float) -> int:
     if not (math.isfinite(logit) and 0 < logit <= largest):
         return 0
     return math.ceil(logit / largest * SHADES)
-
-
-def _plain(text: str) -> str:
-    """On one line, without what no screen shows: control characters and halves of characters."""
-    line = " ".join(text.split())
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in line)

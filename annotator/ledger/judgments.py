@@ -40,11 +40,19 @@ class Project:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many judgments were new, edits of one that was there, or there already."""
+    """What came of judgments.
+
+    Attributes:
+        new: how many were not there.
+        edited: how many changed one that was there.
+        unchanged: how many were there already.
+        clashing: those under the id of an answer to something else, which were not recorded.
+    """
 
     new: int = 0
     edited: int = 0
     unchanged: int = 0
+    clashing: tuple[Judgment, ...] = ()
 
 
 class Judgments:
@@ -130,6 +138,7 @@ class Judgments:
             ValueError: a judgment of an item that was not added.
         """
         came: list[str] = []
+        clashing: list[Judgment] = []
         with self._ledger.writing() as connection:
             known = {row["id"] for row in _rows(connection, ITEMS)}
             before: defaultdict[str, list[Judgment]] = defaultdict(list)
@@ -140,6 +149,9 @@ class Judgments:
                 if judgment.item not in known:
                     raise ValueError(f"no item {judgment.item} was added")
                 of_it = before[judgment.annotation]
+                if of_it and (of_it[0].item, of_it[0].rater) != (judgment.item, judgment.rater):
+                    clashing.append(judgment)
+                    continue
                 if _is_among(judgment, of_it):
                     came.append("unchanged")
                     continue
@@ -147,7 +159,8 @@ class Judgments:
                 connection.execute(insert(JUDGMENTS).values(row))
                 came.append("edited" if of_it else "new")
                 of_it.append(judgment)
-        return Counts(came.count("new"), came.count("edited"), came.count("unchanged"))
+        kinds = [came.count(kind) for kind in ("new", "edited", "unchanged")]
+        return Counts(*kinds, clashing=tuple(clashing))
 
     def all(self) -> list[Judgment]:
         """Every judgment, edits too, in the order they were recorded."""

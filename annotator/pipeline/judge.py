@@ -7,18 +7,21 @@ every command may be stopped and run again.
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import AnswersInvalid, ProjectGone, ServerUnusable
 from annotator.pipeline.progress import bar
-from annotator.pipeline.studio import open_studio
+from annotator.pipeline.studio import Opened, open_studio, pseudonyms
 from annotator.pipeline.study import choose, tasks_of
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from annotator.judge.label_studio import Counts, Studio
     from annotator.ledger.judgments import Judgments
 
+LOCK = ".judge.lock"
 INSTRUCTION = (
     "Each item shows what one part of a language model does: tokens on the left, and what it "
     "promotes for each of them on the right. Say whether you see a recurring pattern; if you do, "
@@ -43,16 +47,16 @@ class Place:
         project: its number on the server.
         url: where the rater answers.
         added: tasks that were pushed now.
-        counts: how many tasks, answers and skips the server has.
-        pulled: how many of the rater's answers are in the ledger.
+        counts: how many tasks, answers and skips the server has; None: the project was deleted.
+        recorded: on how many items the catalog has an answer of the rater's, from wherever.
     """
 
     rater: str
     project: int
     url: str
     added: int
-    counts: Counts
-    pulled: int
+    counts: Counts | None
+    recorded: int
 
 
 @dataclass
@@ -65,6 +69,7 @@ class Pulled:
         unchanged: answers that were known.
         twice: items that a rater answered more than once, a line each; the last answer counts.
         problems: answers that cannot be taken, a line each.
+        gone: of each rater whose project was deleted its number.
     """
 
     new: int = 0
@@ -72,6 +77,7 @@ class Pulled:
     unchanged: int = 0
     twice: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
+    gone: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(self, taken: Taken, judgments: Judgments) -> None:
         """Record what was taken, and count it."""
@@ -79,8 +85,12 @@ class Pulled:
         self.new += counts.new
         self.edited += counts.edited
         self.unchanged += counts.unchanged
-        self.twice += taken.twice
         self.problems += taken.problems
+        for one in counts.clashing:
+            line = f"rater {one.rater}, item {one.item}: its id is that of another answer"
+            self.problems.append(line)
+        if counts.new or counts.edited:
+            self.twice += taken.twice
 
 
 def push(
@@ -112,20 +122,24 @@ def push(
         NothingToJudge: no description, or several where one has to be named.
         JudgeError: the server cannot be used; what was pushed stays.
     """
+    named = pseudonyms(raters)
     opened = open_catalog(catalog)
     chosen = choose(opened, llm, heads)
-    with open_studio(opened, url, token) as studio, _judgments(opened) as judgments:
+    with (
+        FileLock(opened.folder / LOCK),  # two at once would make two projects for a rater
+        open_studio(opened, url, token) as server,
+        _judgments(opened) as judgments,
+    ):
         judgments.add_items(chosen.items)
         places: list[Place] = []
-        for rater in dict.fromkeys(raters):
-            project = _project(opened, studio, judgments, rater, again)
-            there = studio.items(project)
+        for rater in named:
+            project, there = _project(opened, server, judgments, rater, again)
             done = _answered(judgments, rater) if again else set[str]()
             tasks = tasks_of(chosen, rater, seed, there | done, len(there))
             label = f"Pushing to {rater}"
             with bar(label, len(tasks), unit="task", show=progress) as shown:
-                added = studio.push(project, tasks, shown.update)
-            places.append(_place(studio, judgments, rater, project, added))
+                added = server.studio.push(project, tasks, shown.update)
+            places.append(_place(server.studio, judgments, rater, project, added))
         return places
 
 
@@ -133,15 +147,13 @@ def status(catalog: str | Path, url: str | None = None, token: str | None = None
     """How far each rater is.
 
     Raises:
-        ProjectGone: somebody deleted a project.
         JudgeError: the server cannot be used.
     """
     opened = open_catalog(catalog)
-    with open_studio(opened, url, token) as studio, _judgments(opened) as judgments:
+    with open_studio(opened, url, token) as server, _judgments(opened) as judgments:
         return [
-            _place(studio, judgments, rater, project, 0)
-            for rater, project in _projects(studio, judgments).items()
-            if _there(studio, rater, project)
+            _place(server.studio, judgments, rater, project, 0)
+            for rater, project in _projects(server, judgments).items()
         ]
 
 
@@ -155,41 +167,50 @@ def pull(
     """Fetch what raters answered since; what is fetched is written down project by project.
 
     Raises:
-        ProjectGone: somebody deleted a project; all others were fetched.
-        StudyForeign: a project holds what is not this catalog's.
+        StudyForeign: what a project exports is no export.
         JudgeError: the server cannot be used; what was fetched is kept.
     """
     from annotator.judge.answers import read_export
+    from annotator.judge.folder import clear_exports
 
-    opened = open_catalog(catalog)
-    pulled, gone = Pulled(), list[ProjectGone]()
-    with open_studio(opened, url, token) as studio, _judgments(opened) as judgments:
-        projects = _projects(studio, judgments)
+    opened, pulled = open_catalog(catalog), Pulled()
+    with open_studio(opened, url, token) as server, _judgments(opened) as judgments:
+        projects = _projects(server, judgments)
         items = judgments.items()
         with bar("Pulling", len(projects), unit="rater", show=progress) as shown:
             for rater, project in projects.items():
                 shown.update(0)
-                try:
-                    _there(studio, rater, project)
-                except ProjectGone as error:
-                    gone.append(error)
+                if not server.studio.exists(project):
+                    pulled.gone[rater] = project
                     continue
                 where = f"project {project} of rater {rater}"
-                pulled.add(read_export(studio.answers(project), where, items), judgments)
+                answers = server.studio.answers(project)
+                user = server.users.get(rater)
+                pulled.add(read_export(answers, where, items, rater, user), judgments)
                 shown.update(1)
-    if gone:
-        raise gone[0]
+        if server.folder is not None:
+            clear_exports(server.folder)
     return pulled
 
 
 def refuse_problems(pulled: Pulled) -> None:
-    """Nothing, where every answer could be taken.
+    """Nothing, where every answer could be had and taken.
 
     Raises:
-        AnswersInvalid: some could not.
+        AnswersInvalid: some could not be taken.
     """
     if pulled.problems:
         raise AnswersInvalid(pulled.problems, pulled.new + pulled.edited + pulled.unchanged)
+
+
+def refuse_gone(gone: Mapping[str, int], url: str | None) -> None:
+    """Nothing, where every project is there.
+
+    Raises:
+        ProjectGone: some are not.
+    """
+    if gone:
+        raise ProjectGone(url or "the catalog's own server", gone)
 
 
 @contextmanager
@@ -202,55 +223,51 @@ def _judgments(catalog: Catalog) -> Generator[Judgments]:
 
 
 def _project(
-    catalog: Catalog, studio: Studio, judgments: Judgments, rater: str, again: bool
-) -> int:
-    """A rater's project: the known one, one that a killed run left, or a new one."""
+    catalog: Catalog, server: Opened, judgments: Judgments, rater: str, again: bool
+) -> tuple[int, set[str]]:
+    """A rater's project and the items in it: the known one, one a killed run left, or a new one.
+
+    Raises:
+        ProjectGone: the known one was deleted, or is somebody else's now.
+    """
     from annotator.judge.task import screen
 
-    known = judgments.project(studio.url, rater)
-    if known is not None and (not again or studio.exists(known)):
-        _there(studio, rater, known)
-        return known
+    studio, known = server.studio, judgments.project(server.place, rater)
+    if known is not None:
+        there = studio.items(known) if studio.exists(known) else None
+        if there is not None and set(there.values()) <= {rater}:
+            return known, set(there)
+        if not again:
+            raise ProjectGone(studio.url, {rater: known})
     marker = _marker(catalog, rater)
     project = studio.project(marker)
     if project is None:
-        title = f"Heads, for {rater}"
-        project = studio.make_project(title, marker, screen(), INSTRUCTION)
-    judgments.add_project(studio.url, rater, project)
-    return project
+        project = studio.make_project(f"Heads, for {rater}", marker, screen(), INSTRUCTION)
+    judgments.add_project(server.place, rater, project)
+    return project, set(studio.items(project))
 
 
 def _marker(catalog: Catalog, rater: str) -> str:
     """What a project is found by: this catalog, here, and the rater."""
-    place = f"{socket.gethostname()} {catalog.folder.resolve()}"
-    study = hashlib.sha256(f"{catalog.manifest.model['weight_digest']} {place}".encode())
-    return f"annotator {study.hexdigest()[:16]} {rater}"
+    place = [socket.gethostname(), str(catalog.folder.resolve()), rater]
+    study = json.dumps([catalog.manifest.model["weight_digest"], *place])
+    return f"annotator {hashlib.sha256(study.encode()).hexdigest()[:24]}"
 
 
-def _projects(studio: Studio, judgments: Judgments) -> dict[str, int]:
+def _projects(server: Opened, judgments: Judgments) -> dict[str, int]:
     """Each rater's project on this server.
 
     Raises:
         ServerUnusable: there is none.
     """
     raters = dict.fromkeys(one.rater for one in judgments.projects())
-    found = {rater: judgments.project(studio.url, rater) for rater in raters}
+    found = {rater: judgments.project(server.place, rater) for rater in raters}
     projects = {rater: project for rater, project in found.items() if project is not None}
     if not projects:
         remedy = "Run: annotator judge push CATALOG --rater NAME"
-        raise ServerUnusable(studio.url, "no rater has a project of this catalog there", remedy)
+        reason = "no rater has a project of this catalog there"
+        raise ServerUnusable(server.studio.url, reason, remedy)
     return projects
-
-
-def _there(studio: Studio, rater: str, project: int) -> bool:
-    """True.
-
-    Raises:
-        ProjectGone: the project was deleted.
-    """
-    if not studio.exists(project):
-        raise ProjectGone(studio.url, rater, project)
-    return True
 
 
 def _answered(judgments: Judgments, rater: str) -> set[str]:
@@ -258,6 +275,6 @@ def _answered(judgments: Judgments, rater: str) -> set[str]:
 
 
 def _place(studio: Studio, judgments: Judgments, rater: str, project: int, added: int) -> Place:
-    pulled = sum(one.rater == rater for one in judgments.last())
-    counts = studio.counts(project)
-    return Place(rater, project, studio.label_url(project), added, counts, pulled)
+    recorded = sum(one.rater == rater for one in judgments.last())
+    counts = studio.counts(project) if studio.exists(project) else None
+    return Place(rater, project, studio.label_url(project), added, counts, recorded)

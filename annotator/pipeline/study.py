@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.errors import NothingToJudge, StudyForeign
+from annotator.errors import ExportUnreadable, NothingToJudge
 from annotator.paths import user_path
+from annotator.pipeline.studio import pseudonyms
 from annotator.records import Description, HeadId, HeadMap, Item
 
 if TYPE_CHECKING:
@@ -73,6 +75,14 @@ def choose(catalog: Catalog, llm: str | None, heads: Sequence[str] | None) -> Ch
     return Chosen(items, {item.id: one for item, one in zip(items, said, strict=True)}, maps)
 
 
+def described_by(catalog: str | Path) -> list[str]:
+    """Whose descriptions there are to judge."""
+    from annotator.judge.items import STATUSES
+
+    found = open_catalog(catalog).descriptions()
+    return list(dict.fromkeys(one.llm for one in found if one.status in STATUSES))
+
+
 def tasks_of(
     chosen: Chosen, rater: str, seed: int, without: Collection[str], numbered: int = 0
 ) -> list[Task]:
@@ -126,6 +136,7 @@ def export_tasks(
     from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
+    named = pseudonyms(raters)
     opened = open_catalog(catalog)
     chosen = choose(opened, llm, heads)
     folder = opened.folder / "judge" if out is None else user_path(out)
@@ -135,9 +146,9 @@ def export_tasks(
     files = [folder / "screen.xml"]
     with whole_file(files[0]) as file:
         file.write(screen().encode())
-    for rater in dict.fromkeys(raters):
+    for rater in named:
         tasks = [{"data": dict(task.data)} for task in tasks_of(chosen, rater, seed, ())]
-        files.append(folder / f"tasks-{quote(rater, safe=' ')}.json")
+        files.append(folder / f"tasks-{_file_name(rater)}.json")
         with whole_file(files[-1]) as file:
             file.write(json.dumps(tasks, ensure_ascii=False, indent=1).encode())
     return files
@@ -147,6 +158,7 @@ def import_answers(catalog: str | Path, file: str | Path) -> Pulled:
     """Read a JSON export of Label Studio's.
 
     Raises:
+        ExportUnreadable: it cannot be read, or is no JSON.
         StudyForeign: it is none, or of another catalog; nothing was recorded.
         LedgerUnusable: the answers cannot be written down.
     """
@@ -159,9 +171,9 @@ def import_answers(catalog: str | Path, file: str | Path) -> Pulled:
     try:
         tasks = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise StudyForeign(str(path), error.strerror or str(error)) from error
-    except ValueError as error:
-        raise StudyForeign(str(path), "it is no JSON") from error
+        raise ExportUnreadable(str(path), error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ExportUnreadable(str(path), "it is no JSON") from error
     pulled = Pulled()
     with Ledger(opened.folder / LEDGER) as ledger:
         judgments = Judgments(ledger)
@@ -169,8 +181,8 @@ def import_answers(catalog: str | Path, file: str | Path) -> Pulled:
     return pulled
 
 
-def report(catalog: str | Path, llm: str | None = None) -> Report:
-    """What a study's judgments come to.
+def report(catalog: str | Path, llm: str | None = None) -> tuple[Report, list[str]]:
+    """What a study's judgments come to, and who wrote the descriptions.
 
     Args:
         catalog: the catalog's directory.
@@ -188,8 +200,19 @@ def report(catalog: str | Path, llm: str | None = None) -> Report:
         raise NothingToJudge("no judgment has come back yet. Run: annotator judge push")
     with Ledger(opened.folder / LEDGER, read_only=True) as ledger:
         judgments = Judgments(ledger)
+        llms = list(dict.fromkeys(item.llm for item in judgments.shown()))
         items, last = judgments.items(llm), judgments.last()
         categories = judgments.categories(items.values())
+    if llm is not None and llm not in llms:
+        there = ", ".join(llms) or "nobody"
+        raise NothingToJudge(f"raters were given no description by {llm}, but by {there}")
     if not any(one.item in items for one in last):
         raise NothingToJudge("no judgment has come back yet. Run: annotator judge pull")
-    return sum_up(items, last, opened.manifest.dims["n_layers"], categories)
+    found = sum_up(items, last, opened.manifest.dims["n_layers"], categories)
+    return found, llms if llm is None else [llm]
+
+
+def _file_name(rater: str) -> str:
+    """A rater's name as a part of a file's; no two have the same."""
+    plain = re.sub(r"[^\w.-]", "_", rater)
+    return plain if plain == rater else f"{plain}-{sha256(rater.encode()).hexdigest()[:6]}"

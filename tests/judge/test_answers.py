@@ -228,13 +228,13 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> list[dict[str, Any]]:
 
 def test_an_export_of_another_catalog() -> None:
     other = item("L40H0")
-    with pytest.raises(StudyForeign, match="6 of its 6 tasks, the first 1, are of items that this"):
+    with pytest.raises(StudyForeign, match="6 of its 6 tasks, the first 1, are not of an item"):
         read_export(REAL, "export.json", {other.id: other})
     with pytest.raises(StudyForeign, match="1 of its 6 tasks, the first 2"):
         read(changed(lambda task: task["data"].update(item="0123456789abcdef")))
     with pytest.raises(StudyForeign, match="1 of its 6 tasks"):
         read(changed(lambda task: task["data"].pop("item")))
-    with pytest.raises(StudyForeign, match="task 2 names no rater"):
+    with pytest.raises(StudyForeign, match="1 of its 6 tasks, the first 2, are not of an item"):
         read(changed(lambda task: task["data"].pop("rater")))
 
 
@@ -263,3 +263,29 @@ def test_an_export_without_answers() -> None:
 def test_whatever_stands_in_an_annotation_is_taken_or_told(result: Any, fields: Any) -> None:
     taken = read([task(result, **fields)])
     assert len(taken.judgments) + len(taken.problems) == 1
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "?"])
+def test_a_moment_that_could_not_be_written_out_again_is_none(moment: str) -> None:
+    tasks = json.loads(FILE.read_text(encoding="utf-8"))[:1]
+    tasks[0]["annotations"][0]["updated_at"] = moment
+    taken = read_export(tasks, "export.json", ITEMS)
+    assert taken.answers == []
+    assert ["it has no time" in problem for problem in taken.problems] == [True]
+
+
+@pytest.mark.parametrize("seconds", [10**400, float("nan"), -1, "7", None])
+def test_time_that_nobody_spent_is_not_known(seconds: object) -> None:
+    tasks = json.loads(FILE.read_text(encoding="utf-8"))[:1]
+    tasks[0]["annotations"][0]["lead_time"] = seconds
+    [judgment] = read_export(tasks, "export.json", ITEMS).judgments
+    assert judgment.seconds is None
+
+
+def test_what_a_file_says_moves_no_cursor() -> None:
+    tasks = json.loads(FILE.read_text(encoding="utf-8"))[:1]
+    tasks[0]["data"]["title"] = "\x1b]0;owned\x07"
+    tasks[0]["annotations"][0]["result"][0]["value"]["choices"] = ["\x1b[31m"]
+    [problem] = read_export(tasks, "export.json", ITEMS).problems
+    assert "\x1b" not in problem
+    assert "owned" in problem

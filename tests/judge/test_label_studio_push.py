@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.judge import label_studio
+from annotator.judge import calls, label_studio
 from annotator.judge.label_studio import Counts, Studio
 from tests.describe.loopback import Answer
 from tests.judge import fake_studio
@@ -34,8 +34,9 @@ def project(studio: Studio) -> int:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CHUNK", "PAGE", "PROJECTS"):
-        monkeypatch.setattr(label_studio, name, 4)
+    monkeypatch.setattr(label_studio, "CHUNK", 4)
+    for name in ("PAGE", "PROJECTS"):
+        monkeypatch.setattr(calls, name, 4)
 
 
 def items(count: int) -> list[str]:
@@ -60,7 +61,7 @@ def test_a_project_is_made_found_and_filled(fake: FakeStudio, studio: Studio) ->
     assert studio.push(number, tasks(10), told.append) == 10
     assert told == fake.imports == [4, 4, 2]
     assert fake.items(number) == items(10)
-    assert studio.items(number) == set(items(10))
+    assert set(studio.items(number)) == set(items(10))
     assert studio.push(number, tasks(10), told.append) == 0
     assert studio.push(number, tasks(11), told.append) == 1
     assert fake.imports == [4, 4, 2, 1]
@@ -85,7 +86,7 @@ def test_tasks_of_others_are_left_alone(fake: FakeStudio, studio: Studio, projec
         fake.tasks[number] = {"id": number, "project": project, "data": data, **counts}
     assert studio.push(project, tasks(2)) == 2
     assert len(fake.tasks) == 5
-    assert studio.items(project) == set(items(2))
+    assert set(studio.items(project)) == set(items(2))
 
 
 def test_the_same_item_twice_in_one_push_is_one_task(fake: FakeStudio, studio: Studio, project):

@@ -90,7 +90,7 @@ def test_two_thousand_tasks_there_and_back(
         assert project is not None
         with Ledger(large / LEDGER) as ledger:
             items = Judgments(ledger).items()
-        assert studio.items(project) == set(items)
+        assert set(studio.items(project)) == set(items)
         assert studio.counts(project).tasks == COUNT == len(items)
     assert f" {COUNT} " in said
     lines = [f"push of {COUNT:,} tasks, what two killed runs left: {cost}"]

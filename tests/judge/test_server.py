@@ -284,7 +284,7 @@ def test_a_folder_of_other_things(tmp_path: Path, label_studio: Path) -> None:
 
 def test_no_folder(tmp_path: Path, label_studio: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ServerUnusable, match=r"file: .*Name a folder that you can write to"):
+    with pytest.raises(ServerUnusable, match=r"file: .*make it a folder that you can write to"):
         Server(tmp_path / "file", []).__enter__()
     with pytest.raises(ServerUnusable, match=r"there is no credentials\.json in it"):
         read_credentials(tmp_path)

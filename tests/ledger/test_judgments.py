@@ -167,7 +167,8 @@ def test_any_answers_in_any_order_are_there_once(given: list[Judgment]) -> None:
         judgments = Judgments(ledger)
         judgments.add_items([FIRST, SECOND])
         counts = put(judgments, *given)
-        assert counts.new + counts.edited + counts.unchanged == len(given)
+        recorded = counts.new + counts.edited + counts.unchanged
+        assert recorded + len(counts.clashing) == len(given)
         assert counts.new == len({one.annotation for one in given})
         kept = judgments.all()
         assert len({(one.annotation, one.at) for one in kept}) == len(kept)
@@ -176,6 +177,14 @@ def test_any_answers_in_any_order_are_there_once(given: list[Judgment]) -> None:
         assert len({(one.item, one.rater) for one in last}) == len(last)
         assert put(judgments, *kept) == Counts(unchanged=len(kept))
         assert (judgments.all(), judgments.last()) == (kept, last)
+
+
+def test_an_id_that_is_another_answers_is_not_taken_for_an_edit(judgments: Judgments) -> None:
+    judgments.add_items([FIRST, SECOND])
+    first = judgment(FIRST)
+    others = (replace(first, item=SECOND.id), replace(first, rater="ben"))
+    assert put(judgments, first, *others) == Counts(new=1, clashing=others)
+    assert judgments.all() == [first]
 
 
 def test_two_who_record_the_same_at_once(judgments: Judgments, tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""The catalog's own server through the commands: its port may change, and its raters are known."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from annotator.catalog.read import open_catalog
+from annotator.cli import main
+from annotator.errors import ServerUnusable
+from annotator.judge.server import Server
+from annotator.pipeline.studio import SERVER, serve
+from tests.commands import error_of, text_of
+from tests.judge.record_export import answer
+
+Capture = pytest.CaptureFixture[str]
+
+
+def answered(server: Server, name: str, task: int) -> None:
+    """As the rater of that name, or the admin."""
+    from label_studio_sdk import LabelStudio
+
+    accounts = (server.credentials.admin, *server.credentials.raters)
+    token = next(one.token for one in accounts if one.name == name)
+    with httpx.Client() as client:
+        sdk = LabelStudio(base_url=server.url, api_key=token, httpx_client=client)
+        sdk.annotations.create(task, result=answer("no"), lead_time=3.0)
+
+
+def test_a_study_goes_on_at_another_port(
+    label_studio: Path, catalog: Path, capsys: Capture
+) -> None:
+    heads = ("--heads", "L0H0,L0H1")
+    with serve(catalog, ["ada"]) as server:
+        url = server.url
+        text_of(capsys, "judge", "push", catalog, "--rater", "ada", *heads)
+        answered(server, "ada", 1)
+    assert "annotator judge serve" in error_of(capsys, "judge", "pull", catalog)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.listen()
+        with (
+            pytest.raises(ServerUnusable, match=f"listens on port {port}"),
+            serve(catalog, [], port),
+        ):
+            pass
+    with serve(catalog, [], port) as server:
+        assert server.url != url
+        again = text_of(capsys, "judge", "push", catalog, "--rater", "ada", *heads)
+        assert "projects/1/data" in again
+        answered(server, "admin", 2)
+        assert main(["judge", "pull", str(catalog)]) == 1
+        said = capsys.readouterr()
+        assert "1 new answer, " in said.out
+        assert "and not this rater" in said.err, "the admin is not ada, who has not answered it"
+        assert not list((catalog / SERVER / "data").glob("export/*"))
+    assert [one.rater for _, one in open_catalog(catalog).judgments()] == ["ada"]
