@@ -70,7 +70,7 @@ def test_a_rater_answers_by_hotkeys_and_the_answer_is_in_the_ledger(
     page.keyboard.press("Control+Enter")
     page.get_by_text("Item 2 of 2").wait_for()
 
-    assert "1 new answers" in study.pull()
+    assert "1 new answer, " in study.pull()
     [(item, judgment)] = open_catalog(study.catalog).judgments()
     assert (judgment.rater, judgment.pattern) == ("ada", True)
     assert (judgment.precision, judgment.category) == ("scope", "unnatural")
