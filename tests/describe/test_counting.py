@@ -19,7 +19,6 @@ from annotator.describe.llm import Llm
 from annotator.describe.local import Local
 from annotator.describe.openai import IN_WORDS, OpenAi
 from annotator.describe.outcome import Answer
-from annotator.describe.prompt import read_template, render
 from annotator.describe.rules import Rules
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import (
@@ -132,23 +131,3 @@ def test_a_server_that_does_not_count_is_named(
     shown = capsys.readouterr().out
     assert f"estimated from its length; {llm} could not be had to count them]" in shown
     assert IN_WORDS in shown, "this server would get the schema in words, and so it is shown"
-
-
-def test_the_estimate_is_near_what_a_real_tokenizer_counts(
-    quickstarted: tuple[Path, str], real_gguf: Path
-) -> None:
-    from annotator.catalog.read import open_catalog
-    from annotator.describe.evidence import evidence_of
-    from annotator.pipeline.describe import Prompt
-
-    opened, template = open_catalog(quickstarted[0]), read_template()
-    local = Local(real_gguf)
-    try:
-        for head in ("L0H0", "L12H5", "L23H4", "L29H3"):
-            rendered = render(evidence_of(opened.head(head)), template)
-            counted = local.count(local.request(rendered.system, rendered.prompt, ""))
-            assert counted is not None
-            estimated = Prompt(rendered.system, rendered.prompt).estimated
-            assert 0.8 < estimated / counted < 1.25
-    finally:
-        local.close()

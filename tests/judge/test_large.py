@@ -31,6 +31,9 @@ from tests.judge.record_export import answer
 COUNT = large_catalog.LAYERS * large_catalog.HEADS
 
 
+pytestmark = pytest.mark.services  # by itself: it prints figures
+
+
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     """A catalog of 2,000 heads, all described by the rules.

@@ -1,0 +1,218 @@
+"""Relation scores of all heads, layer by layer.
+
+A head's score for a relation is the share of its sources with a target among the k largest logits
+of the source's row (DESIGN, section 2); the suppression score is the same on -M. Both follow, for
+every k up to k_max, from the targets' ranks. Each source is scored once, whatever relations it is
+in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from annotator.errors import SettingInvalid
+from annotator.maps.engine import layer_groups
+from annotator.maps.ranks import Columns, Ranks, rank_targets, shuffle
+from annotator.maps.settings import MapSettings
+from annotator.maps.sources import source_representation
+from annotator.maps.space import open_space
+from annotator.weights.model import Heads, Model
+
+K_MAX = 25
+"""The largest k that a score is defined with."""
+
+Relations = Mapping[str, Sequence[tuple[int, int]]]
+"""Pairs of source and target token ids, by the relation's name."""
+
+
+@dataclass(frozen=True)
+class RelationRanks:
+    """Where one layer's heads put a relation's targets.
+
+    Attributes:
+        source_ids: token ids of the distinct sources, ascending.
+        above: for each source how many logits come before its best target's; k_max where there are
+            that many or more, or where the row's logits are all equal or not finite.
+        below: the same on -M.
+        k_max: the largest k that membership is known for.
+    """
+
+    source_ids: Int[Tensor, " rows"]
+    above: Int[Tensor, "n_heads rows"]
+    below: Int[Tensor, "n_heads rows"]
+    k_max: int
+
+    def members(self, k: int) -> Bool[Tensor, "n_heads rows"]:
+        """Which sources have a target among the k largest."""
+        return self.above < self._known(k)
+
+    def suppressed(self, k: int) -> Bool[Tensor, "n_heads rows"]:
+        """Which sources have a target among the k smallest."""
+        return self.below < self._known(k)
+
+    def phi(self) -> Float[Tensor, "n_heads k"]:
+        """The relation score for k from 1 to k_max, in float64."""
+        return _shares(self.above, self.k_max)
+
+    def suppression(self) -> Float[Tensor, "n_heads k"]:
+        """The suppression score for k from 1 to k_max, in float64."""
+        return _shares(self.below, self.k_max)
+
+    def _known(self, k: int) -> int:
+        if not 1 <= k <= self.k_max:
+            raise SettingInvalid("k", k, f"from 1 to {self.k_max}")
+        return k
+
+
+@dataclass(frozen=True)
+class LayerScores:
+    """One layer's heads and all relations.
+
+    Attributes:
+        layer: which layer.
+        relations: by name, in the order given.
+        computed: logits that were computed for each head.
+        dense: logits of all rows of a head.
+    """
+
+    layer: int
+    relations: Mapping[str, RelationRanks]
+    computed: Int[Tensor, " n_heads"]
+    dense: int
+
+
+def relation_scores(
+    model: Model,
+    relations: Relations,
+    settings: MapSettings,
+    k_max: int = K_MAX,
+    layers: Sequence[int] | None = None,
+    usable: Sequence[int] | None = None,
+) -> Iterator[LayerScores]:
+    """Score all heads of the given layers on relations.
+
+    Args:
+        model: the checkpoint.
+        relations: pairs of token ids; a source with several targets succeeds by any of them.
+        settings: X; what is kept of a map plays no part.
+        k_max: the largest k.
+        layers: which layers; None: all.
+        usable: token ids that count; None: every row of the embedding.
+
+    Yields:
+        One layer's scores after the other, ascending, on the CPU.
+
+    Raises:
+        SettingInvalid: a k_max below 1, or a pair of tokens that do not count.
+    """
+    if k_max < 1:
+        raise SettingInvalid("k_max", k_max, "a whole number from 1")
+    counting = range(model.dims.vocab) if usable is None else usable
+    plan = _plan(relations, counting)
+    wanted = range(model.dims.n_layers) if layers is None else layers
+    bare, columns = _ends(model, plan, usable)
+    X: Tensor | None = None
+    for group in layer_groups(model.dims.n_layers, model.dims.n_heads, settings):
+        if not set(group) & set(wanted):
+            continue
+        x = bare
+        if not settings.bare_embedding(group[0]):
+            x = X = source_representation(bare, model.first_mlp()) if X is None else X
+        ranks = _rank(x, Heads.join([model.heads(n) for n in group]), columns, plan, k_max)
+        for at, layer in enumerate(group):
+            if layer in wanted:
+                own = slice(at * model.dims.n_heads, (at + 1) * model.dims.n_heads)
+                yield plan.scores(layer, ranks, own, k_max)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Distinct pairs of all relations, and which of them a relation has.
+
+    Attributes:
+        ids: token ids that count, ascending.
+        sources: rows among them of all distinct sources.
+        rows: for each pair the index of its source.
+        targets: for each pair its target's column.
+        pairs: for each relation the indices of its pairs.
+    """
+
+    ids: Int[Tensor, " vocab"]
+    sources: Int[Tensor, " rows"]
+    rows: Int[Tensor, " targets"]
+    targets: Int[Tensor, " targets"]
+    pairs: Mapping[str, Int[Tensor, " candidates"]]
+
+    def scores(self, layer: int, ranks: Ranks, heads: slice, k_max: int) -> LayerScores:
+        """What some heads, a layer's, have."""
+        above, below = ranks.above[heads].cpu(), ranks.below[heads].cpu()
+        relations: dict[str, RelationRanks] = {}
+        for name, pairs in self.pairs.items():
+            sources, at = self.rows[pairs].unique(return_inverse=True)
+            relations[name] = RelationRanks(
+                source_ids=self.ids[self.sources[sources]],
+                above=_best(above[:, pairs], at, len(sources)),
+                below=_best(below[:, pairs], at, len(sources)),
+                k_max=k_max,
+            )
+        dense = len(self.sources) * len(self.ids)
+        return LayerScores(layer, relations, ranks.computed[heads], dense)
+
+
+def _plan(relations: Relations, counting: Sequence[int]) -> _Plan:
+    known = set(counting)
+    wrong = [
+        f"{name} ({source}, {target})"
+        for name, pairs in relations.items()
+        for source, target in pairs
+        if source not in known or target not in known
+    ]
+    wrong += [name for name, pairs in relations.items() if not pairs]
+    if wrong or not relations:
+        allowed = "relations with pairs of tokens that count"
+        raise SettingInvalid("relations", "; ".join(wrong), allowed)
+    ids = torch.tensor(counting)
+    place = {id: at for at, id in enumerate(counting)}
+    distinct = sorted({(place[s], place[t]) for pairs in relations.values() for s, t in pairs})
+    index = {pair: at for at, pair in enumerate(distinct)}
+    own = {
+        name: torch.tensor(sorted({index[place[s], place[t]] for s, t in pairs}))
+        for name, pairs in relations.items()
+    }
+    sources, rows = torch.tensor([s for s, _ in distinct]).unique(return_inverse=True)
+    return _Plan(ids, sources, rows, torch.tensor([t for _, t in distinct]), own)
+
+
+def _ends(
+    model: Model, plan: _Plan, usable: Sequence[int] | None
+) -> tuple[Float[Tensor, "rows d_model"], Columns]:
+    """The sources' embeddings, and the unembedding to scan; the rest of W_E is let go."""
+    W_E, space = open_space(model, usable)
+    bare = W_E[plan.sources.to(model.device)]
+    del W_E
+    return bare, shuffle(space.W_U, space.same_targets)
+
+
+def _rank(
+    x: Float[Tensor, "rows d_model"], heads: Heads, columns: Columns, plan: _Plan, k_max: int
+) -> Ranks:
+    y = torch.stack([x @ W_V for W_V in heads.W_V])
+    rows, targets = plan.rows.to(x.device), plan.targets.to(x.device)
+    return rank_targets(y, heads.W_O, columns, rows, targets, k_max)
+
+
+def _best(
+    ranks: Int[Tensor, "n_heads candidates"], at: Int[Tensor, " candidates"], n: int
+) -> Int[Tensor, "n_heads rows"]:
+    """The smallest rank of each source's targets."""
+    best = ranks.new_empty(len(ranks), n)
+    return best.scatter_reduce(1, at.expand_as(ranks), ranks, "amin", include_self=False)
+
+
+def _shares(ranks: Int[Tensor, "n_heads rows"], k_max: int) -> Float[Tensor, "n_heads k"]:
+    return torch.stack([(ranks < k).double().mean(dim=1) for k in range(1, k_max + 1)], dim=1)

@@ -1,0 +1,143 @@
+"""Relation scores of all heads of SmolLM2-135M against the published algorithm, in one process.
+
+The published algorithm takes each head and relation by itself: it computes whole rows of the head
+map for the relation's sources, takes the k largest (and the k smallest) of each, and looks for the
+target there. It is timed on sampled heads and scaled to all; X is given to it. The engine scores
+all heads, both signs and every k up to 25. Both read the same safetensors file.
+
+    python -m tests.benchmarks.bench_relations
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from annotator.errors import TokenInvalid
+from annotator.maps.relations import K_MAX, LayerScores, Relations, relation_scores
+from annotator.maps.settings import MapSettings
+from annotator.pipeline.quickstart import embedded_model
+from annotator.tokens.load import load_vocabulary
+from annotator.weights.model import Model, open_model
+from tests.benchmarks.common import Report, as_safetensors, gemm_rate, peak_bytes, seconds
+
+SAMPLED = 6
+LEAST = 30
+"""Valid pairs of a valid relation."""
+DATA = Path(__file__).parents[2] / "data" / "relations"
+
+
+def valid_pairs(model: Model) -> dict[str, list[tuple[int, int]]]:
+    """The valid relations of data/relations: both sides one token each, with a leading space."""
+    vocabulary = load_vocabulary(model.source, model.dims.vocab)
+
+    def token(word: str) -> int | None:
+        try:
+            id = vocabulary.one(f" {word}")
+        except TokenInvalid:
+            return None
+        return None if id in vocabulary.special else id
+
+    relations: dict[str, list[tuple[int, int]]] = {}
+    for path in sorted(DATA.glob("*.json")):
+        if path.stem == "relations":
+            continue
+        ids = [(token(source), token(target)) for source, target in json.loads(path.read_text())]
+        relations[path.stem] = [(s, t) for s, t in ids if s is not None and t is not None]
+    return {name: pairs for name, pairs in relations.items() if len(pairs) >= LEAST}
+
+
+def published(
+    model: Model, layer: int, head: int, X: Tensor, W_U: Tensor, relations: Relations, k: int
+) -> Iterator[tuple[float, float]]:
+    """One head: phi and suppression score of each relation."""
+    heads = model.heads(layer).only(head)
+    for pairs in relations.values():
+        sources = sorted({source for source, _ in pairs})
+        logits = X[sources] @ heads.W_V[0] @ heads.W_O[0] @ W_U
+        known = set(pairs)
+        shares: list[float] = []
+        for largest in (True, False):
+            found = logits.topk(k, largest=largest).indices.tolist()
+            hits = [
+                any((s, t) in known for t in best) for s, best in zip(sources, found, strict=True)
+            ]
+            shares.append(sum(hits) / len(hits))
+        yield shares[0], shares[1]
+
+
+def sampled_heads(model: Model) -> list[tuple[int, int]]:
+    """Heads spread evenly over the model; layer 0, which needs no X, is none of them."""
+    d = model.dims
+    every = (d.n_layers - 1) * d.n_heads // SAMPLED
+    return [divmod(d.n_heads + n * every, d.n_heads) for n in range(SAMPLED)]
+
+
+def disagreements(
+    scores: list[LayerScores], theirs: dict[tuple[int, int], list[tuple[float, float]]], k: int
+) -> int:
+    """Scores of the sampled heads that differ, by more than rounding of a share."""
+    count = 0
+    for (layer, head), shares in theirs.items():
+        for ranks, (phi, suppression) in zip(scores[layer].relations.values(), shares, strict=True):
+            count += abs(float(ranks.phi()[head, k - 1]) - phi) > 1e-9
+            count += abs(float(ranks.suppression()[head, k - 1]) - suppression) > 1e-9
+    return count
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = as_safetensors(embedded_model(), Path(folder))
+        relations = valid_pairs(open_model(embedded_model()))
+        scores: list[LayerScores] = []
+
+        def run() -> None:
+            scores[:] = relation_scores(open_model(path), relations, MapSettings())
+
+        rate = gemm_rate()
+        engine = min(seconds(run) for _ in range(2))
+        peak = peak_bytes()
+        with FlopCounterMode(display=False) as counter:
+            run()
+        rate = max(rate, gemm_rate())
+        model = open_model(path)
+        d = model.dims
+        W_E, W_U = model.embeddings()
+        X = model.first_mlp()(W_E)
+        theirs: dict[tuple[int, int], list[tuple[float, float]]] = {}
+
+        def run_published() -> None:
+            for at in sampled_heads(model):
+                theirs[at] = list(published(model, *at, X, W_U, relations, 10))
+
+        naive = seconds(run_published) * d.n_layers * d.n_heads / SAMPLED
+    computed = sum(int(layer.computed.sum()) for layer in scores)
+    dense = sum(layer.dense for layer in scores) * d.n_heads
+    sources = sum(len({s for s, _ in pairs}) for pairs in relations.values())
+    flops = counter.get_total_flops()
+    report = Report()
+    report.line("threads", f"{torch.get_num_threads():8d}")
+    report.line("float32 GEMM rate", f"{rate / 1e9:8.1f} GFLOP/s")
+    report.line("relations, pairs", f"{len(relations):8d} {sum(map(len, relations.values()))}")
+    report.line("sources, distinct", f"{sources:8d} {scores[0].dense // d.vocab}")
+    report.line(f"engine, k to {K_MAX}", f"{engine:8.2f} s")
+    report.line(f"published, scaled from {SAMPLED} heads", f"{naive:8.2f} s")
+    report.at_least("  over the engine", naive / engine, 30, "x")
+    report.line("logits computed", f"{100 * computed / dense:8.2f} % of the distinct rows'")
+    report.line("FLOPs of all products", f"{flops / 1e9:8.1f} GFLOP")
+    report.line("  at", f"{flops / engine / 1e9:8.1f} GFLOP/s")
+    report.line("GEMM efficiency", f"{100 * flops / engine / rate:8.1f} %")
+    report.line("peak resident memory", f"{peak / 1e6:8.1f} MB")
+    differing = disagreements(scores, theirs, 10)
+    report.at_most("scores that differ, of all", differing, 2, f"of {len(relations) * SAMPLED * 2}")
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
