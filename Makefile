@@ -46,6 +46,7 @@ bench: .venv/dev
 	$(BIN)/python -m tests.benchmarks.bench_open
 	$(BIN)/python -m tests.benchmarks.bench_map
 	$(BIN)/python -m tests.benchmarks.bench_large
+	$(BIN)/python -m tests.benchmarks.bench_relations
 
 # What is generated: the CLI page, the families page, and the tables beside the families.
 docs: .venv/dev
