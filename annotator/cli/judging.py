@@ -44,7 +44,9 @@ def judge() -> None:
 
 @judge.command()
 @CATALOG
-@RATERS
+@click.option(
+    "--rater", "raters", multiple=True, help="Who gets an account, if they have none; repeatable."
+)
 @click.option("--port", type=COUNT, help="Where it listens.  [default: that of the last time]")
 def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
     """Run the catalog's own Label Studio until Ctrl-C.
@@ -59,6 +61,8 @@ def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
     from annotator.pipeline.study import described_by
 
     known, sources = accounts(catalog), described_by(catalog)
+    if not (raters or known):
+        raise click.UsageError("Nobody has an account yet: name the raters, each with --rater.")
     with run(catalog, raters, port) as server:
         print_server(server, known, catalog, sources)
         server.wait()

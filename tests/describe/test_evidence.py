@@ -61,4 +61,4 @@ def test_nothing_but_shown_text_is_in_it() -> None:
 def test_it_cannot_be_changed() -> None:
     evidence = evidence_of(head_map(1, 1))
     with pytest.raises(FrozenInstanceError):
-        evidence.mappings[0].source = "other"  # type: ignore[misc]
+        evidence.mappings[0].source = "other"

@@ -59,3 +59,9 @@ def test_a_study_goes_on_at_another_port(
         assert "and not this rater" in said.err, "the admin is not ada, who has not answered it"
         assert not list((catalog / SERVER / "data").glob("export/*"))
     assert [one.rater for _, one in open_catalog(catalog).judgments()] == ["ada"]
+
+
+def test_the_first_time_raters_have_to_be_named(catalog: Path, capsys: Capture) -> None:
+    assert main(["judge", "serve", str(catalog)]) == 2
+    assert "name the raters, each with --rater" in capsys.readouterr().err
+    assert not (catalog / SERVER).exists()
