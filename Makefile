@@ -47,7 +47,7 @@ bench: .venv/dev .venv/label-studio
 	$(BIN)/python -m tests.benchmarks.bench_map
 	$(BIN)/python -m tests.benchmarks.bench_large
 	$(BIN)/python -m tests.benchmarks.bench_relations
-	ANNOTATOR_LABEL_STUDIO=.label-studio $(BIN)/python -m tests.benchmarks.bench_judge
+	ANNOTATOR_LABEL_STUDIO=$(CURDIR)/.label-studio $(BIN)/python -m tests.benchmarks.bench_judge
 
 # What is generated: the CLI page, the families page, and the tables beside the families.
 docs: .venv/dev
