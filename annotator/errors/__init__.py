@@ -30,6 +30,10 @@ AnnotatorError
 │   ├── AnswersInvalid        answers that cannot be taken; all others were
 │   ├── StudyForeign          answers to another catalog's items
 │   └── NothingToJudge        no description to judge, or several where one has to be named
+├── RelationError             relations cannot be scored or tested; what is finished is kept
+│   ├── RelationsInvalid       files of pairs that cannot be used
+│   ├── NoRelations            a catalog without relation scores
+│   └── NotRun                 a model that cannot be run in inference here
 └── CatalogError              a catalog on disk cannot be used
     ├── CatalogMissing        the folder holds no (finished) catalog
     ├── CatalogMismatch       the folder holds another model or other settings
@@ -80,3 +84,7 @@ from annotator.errors.models import ModelError as ModelError
 from annotator.errors.models import ModelNotFound as ModelNotFound
 from annotator.errors.models import TokenizerMissing as TokenizerMissing
 from annotator.errors.models import UnknownFamily as UnknownFamily
+from annotator.errors.relations import NoRelations as NoRelations
+from annotator.errors.relations import NotRun as NotRun
+from annotator.errors.relations import RelationError as RelationError
+from annotator.errors.relations import RelationsInvalid as RelationsInvalid

@@ -2,7 +2,8 @@
 
 `HeadId`, `Token`, `SalientMapping`, `Signatures`, `HeadSummary` and `HeadMap` are what a catalog
 holds of a head, `Description` what a language model says of it, `Item` and `Judgment` what people
-are asked and answer; `RowView` and `Hit` answer a question put to a model.
+are asked and answer; `Relation`, `RelationPairs` and `RelationScore` what a head is scored on, and
+how; `RowView` and `Hit` answer a question put to a model.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from annotator.records.heads import SalientMapping as SalientMapping
 from annotator.records.heads import Signatures as Signatures
 from annotator.records.heads import Target as Target
 from annotator.records.heads import Token as Token
+from annotator.records.relations import FLAG as FLAG
+from annotator.records.relations import LEAST_PAIRS as LEAST_PAIRS
+from annotator.records.relations import LEVEL as LEVEL
+from annotator.records.relations import Relation as Relation
+from annotator.records.relations import RelationPairs as RelationPairs
+from annotator.records.relations import RelationScore as RelationScore
 from annotator.records.said import BASELINE as BASELINE
 from annotator.records.said import Description as Description
 from annotator.records.said import Item as Item
