@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from annotator.pipeline.ask import find as find
     from annotator.pipeline.ask import row as row
     from annotator.pipeline.check import check as check
+    from annotator.pipeline.comparing import compare as compare
     from annotator.pipeline.describe import describe_heads as describe_heads
     from annotator.pipeline.export import export as export
     from annotator.pipeline.mapping import map_model as map_model
     from annotator.pipeline.quickstart import quickstart as quickstart
+    from annotator.pipeline.relations import score_relations as score_relations
+    from annotator.pipeline.validate import ablate as ablate
+    from annotator.pipeline.validate import correlate as correlate
+    from annotator.pipeline.validate import multi_token as multi_token
     from annotator.records import Description as Description
     from annotator.records import HeadId as HeadId
     from annotator.records import HeadMap as HeadMap
@@ -28,11 +33,15 @@ if TYPE_CHECKING:
     from annotator.records import Hit as Hit
     from annotator.records import Item as Item
     from annotator.records import Judgment as Judgment
+    from annotator.records import Relation as Relation
+    from annotator.records import RelationPairs as RelationPairs
+    from annotator.records import RelationScore as RelationScore
     from annotator.records import RowView as RowView
     from annotator.records import SalientMapping as SalientMapping
     from annotator.records import Signatures as Signatures
     from annotator.records import Target as Target
     from annotator.records import Token as Token
+    from annotator.tokens.relations import load_relations as load_relations
     from annotator.weights.memory import from_module as from_module
     from annotator.weights.memory import from_state_dict as from_state_dict
 
@@ -42,10 +51,13 @@ _HOMES = {
     "annotator.maps.settings": ("MapSettings",),
     "annotator.pipeline.ask": ("find", "row"),
     "annotator.pipeline.check": ("check",),
+    "annotator.pipeline.comparing": ("compare",),
     "annotator.pipeline.describe": ("describe_heads",),
     "annotator.pipeline.export": ("export",),
     "annotator.pipeline.mapping": ("map_model",),
     "annotator.pipeline.quickstart": ("quickstart",),
+    "annotator.pipeline.relations": ("score_relations",),
+    "annotator.pipeline.validate": ("ablate", "correlate", "multi_token"),
     "annotator.records": (
         "Description",
         "HeadId",
@@ -54,12 +66,16 @@ _HOMES = {
         "Hit",
         "Item",
         "Judgment",
+        "Relation",
+        "RelationPairs",
+        "RelationScore",
         "RowView",
         "SalientMapping",
         "Signatures",
         "Target",
         "Token",
     ),
+    "annotator.tokens.relations": ("load_relations",),
     "annotator.weights.memory": ("from_module", "from_state_dict"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

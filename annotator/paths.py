@@ -1,8 +1,10 @@
-"""How a path given by a user is read, and where what can be made again is kept."""
+"""How a path given by a user is read, where what comes with the package is, and the cache."""
 
 from __future__ import annotations
 
 import os
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 
@@ -17,3 +19,14 @@ def cache_folder() -> Path:
     if named:
         return user_path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "annotator"
+
+
+def shipped(name: str) -> Traversable:
+    """A directory that comes with this package: prompts or data.
+
+    They are inside an installed wheel, and beside the package in an editable install. The package
+    asked is the one that was imported: an editable build may leave a copy elsewhere.
+    """
+    package = files("annotator")
+    installed = package / name
+    return installed if installed.is_dir() else Path(str(package)).parent / name

@@ -25,4 +25,6 @@ AXES: dict[str, str] = {
     "prompts": "prompts of the oracle's short input",
     "positions": "positions of a prompt",
     "candidates": "values to choose from",
+    "templates": "prompt templates of the paper's experiments",
+    "draws": "random draws of a null or a bootstrap",
 }

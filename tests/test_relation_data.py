@@ -17,7 +17,7 @@ from annotator.weights.model import open_model
 
 FOLDER = Path(__file__).parent.parent / "data" / "relations"
 METADATA = FOLDER / "relations.json"
-FIELDS = {"category", "description", "k", "multi", "prompt", "origin", "licence"}
+FIELDS = {"category", "description", "published", "k", "multi", "prompt", "origin", "licence"}
 CATEGORIES = {
     "algorithmic": "copying name_copying first_letter last_letter following_year upper_case",
     "knowledge": "country_capital country_language object_superclass product_company "
@@ -27,6 +27,10 @@ CATEGORIES = {
     "translation": "english_french english_spanish",
 }
 CATEGORY = {name: category for category, names in CATEGORIES.items() for name in names.split()}
+OUR_OWN = {
+    *("singular_plural", "country_demonym", "country_currency"),
+    *("city_country", "opposite_gender", "upper_case"),
+}
 PROMPTED = {
     "country_capital",
     "country_language",
@@ -108,6 +112,7 @@ def test_metadata_says_what_a_relation_is(metadata: dict[str, Any], name: str) -
     entry = metadata[name]
     assert entry.keys() == FIELDS
     assert entry["category"] == CATEGORY[name]
+    assert entry["published"] is (name not in OUR_OWN)
     assert entry["k"] == (1 if name in ("copying", "name_copying") else 10)
     sources = [source for source, _ in pairs(name)]
     assert entry["multi"] is (len(set(sources)) < len(sources))

@@ -12,15 +12,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
-
 from annotator.catalog.files import join_tables, make_folder, write_table
+from annotator.catalog.lock import LOCK, alone
 from annotator.catalog.manifest import FILE, Manifest
 from annotator.catalog.schema import TABLES, to_tables
-from annotator.errors import CatalogBusy, CatalogForeign, CatalogUnwritable
+from annotator.errors import CatalogForeign, CatalogUnwritable
 from annotator.records import HeadMap
 
-LOCK = ".lock"
 BUILDING = "building"
 
 
@@ -43,21 +41,16 @@ class Builder:
         self.folder = folder
         self.manifest = manifest
         self.groups = groups
-        self._lock = FileLock(folder / LOCK)
+        self._alone = alone(folder)
 
     def __enter__(self) -> Builder:
         refuse_foreign(self.folder)
         make_folder(self.folder)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise CatalogBusy(str(self.folder)) from error
-        except OSError as error:
-            raise CatalogUnwritable(str(self.folder), error.strerror or str(error)) from error
+        self._alone.__enter__()
         try:
             self._claim()
         except BaseException:
-            self._lock.release()
+            self._alone.__exit__(None, None, None)
             raise
         return self
 
@@ -67,7 +60,7 @@ class Builder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lock.release()
+        self._alone.__exit__(None, None, None)
 
     def _claim(self) -> None:
         if (self.folder / FILE).is_file():

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.catalog import descriptions, judgments
+from annotator.catalog import descriptions, judgments, relations
 from annotator.catalog.build import is_finished
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
+from annotator.catalog.relation_run import FILE as RELATIONS
+from annotator.catalog.relation_run import read_relation_pairs
 from annotator.catalog.schema import TABLES, to_heads, to_summaries
 from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
 from annotator.paths import user_path
@@ -20,6 +22,8 @@ from annotator.records import (
     HeadSummary,
     Item,
     Judgment,
+    RelationPairs,
+    RelationScore,
     Signatures,
 )
 
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TELLING = "telling"
-TABLE_NAMES = (*TABLES, descriptions.NAME, judgments.NAME)
+TABLE_NAMES = (*TABLES, descriptions.NAME, judgments.NAME, *relations.TABLES)
 SORTABLE = (*Signatures.names(), TELLING)
 
 
@@ -105,10 +109,11 @@ class Catalog:
         return [self.head(head) for head in list(best.values())[:top]]
 
     def table(self, name: str) -> pa.Table:
-        """A whole table: "maps", "signatures", "descriptions" or "judgments".
+        """A whole table: one of TABLE_NAMES.
 
         Raises:
             SettingInvalid: no such table.
+            NoRelations: a table of relation scores, and there are none.
             CatalogBroken: it cannot be read.
             LedgerUnusable: the descriptions or judgments cannot be read.
         """
@@ -116,9 +121,34 @@ class Catalog:
             return descriptions.to_table(self.descriptions())
         if name == judgments.NAME:
             return judgments.to_table(self.judgments())
+        if name in relations.TABLES:
+            return relations.read_relation_table(self.folder, name)
         if name not in TABLES:
             raise SettingInvalid("table", name, "one of " + ", ".join(TABLE_NAMES))
         return read_table(self._path(name), TABLES[name])
+
+    def tables(self) -> list[str]:
+        """The names of the tables that are there; those of relation scores are made later."""
+        scored = (self.folder / RELATIONS).is_file()
+        return [name for name in TABLE_NAMES if scored or name not in relations.TABLES]
+
+    def relation_pairs(self) -> tuple[RelationPairs, ...]:
+        """The relations that were scored, and those that are not valid for the model.
+
+        Raises:
+            NoRelations: there are no scores.
+            CatalogBroken: they cannot be read.
+        """
+        return read_relation_pairs(self.folder)
+
+    def relation_scores(self) -> list[RelationScore]:
+        """How every head scores on every valid relation, by layer and head.
+
+        Raises:
+            NoRelations: there are no scores.
+            CatalogBroken: they cannot be read.
+        """
+        return relations.read_scores(self.folder)
 
     def descriptions(
         self, head: HeadId | str | None = None, llm: str | None = None

@@ -18,7 +18,10 @@ import click
 from annotator.cli.commands import app
 from annotator.errors import AnnotatorError
 
-RESUMED = ("map", "quickstart", "describe", "serve", "push", "pull")
+RESUMED = (
+    *("map", "quickstart", "relations", "correlate", "multi-token", "ablate"),
+    *("describe", "serve", "push", "pull"),
+)
 
 
 def main(args: Sequence[str] | None = None) -> int:

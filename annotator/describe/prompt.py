@@ -24,7 +24,6 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from annotator.describe.evidence import SOURCES, TARGETS, Evidence, ShownMapping
 from annotator.errors import PromptInvalid
-from annotator.paths import user_path
+from annotator.paths import shipped, user_path
 from annotator.tokens.display import show_bytes
 
 DESCRIBE_HEAD = "describe_head"
@@ -83,7 +82,7 @@ def read_template(folder: str | Path | None = None, name: str = DESCRIBE_HEAD) -
     Raises:
         PromptInvalid: it is not there, is no template, or asks for what there is not.
     """
-    place = _shipped() if folder is None else user_path(folder)
+    place = shipped("prompts") if folder is None else user_path(folder)
     file = place / f"{name}.jinja"
     source = _read(file)
     digest = hashlib.sha256(source.encode()).hexdigest()
@@ -148,17 +147,6 @@ def _escaped(char: str) -> str:
         return f"\\u{code:04x}"
     high, low = divmod(code - 0x10000, 0x400)
     return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
-
-
-def _shipped() -> Traversable:
-    """The directory of the templates that come with this package.
-
-    They are inside an installed wheel, and beside the package in an editable install. The package
-    asked is the one that was imported: an editable build may leave a copy elsewhere.
-    """
-    package = files("annotator")
-    installed = package / "prompts"
-    return installed if installed.is_dir() else Path(str(package)).parent / "prompts"
 
 
 def _read(file: Traversable) -> str:

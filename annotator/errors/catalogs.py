@@ -33,10 +33,12 @@ class CatalogMismatch(CatalogError):
     Attributes:
         path: the folder.
         differences: for each field its value on disk and the one asked for.
+        remedy: what to do.
     """
 
     path: str
     differences: Mapping[str, tuple[object, object]]
+    remedy: str = "Choose another --out, or what it was made with."
 
     def __str__(self) -> str:
         listed = "\n".join(
@@ -45,7 +47,7 @@ class CatalogMismatch(CatalogError):
         )
         return (
             f"{self.path} holds a catalog that was made otherwise:\n{listed}\n"
-            "Nothing was changed. Choose another --out, or what it was made with."
+            f"Nothing was changed. {self.remedy}"
         )
 
 

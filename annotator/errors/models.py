@@ -18,12 +18,13 @@ class ModelNotFound(ModelError):
 
     model: str
     reason: str
+    remedy: str = (
+        "Give a folder with config.json and safetensors, a .gguf file, or a Hugging Face hub id "
+        "(with --revision if wanted)."
+    )
 
     def __str__(self) -> str:
-        return (
-            f"no model at {self.model!r}: {self.reason}. Give a folder with config.json and "
-            "safetensors, a .gguf file, or a Hugging Face hub id (with --revision if wanted)."
-        )
+        return f"no model at {self.model!r}: {self.reason}. {self.remedy}"
 
 
 @dataclass(eq=False)

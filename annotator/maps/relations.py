@@ -3,13 +3,13 @@
 A head's score for a relation is the share of its sources with a target among the k largest logits
 of the source's row (DESIGN, section 2); the suppression score is the same on -M. Both follow, for
 every k up to k_max, from the targets' ranks. Each source is scored once, whatever relations it is
-in.
+in. Where a null is given, each score comes with its p (`annotator.maps.null`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from annotator.errors import SettingInvalid
 from annotator.maps.engine import layer_groups
+from annotator.maps.null import Blocks, Chance, Null, make_blocks
 from annotator.maps.ranks import Columns, Ranks, rank_targets, shuffle
 from annotator.maps.settings import MapSettings
 from annotator.maps.sources import source_representation
@@ -40,12 +41,24 @@ class RelationRanks:
             that many or more, or where the row's logits are all equal or not finite.
         below: the same on -M.
         k_max: the largest k that membership is known for.
+        p: of the relation score at the null's k; None where no null was given.
+        suppression_p: of the suppression score.
     """
 
     source_ids: Int[Tensor, " rows"]
     above: Int[Tensor, "n_heads rows"]
     below: Int[Tensor, "n_heads rows"]
     k_max: int
+    p: Float[Tensor, " n_heads"] | None = None
+    suppression_p: Float[Tensor, " n_heads"] | None = None
+
+    def part(self, heads: slice) -> RelationRanks:
+        """The same of some of the heads."""
+        p = None if self.p is None else self.p[heads]
+        suppression_p = None if self.suppression_p is None else self.suppression_p[heads]
+        return RelationRanks(
+            self.source_ids, self.above[heads], self.below[heads], self.k_max, p, suppression_p
+        )
 
     def members(self, k: int) -> Bool[Tensor, "n_heads rows"]:
         """Which sources have a target among the k largest."""
@@ -93,6 +106,7 @@ def relation_scores(
     k_max: int = K_MAX,
     layers: Sequence[int] | None = None,
     usable: Sequence[int] | None = None,
+    null: Null | None = None,
 ) -> Iterator[LayerScores]:
     """Score all heads of the given layers on relations.
 
@@ -103,19 +117,24 @@ def relation_scores(
         k_max: the largest k.
         layers: which layers; None: all.
         usable: token ids that count; None: every row of the embedding.
+        null: what scores are told from by their p; None: no p.
 
     Yields:
         One layer's scores after the other, ascending, on the CPU.
 
     Raises:
-        SettingInvalid: a k_max below 1, or a pair of tokens that do not count.
+        SettingInvalid: a k_max below 1, a pair of tokens that do not count, or a null that cannot
+            be drawn.
     """
     if k_max < 1:
         raise SettingInvalid("k_max", k_max, "a whole number from 1")
+    if null is not None:
+        null.check(list(relations), k_max)
     counting = range(model.dims.vocab) if usable is None else usable
     plan = _plan(relations, counting)
     wanted = range(model.dims.n_layers) if layers is None else layers
     bare, columns = _ends(model, plan, usable)
+    chance = None if null is None else Chance(null, plan.blocks(null, model.device))
     X: Tensor | None = None
     for group in layer_groups(model.dims.n_layers, model.dims.n_heads, settings):
         if not set(group) & set(wanted):
@@ -123,11 +142,13 @@ def relation_scores(
         x = bare
         if not settings.bare_embedding(group[0]):
             x = X = source_representation(bare, model.first_mlp()) if X is None else X
-        ranks = _rank(x, Heads.join([model.heads(n) for n in group]), columns, plan, k_max)
+        heads = Heads.join([model.heads(n) for n in group])
+        ranks, found = _score(x, heads, columns, plan, k_max, chance)
         for at, layer in enumerate(group):
             if layer in wanted:
                 own = slice(at * model.dims.n_heads, (at + 1) * model.dims.n_heads)
-                yield plan.scores(layer, ranks, own, k_max)
+                scores = {name: one.part(own) for name, one in found.items()}
+                yield LayerScores(layer, scores, ranks.computed[own], plan.dense)
 
 
 @dataclass(frozen=True)
@@ -148,20 +169,33 @@ class _Plan:
     targets: Int[Tensor, " targets"]
     pairs: Mapping[str, Int[Tensor, " candidates"]]
 
-    def scores(self, layer: int, ranks: Ranks, heads: slice, k_max: int) -> LayerScores:
-        """What some heads, a layer's, have."""
-        above, below = ranks.above[heads].cpu(), ranks.below[heads].cpu()
+    @property
+    def dense(self) -> int:
+        """Logits of all rows of a head."""
+        return len(self.sources) * len(self.ids)
+
+    def blocks(self, null: Null, device: torch.device) -> list[Blocks]:
+        """What is re-paired in each relation."""
+        return [
+            make_blocks(
+                name, null.ks[name], self.rows[own].to(device), self.targets[own].to(device)
+            )
+            for name, own in self.pairs.items()
+        ]
+
+    def scores(self, ranks: Ranks, k_max: int) -> dict[str, RelationRanks]:
+        """What some heads have, by relation."""
+        above, below = ranks.above.cpu(), ranks.below.cpu()
         relations: dict[str, RelationRanks] = {}
         for name, pairs in self.pairs.items():
             sources, at = self.rows[pairs].unique(return_inverse=True)
             relations[name] = RelationRanks(
                 source_ids=self.ids[self.sources[sources]],
-                above=_best(above[:, pairs], at, len(sources)),
-                below=_best(below[:, pairs], at, len(sources)),
+                above=best_ranks(above[:, pairs], at, len(sources)),
+                below=best_ranks(below[:, pairs], at, len(sources)),
                 k_max=k_max,
             )
-        dense = len(self.sources) * len(self.ids)
-        return LayerScores(layer, relations, ranks.computed[heads], dense)
+        return relations
 
 
 def _plan(relations: Relations, counting: Sequence[int]) -> _Plan:
@@ -198,15 +232,34 @@ def _ends(
     return bare, shuffle(space.W_U, space.same_targets)
 
 
-def _rank(
-    x: Float[Tensor, "rows d_model"], heads: Heads, columns: Columns, plan: _Plan, k_max: int
-) -> Ranks:
+def _score(
+    x: Float[Tensor, "rows d_model"],
+    heads: Heads,
+    columns: Columns,
+    plan: _Plan,
+    k_max: int,
+    chance: Chance | None,
+) -> tuple[Ranks, dict[str, RelationRanks]]:
+    """All relations in some heads, with p where there is a null."""
     y = torch.stack([x @ W_V for W_V in heads.W_V])
     rows, targets = plan.rows.to(x.device), plan.targets.to(x.device)
-    return rank_targets(y, heads.W_O, columns, rows, targets, k_max)
+    ranks = rank_targets(y, heads.W_O, columns, rows, targets, k_max)
+    found = plan.scores(ranks, k_max)
+    if chance is None:
+        return ranks, found
+    ks = chance.null.ks
+    hits = {
+        name: torch.stack([one.members(ks[name]), one.suppressed(ks[name])]).to(x.device)
+        for name, one in found.items()
+    }
+    p = chance.p(y, heads.W_O, columns, hits)
+    with_p = {
+        name: replace(one, p=p[name][0], suppression_p=p[name][1]) for name, one in found.items()
+    }
+    return ranks, with_p
 
 
-def _best(
+def best_ranks(
     ranks: Int[Tensor, "n_heads candidates"], at: Int[Tensor, " candidates"], n: int
 ) -> Int[Tensor, "n_heads rows"]:
     """The smallest rank of each source's targets."""

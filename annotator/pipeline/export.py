@@ -7,13 +7,13 @@ from pathlib import Path
 from annotator.catalog.export import FORMATS
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.manifest import FILE as MANIFEST
-from annotator.catalog.read import TABLE_NAMES, Catalog, open_catalog
+from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import CatalogForeign, SettingInvalid
 from annotator.paths import user_path
 
 
 def export(catalog: Catalog | str | Path, to: str, out: str | Path | None = None) -> list[Path]:
-    """Write every table of a catalog in one format.
+    """Write every table that a catalog has in one format.
 
     Args:
         catalog: the catalog or its directory.
@@ -35,7 +35,7 @@ def export(catalog: Catalog | str | Path, to: str, out: str | Path | None = None
         raise CatalogForeign(str(folder), [MANIFEST], "holds a catalog, which files would replace")
     make_folder(folder)
     files: list[Path] = []
-    for name in TABLE_NAMES:
+    for name in opened.tables():
         path = folder / f"{name}.{to}"
         with whole_file(path) as file:
             FORMATS[to](opened.table(name), file)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
 from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.catalog.build import Builder, refuse_foreign
+from annotator.catalog.location import remember
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog
 from annotator.maps.settings import MapSettings
 from annotator.paths import user_path
+from annotator.pipeline.opened import digests
 from annotator.pipeline.progress import track
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def map_model(
     n_layers = opened.dims.n_layers
     groups = layer_groups(n_layers, opened.dims.n_heads, settings)
     with Builder(folder, manifest, groups) as builder:
+        remember(folder, model, opened.source.revision, tokenizer)
         missing = builder.missing()
         wanted = [layer for group in missing for layer in group]
         mapped = map_layers(opened, settings, wanted, usable)
@@ -86,13 +88,6 @@ def _manifest(
     """What the catalog will hold; reads and checks every needed tensor once."""
     import torch
 
-    from annotator.weights.verify import verify
-
-    digest = verify(
-        model.plan,
-        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
-    )
-    tokens = sha256(repr((vocabulary.pieces, sorted(vocabulary.special))).encode()).hexdigest()
     limit = len(vocabulary.usable()) if settings.vocabulary == "usable" else model.dims.vocab
     kept = replace(
         settings, sources=min(settings.sources, limit), targets=min(settings.targets, limit)
@@ -103,8 +98,7 @@ def _manifest(
             "revision": model.source.revision,
             "format": model.source.format,
             "family": model.plan.family.model_type,
-            "weight_digest": digest,
-            "tokenizer_digest": tokens,
+            **digests(model, vocabulary, progress),
         },
         dims=model.dims.as_dict(),
         settings={**kept.as_dict(), "device": model.device.type},

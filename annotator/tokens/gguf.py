@@ -3,7 +3,9 @@
 Byte-level BPE ("gpt2") splits text before merging by a rule that the header only names; each name
 below is taken from llama.cpp's table of them (src/llama-vocab.cpp) and checked in the tests
 against llama.cpp's own tokens. Sentencepiece ("llama") keeps scores, not
-merges: a pair merges when its join is a token, the better score first.
+merges: a pair merges when its join is a token, the better score first. What llama.cpp puts around
+a prompt (begin and end tokens, sentencepiece's leading space) is the post-processor's and the
+normaliser's part, with llama.cpp's own defaults where the header is silent.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
 from annotator.errors import TokenizerMissing
 from annotator.paths import cache_folder
@@ -40,6 +51,8 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
     "qwen2": (_QWEN2,),
 }
 _WHOLE_WORDS_FIRST = ("llama-bpe",)  # a word that is a token is not cut, whatever the merges say
+_BEGIN_ADDED = ("llama-bpe",)  # a prompt has a begin token although the header does not say so
+_ENDS = {"llama": (1, 2), "gpt2": (11, 11)}  # the begin and end tokens of headers that name none
 
 
 def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
@@ -52,7 +65,7 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
         TokenizerMissing: the header has none, or one of a kind that is not known.
     """
     described = {key: value for key, value in metadata.items() if key.startswith("tokenizer.ggml.")}
-    key = hashlib.sha256(json.dumps(["2", described], sort_keys=True).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps(["3", described], sort_keys=True).encode()).hexdigest()
     path = cache_folder() / "tokenizers" / f"{key}.json"
     if path.is_file():
         try:
@@ -108,7 +121,31 @@ def _assemble(described: Mapping[str, Any], tokens: list[str], model: str) -> To
     for wanted, special in ((_UNKNOWN, True), (_CONTROL, True), (_USER_DEFINED, False)):
         chosen = [token for token, type in zip(tokens, types, strict=False) if type == wanted]
         tokenizer.add_tokens([AddedToken(t, normalized=False, special=special) for t in chosen])
+    tokenizer.post_processor = _around(described, tokens)
     return tokenizer
+
+
+def _around(
+    described: Mapping[str, Any], tokens: list[str]
+) -> processors.TemplateProcessing | None:
+    """The begin and end tokens that llama.cpp puts around a prompt; None: it puts none."""
+    header = {key.removeprefix("tokenizer.ggml."): value for key, value in described.items()}
+    kind = header["model"]
+    begins = kind == "llama" or header.get("pre") in _BEGIN_ADDED
+    begin, end = _ENDS[kind]
+    added: dict[str, int] = {}
+    if header.get("add_bos_token", begins):
+        added["begin"] = header.get("bos_token_id", begin)
+    if header.get("add_eos_token", False):
+        added["end"] = header.get("eos_token_id", end)
+    if not added:
+        return None
+    return processors.TemplateProcessing(
+        single=[name for name in ("begin", "$A", "end") if name in added or name == "$A"],
+        special_tokens=[
+            {"id": name, "ids": [id], "tokens": [tokens[id]]} for name, id in added.items()
+        ],
+    )
 
 
 def _byte_level(described: Mapping[str, Any], tokens: list[str], model: str) -> Tokenizer:
@@ -125,11 +162,10 @@ def _byte_level(described: Mapping[str, Any], tokens: list[str], model: str) -> 
             ignore_merges=pre in _WHOLE_WORDS_FIRST,
         )
     )
-    prefix_space = bool(described.get("tokenizer.ggml.add_space_prefix", False))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             *(pre_tokenizers.Split(Regex(split), behavior="isolated") for split in SPLITS[pre]),
-            pre_tokenizers.ByteLevel(add_prefix_space=prefix_space, use_regex=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
@@ -156,8 +192,11 @@ def _sentencepiece(described: Mapping[str, Any], tokens: list[str]) -> Tokenizer
             byte_fallback=True,
         )
     )
-    # The sentence's own leading space is left to the caller: a token is asked for as it is written.
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    if described.get("tokenizer.ggml.add_space_prefix", True):
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Prepend(" "), normalizers.Replace(" ", "▁")]
+        )
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )

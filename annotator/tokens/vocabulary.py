@@ -30,13 +30,16 @@ class Vocabulary:
         pieces: the bytes of each row's token; None where the row has no token (padding rows).
         special: ids of control tokens.
         unused: ids of tokens reserved for later use.
-        encode: text -> ids, without special tokens added.
+        encode: text -> ids, as it stands in the middle of a sentence, no special tokens added.
+        prompt: text -> ids, as the model's own tokenizer makes a prompt of it: with the special
+            tokens and the leading space that it adds, never cut or padded.
     """
 
     pieces: tuple[bytes | None, ...]
     special: frozenset[int]
     unused: frozenset[int]
     encode: Callable[[str], list[int]]
+    prompt: Callable[[str], list[int]]
     _tokens: dict[int, Token] = field(default_factory=dict[int, Token], repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -112,9 +115,9 @@ def from_tokenizer(
         reason = f"it has {own:,} tokens, the embedding {vocab:,} rows: it is another model's"
         raise TokenizerMissing(model, reason)
     described: dict[str, Any] = json.loads(tokenizer.to_str())
-    as_written = _as_written(described)
-    if as_written != described:
-        tokenizer = type(tokenizer).from_str(json.dumps(as_written))
+    own_way = described | {"truncation": None, "padding": None}
+    whole = _changed(tokenizer, described, own_way)
+    tokenizer = _changed(whole, own_way, _as_written(own_way))
     to_bytes = _piece_reader(described, model)
     added = {entry["id"]: entry for entry in described.get("added_tokens", [])}
     special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)
@@ -133,16 +136,24 @@ def from_tokenizer(
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids
 
-    return Vocabulary(tuple(pieces), special, frozenset(unused), encode)
+    def prompt(text: str) -> list[int]:
+        return whole.encode(text, add_special_tokens=True).ids
+
+    return Vocabulary(tuple(pieces), special, frozenset(unused), encode, prompt)
+
+
+def _changed(tokenizer: Tokenizer, is_now: dict[str, Any], wanted: dict[str, Any]) -> Tokenizer:
+    """A tokenizer as described; the very same where nothing is to be changed."""
+    return tokenizer if wanted == is_now else type(tokenizer).from_str(json.dumps(wanted))
 
 
 def _as_written(described: dict[str, Any]) -> dict[str, Any]:
-    """The tokenizer without what it does to a whole text: cut, pad, put a space before it.
+    """The tokenizer without the space that it puts before a whole text.
 
     A token is asked for as it is written, in the middle of a sentence: " Paris" is one token of a
     sentencepiece model, and "Paris" is another.
     """
-    changed = described | {"truncation": None, "padding": None}
+    changed = dict(described)
     for step, parts in (("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers")):
         changed[step] = _without_prefix(described.get(step), parts)
     return changed

@@ -240,22 +240,29 @@ class GgufFile:
     def read(self, name: str, index: int | None = None) -> Tensor:
         import torch
 
-        named, tensor = self._names[name], self._read(name)
+        named = self._names[name]
+        tensor = self._dequantised(named.stored, name)
         if named.turned:
             tensor = tensor.permute(*reversed(range(tensor.ndim))).contiguous()
         if named.plus_one:
             tensor = tensor.to(torch.promote_types(tensor.dtype, torch.float32)) - 1
         return tensor if index is None else tensor[index]
 
-    def _read(self, name: str) -> Tensor:
-        """A tensor as it is stored, dequantised."""
+    def stored_names(self) -> Collection[str]:
+        """Names of all tensors, as GGUF spells them, those included that no map needs."""
+        return self._stored.keys()
+
+    def stored(self, name: str) -> Tensor:
+        """A tensor under its GGUF name, dequantised; nothing that GGUF folds is undone."""
+        return self._dequantised(self._stored[name], name)
+
+    def _dequantised(self, stored: _Stored, name: str) -> Tensor:
         import numpy as np
         import torch
         from gguf import GGMLQuantizationType, dequantize
 
-        stored = self._names[name].stored
         kind = GGMLQuantizationType(stored.kind)
-        data = np.frombuffer(self.raw(name), dtype=np.uint8)
+        data = np.frombuffer(memoryview(self._data)[stored.start : stored.end], dtype=np.uint8)
         plain = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
         if kind.name in plain:
             return torch.from_numpy(data.view(plain[kind.name]).reshape(stored.shape).copy())

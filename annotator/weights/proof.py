@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annotator.weights.entry import make_plan
+from annotator.weights.excerpt import attention_parts
 from annotator.weights.family import PlainMlp
 from annotator.weights.memory import from_module
 from annotator.weights.model import Heads, Model
@@ -167,11 +168,9 @@ class _Watched:
         self.module = module
         self.plan: Plan = make_plan(from_module(module))
         family, root = self.plan.family, self.plan.place.decoder
-        parts = [f"{root}{family.values.linear.name.format(layer=n)}" for n in self._layers()]
-        self.attention = [module.get_submodule(name.rpartition(".")[0]) for name in parts]
-        self.block = module.get_submodule(parts[0][: parts[0].index(".0.") + 2])
-        outputs = [root + family.output.name.format(layer=n) for n in self._layers()]
-        self.outputs = [module.get_submodule(name) for name in outputs]
+        self.attention, self.outputs = attention_parts(module, family, root, self._layers())
+        first = root + family.output.name.format(layer=0)
+        self.block = module.get_submodule(first[: first.index(".0.") + 2])
         learned = family.positions and module.get_submodule(root + family.positions)
         self.positions: nn.Module | None = learned or None
         self.embeddings: nn.Module | None = getattr(module, "get_output_embeddings", _none)()

@@ -179,10 +179,11 @@ def test_html_escapes_every_token() -> None:
 def test_the_api_is_what_it_says() -> None:
     assert sorted(annotator.__all__) == [
         "AnnotatorError", "Catalog", "Description", "HeadId", "HeadMap", "HeadSummary", "Hit",
-        "Item", "Judgment", "MapSettings", "RowView", "SalientMapping", "Signatures", "Target",
-        "Token", "check",
-        "describe_heads", "export", "find", "from_module", "from_state_dict", "map_model",
-        "open_catalog", "quickstart", "row",
+        "Item", "Judgment", "MapSettings", "Relation", "RelationPairs", "RelationScore",
+        "RowView", "SalientMapping", "Signatures", "Target", "Token", "ablate", "check",
+        "compare", "correlate", "describe_heads", "export", "find", "from_module",
+        "from_state_dict", "load_relations", "map_model", "multi_token", "open_catalog",
+        "quickstart", "row", "score_relations",
     ]  # fmt: skip
     for name in annotator.__all__:
         assert getattr(annotator, name).__doc__

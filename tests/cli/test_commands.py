@@ -21,7 +21,7 @@ from tests.commands import SCRIPT, mapped, run, text_of
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
     *("map", "quickstart", "show", "heads", "row", "find", "export", "describe", "prompts"),
-    *("descriptions", "judge", "families", "check"),
+    *("descriptions", "judge", "families", "check", "relations", "validate"),
 )
 HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "rich", "huggingface_hub")
 SOURCE, TARGET = 257, 261
@@ -114,7 +114,7 @@ def test_map_says_what_it_made(tiny_folder: Path, tmp_path: Path, capsys: Captur
     out = tmp_path / "new" / "catalog"
     assert text_of(capsys, "map", tiny_folder, "--out", out) == f"12 heads of tiny-llama in {out}\n"
     names = {path.name for path in out.iterdir()}
-    assert names - {".lock"} == {"catalog.json", "maps.parquet", "signatures.parquet"}
+    assert names - {".lock", ".model"} == {"catalog.json", "maps.parquet", "signatures.parquet"}
 
 
 def test_the_installed_script_maps_the_same(

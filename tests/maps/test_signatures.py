@@ -15,7 +15,7 @@ def of(*rows: tuple[str | bytes | None, tuple[str | bytes | None, ...]]) -> Sign
     """The signatures of rows given as text; None is a row of the embedding without a token."""
     texts = list(dict.fromkeys(t for source, targets in rows for t in (source, *targets)))
     pieces = tuple(t.encode() if isinstance(t, str) else t for t in texts)
-    vocabulary = Vocabulary(pieces, frozenset(), frozenset(), lambda text: [])
+    vocabulary = Vocabulary(pieces, frozenset(), frozenset(), lambda text: [], lambda text: [])
     ids = [(texts.index(s), [texts.index(t) for t in ts]) for s, ts in rows]
     return signatures(ids, vocabulary, focus=0.25, strength=3.0)
 

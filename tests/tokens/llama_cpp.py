@@ -50,6 +50,10 @@ class LlamaCpp:
     def ids(self, text: str) -> list[int]:
         return self._ask("/tokenize", content=text, add_special=False, parse_special=True)["tokens"]
 
+    def prompt(self, text: str) -> list[int]:
+        """The ids of a prompt, with what llama.cpp puts around it."""
+        return self._ask("/tokenize", content=text, add_special=True, parse_special=True)["tokens"]
+
     def log_probabilities(self, prompt: list[int], vocab: int) -> np.ndarray:
         """Of every token of the vocabulary to come after the prompt, no sampler applied."""
         answer = self._ask(
@@ -139,9 +143,14 @@ def byte_level(pre: str) -> dict[str, Any]:
     }
 
 
-def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Mapping[str, Any]) -> None:
-    """Put a vocabulary into a header; texts are tokenised as written."""
-    for key, value in {**tokenizer, "add_space_prefix": False, "add_bos_token": False}.items():
+AS_WRITTEN = {"add_space_prefix": False, "add_bos_token": False}
+
+
+def add_tokenizer(
+    writer: gguf.GGUFWriter, tokenizer: Mapping[str, Any], *, as_it_is: bool = False
+) -> None:
+    """Put a vocabulary into a header; texts are tokenised as written, or by the header's rules."""
+    for key, value in {**tokenizer, **({} if as_it_is else AS_WRITTEN)}.items():
         if isinstance(value, list):
             writer.add_array(f"tokenizer.ggml.{key}", value)
         elif isinstance(value, bool):
@@ -152,7 +161,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Mapping[str, Any]) -> None
             writer.add_string(f"tokenizer.ggml.{key}", value)
 
 
-def write_model(path: Path, tokenizer: Mapping[str, Any]) -> Path:
+def write_model(path: Path, tokenizer: Mapping[str, Any], *, as_it_is: bool = False) -> Path:
     """A complete llama model of one layer with a vocabulary."""
     writer = gguf.GGUFWriter(path, "llama")
     for key, value in {
@@ -166,7 +175,7 @@ def write_model(path: Path, tokenizer: Mapping[str, Any]) -> Path:
     }.items():
         writer.add_uint32(f"llama.{key}", value)
     writer.add_layer_norm_rms_eps(1e-5)
-    add_tokenizer(writer, tokenizer)
+    add_tokenizer(writer, tokenizer, as_it_is=as_it_is)
     random = np.random.default_rng(0)
     shapes = {"token_embd": (len(tokenizer["tokens"]), 32), "output_norm": (32,)}
     shapes |= {f"blk.0.{norm}": (32,) for norm in ("attn_norm", "ffn_norm")}

@@ -1,0 +1,70 @@
+"""`annotator relations`: all heads scored on relations. Rooms are imported when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from annotator.cli.app import COUNT, DEVICE, FOLDER, REVISION, app
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+OPENED = (
+    click.option("--model", help="Where the catalog's model is now.  [default: where it was]"),
+    REVISION,
+    click.option("--tokenizer", type=FOLDER, help="In place of the model's own."),
+    DEVICE,
+)
+
+
+def opened_options(command: Command) -> Command:
+    """The options of every command that opens a catalog's model again."""
+    for option in reversed(OPENED):
+        command = option(command)
+    return command
+
+
+@app.command()
+@click.argument("catalog", type=FOLDER)
+@click.option(
+    "--relations",
+    type=FOLDER,
+    help="A directory of NAME.json, or one such file, of pairs of your own.",
+)
+@click.option("--relation", metavar="NAME", help="Show this one, with a map of all heads.")
+@click.option("--figures", type=FOLDER, help="Draw them into this directory (PNG and SVG).")
+@click.option("--draws", type=COUNT, help="Re-pairings a score is compared with.  [default: 20000]")
+@click.option("--seed", type=click.IntRange(min=0), help="Of the re-pairings.  [default: 0]")
+@opened_options
+def relations(
+    catalog: Path,
+    relations: Path | None,
+    relation: str | None,
+    figures: Path | None,
+    **options: Any,
+) -> None:
+    """Score every head on relations, and show the best.
+
+    A relation is a list of pairs such as France and Paris; annotator brings twenty of the paper and
+    six of its own. Scores are kept in the catalog: asked for again, they are shown at once, and no
+    model is needed. Other --relations, --draws or --seed replace them.
+
+    A run that was stopped goes on where it was: run the same command again.
+    """
+    from annotator.cli.scored import print_relation, print_relations
+    from annotator.pipeline.relations import score_relations
+
+    scored = score_relations(catalog, relations, **options)
+    if relation is None:
+        print_relations(scored)
+    else:
+        print_relation(scored, relation)
+    if figures is not None:
+        from annotator.catalog.figures.relations import draw
+
+        dims, pairs = scored.manifest.dims, scored.relation_pairs()
+        files = draw(scored.relation_scores(), dims, figures, pairs)
+        click.echo(f"{len(files)} files in {figures}")

@@ -1,0 +1,67 @@
+"""`annotator validate compare`: the relation heads of several models side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.catalog.read import Catalog, open_catalog
+from annotator.paths import user_path
+from annotator.pipeline.experiment import Experiment, write_all
+
+if TYPE_CHECKING:
+    from annotator.validate.compare import Comparison
+
+
+def compare(
+    catalogs: Sequence[Catalog | str | Path],
+    relations: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> tuple[Comparison, list[Path]]:
+    """Set the relation heads of several models side by side; no model is opened.
+
+    Args:
+        catalogs: with relation scores, or their directories.
+        relations: only these; None: all that are valid for every one of them.
+        seed: of resamples and random assignments.
+        out: directory for tables and figures; None: none is written.
+
+    Returns:
+        What the models share, and the files that were written.
+
+    Raises:
+        NoRelations: a catalog has no scores, or not of these; or they share no valid relation.
+        CatalogError: a catalog cannot be read.
+    """
+    from annotator.catalog.compared import comparison_results
+    from annotator.catalog.figures.validation import draw_comparison
+    from annotator.validate.compare import compare as side_by_side
+    from annotator.validate.groups import Scored
+
+    opened = [one if isinstance(one, Catalog) else open_catalog(one) for one in catalogs]
+    models: list[Scored] = []
+    for name, catalog in zip(_names(opened), opened, strict=True):
+        of = Experiment(catalog)
+        wanted = {one.name for one in of.wanted(relations)}
+        scores = [score for score in of.scores if score.relation in wanted]
+        models.append(Scored(name, catalog.manifest.dims, scores))
+    found = side_by_side(models, seed=seed)
+    if out is None:
+        return found, []
+    results = comparison_results(found)
+    return found, write_all(user_path(out), results, partial(draw_comparison, found))
+
+
+def _names(catalogs: Sequence[Catalog]) -> list[str]:
+    """What the models are called; the catalog's folder too, where two are called the same."""
+    ids = [catalog.manifest.model["id"] for catalog in catalogs]
+    times = Counter(ids)
+    return [
+        f"{id} ({catalog.folder})" if times[id] > 1 else id
+        for id, catalog in zip(ids, catalogs, strict=True)
+    ]
