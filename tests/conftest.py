@@ -12,6 +12,9 @@ from hypothesis import settings
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Workers beside each other: one thread each, or torch's threads wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # No timed assertions; in CI the same examples each time, elsewhere new ones.
 settings.register_profile("here", deadline=None)

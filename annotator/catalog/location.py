@@ -46,7 +46,8 @@ def recall(folder: Path) -> Mapping[str, str | None]:
         note: Any = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return note if isinstance(note, dict) else {}
+    known = note.items() if isinstance(note, dict) else ()
+    return {name: value for name, value in known if isinstance(value, str | None)}
 
 
 def _absolute(path: str | Path) -> str:

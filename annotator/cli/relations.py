@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from annotator.cli.app import COUNT, DEVICE, FOLDER, REVISION, app
+from annotator.cli.app import DEVICE, FOLDER, REVISION, app
+from annotator.records import LEAST_DRAWS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,7 +37,11 @@ def opened_options(command: Command) -> Command:
 )
 @click.option("--relation", metavar="NAME", help="Show this one, with a map of all heads.")
 @click.option("--figures", type=FOLDER, help="Draw them into this directory (PNG and SVG).")
-@click.option("--draws", type=COUNT, help="Re-pairings a score is compared with.  [default: 20000]")
+@click.option(
+    "--draws",
+    type=click.IntRange(min=LEAST_DRAWS),
+    help=f"Re-pairings a score is compared with.  [default: {LEAST_DRAWS}]",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Of the re-pairings.  [default: 0]")
 @opened_options
 def relations(
@@ -54,10 +59,20 @@ def relations(
 
     A run that was stopped goes on where it was: run the same command again.
     """
-    from annotator.cli.scored import print_relation, print_relations
-    from annotator.pipeline.relations import score_relations
+    from annotator.catalog.read import open_catalog
+    from annotator.cli.scored import print_relation, print_relations, require_relation
+    from annotator.pipeline.progress import track
+    from annotator.pipeline.relations import asked_relations, score_relations
 
-    scored = score_relations(catalog, relations, **options)
+    opened = open_catalog(catalog)
+    asked = asked_relations(opened, relations)
+    if relation is not None:
+        require_relation(opened, relation, [one.name for one in asked])
+    if figures is not None:
+        from annotator.catalog.figures.canvas import require_canvas
+
+        require_canvas(figures)
+    scored = score_relations(opened, asked, **options)
     if relation is None:
         print_relations(scored)
     else:
@@ -66,5 +81,7 @@ def relations(
         from annotator.catalog.figures.relations import draw
 
         dims, pairs = scored.manifest.dims, scored.relation_pairs()
-        files = draw(scored.relation_scores(), dims, figures, pairs)
+        drawing = draw(scored.relation_scores(), dims, figures, pairs)
+        total = 2 + sum(one.valid for one in pairs)
+        files = [file for both in track(drawing, "Drawing", total, unit="figure") for file in both]
         click.echo(f"{len(files)} files in {figures}")

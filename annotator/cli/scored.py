@@ -123,18 +123,21 @@ def _reasons(pairs: RelationPairs) -> str:
     return ", ".join(f"{reason}: {count}" for reason, count in pairs.dropped.items())
 
 
-def print_relation(catalog: Catalog, name: str) -> None:
-    """One relation: a map of all heads, and the best of them.
+def require_relation(catalog: Catalog, name: str, there: Sequence[str]) -> None:
+    """Refuse the name of a relation that will not be there.
 
     Raises:
-        NoRelations: the catalog does not have it.
+        NoRelations: it is none of them.
     """
+    if name not in there:
+        listed = f"Those that are there: {', '.join(there)}."
+        raise NoRelations(str(catalog.folder), f"it has no relation {name!r}", listed)
+
+
+def print_relation(catalog: Catalog, name: str) -> None:
+    """One relation of the catalog: a map of all heads, and the best of them."""
     console = new_console()
-    pairs = {one.name: one for one in catalog.relation_pairs()}
-    if name not in pairs:
-        there = f"Those that are there: {', '.join(pairs)}"
-        raise NoRelations(str(catalog.folder), f"it has no relation {name!r}", there)
-    one = pairs[name]
+    one = next(pairs for pairs in catalog.relation_pairs() if pairs.name == name)
     console.print(Text(f"{name} in {catalog.manifest.model['id']}", style="bold"))
     if one.relation.description:
         console.print(Text(one.relation.description))
@@ -149,7 +152,8 @@ def print_relation(catalog: Catalog, name: str) -> None:
     table = new_table(*columns[0], *columns[1])
     ranked = [_ranked(scores, side)[:BEST] for side in SIDES]
     for sides in zip(*ranked, strict=True):
-        table.add_row(*(cell for one in sides for cell in _cells(one)))
+        if any(one.score for one in sides):
+            table.add_row(*(cell for one in sides for cell in _cells(one)))
     console.print(table)
 
 

@@ -37,10 +37,11 @@ VARIED = (
     "once."
 )
 ABLATED = (
-    "accuracy: share of prompts answered by the whole model; left: with so many of the relation's "
-    "heads silenced at the last position, the first number of heads that leaves none or all of "
-    "them; random: as many other heads, mean of the draws; controls: mean accuracy on other "
-    "relations before and after silencing the same heads."
+    "accuracy: share of prompts answered by the whole model; heads: how many of the relation's, "
+    "the strongest first, are silenced at the last position: the fewest that leave no right "
+    "answer, else all; left: accuracy without them; random: without as many other heads, mean of "
+    "the draws; controls: mean accuracy on other relations before and after silencing the same "
+    "heads."
 )
 COMPARED = (
     "A relation head implements at least one of the relations. r: of two heads' relation scores, "
@@ -170,7 +171,7 @@ def _print_models(console: Console, models: Sequence[ModelHeads]) -> None:
 
 def _print_depths(console: Console, models: Sequence[ModelHeads]) -> None:
     parts = len(models[0].depths)
-    names = [f"-{(part + 1) / parts:g}" for part in range(parts)]
+    names = [f"≤{(part + 1) / parts:g}" for part in range(parts)]
     table = new_table(("at depth", "targets"), *((name, "number") for name in names))
     for model in models:
         table.add_row(Text(model.name), *(str(count) if count else "·" for count in model.depths))

@@ -33,7 +33,8 @@ def validate() -> None:
     """Test relation scores with the model in inference.
 
     `annotator relations` comes first: the experiments take its scores and its pairs. Each writes
-    its tables (CSV, Markdown, LaTeX) and figures (PNG, SVG) into the catalog's validation folder.
+    its tables (CSV, Markdown, LaTeX) and figures (PNG, SVG) into the catalog's validation folder,
+    `compare` only where --out says.
     """
 
 

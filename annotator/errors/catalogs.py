@@ -114,5 +114,5 @@ class CatalogUnwritable(CatalogError):
     def __str__(self) -> str:
         return (
             f"cannot write {self.path}: {self.reason}. Make room or choose another place, then run "
-            "the same command again: finished layers are kept."
+            "the same command again: what is finished is kept."
         )

@@ -88,6 +88,10 @@ class Blocks:
     targets: Int[Tensor, " targets"]
     holds: Bool[Tensor, "columns targets"]
 
+    def own_alone(self) -> Bool[Tensor, "rows targets"]:
+        """Which targets a source's own block has and no other."""
+        return (self.holds & (self.holds.sum(dim=0) == 1))[self.block]
+
 
 def make_blocks(
     name: str, k: int, rows: Int[Tensor, " candidates"], targets: Int[Tensor, " candidates"]
@@ -251,7 +255,8 @@ def _candidates(
 ) -> Int[Tensor, "2 candidates"]:
     """Source and target of all that may be a member: not behind k of the first columns.
 
-    Near ties are left to the ranking, and so are rows that overflow.
+    Whether a source's own block counts is known from its score. Near ties are left to the ranking,
+    and so are rows that overflow.
     """
     first, targets = columns.W[: max(SAMPLE, blocks.k)], columns.W[columns.place[blocks.targets]]
     sample, own = y[blocks.rows] @ (first @ W_O.T).T, y[blocks.rows] @ (targets @ W_O.T).T
@@ -262,4 +267,4 @@ def _candidates(
         if wanted:
             least = one.topk(min(blocks.k, len(first)), dim=1).values[:, -1:]
             kept = kept | (other >= least - near)
-    return kept.nonzero().T
+    return (kept & ~blocks.own_alone()).nonzero().T

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from annotator.catalog.validation import EXPERIMENTS, Shard
+from annotator.catalog.validation import EXPERIMENTS, Shard, read_shard
 from annotator.pipeline.experiment import Compute, Experiment
 from annotator.pipeline.progress import track
 from annotator.records import HeadId, RelationPairs
@@ -17,14 +18,24 @@ if TYPE_CHECKING:
     from annotator.validate.ablate import Ablation, AblationTask
 
 
-def settings_of(of: Experiment, seed: int) -> Callable[[RelationPairs], dict[str, Any]]:
+Settings = Callable[[RelationPairs], dict[str, Any]]
+NO_PROMPT = "it has no prompt that asks for it"
+
+
+def asked_for(relations: Sequence[RelationPairs]) -> list[RelationPairs]:
+    """The valid relations that have a prompt."""
+    return [one for one in relations if one.valid and one.relation.prompt]
+
+
+def settings_of(of: Experiment, seed: int) -> Settings:
     """What enters a relation's accuracies: all relations that ask, for any may be a control."""
-    asked = [(one.relation.prompt, of.settings_of(one)) for one in of.pairs if one.relation.prompt]
-    others = sha256(repr(asked).encode()).hexdigest()
+    asked = [(one.name, one.relation.prompt, of.settings_of(one)) for one in asked_for(of.pairs)]
+    others = sha256(repr(sorted(asked)).encode()).hexdigest()
     return lambda pairs: {
         **of.settings_of(pairs),
         "prompt": pairs.relation.prompt,
         "others": others,
+        "controls": "of the same number of heads",
         "seed": seed,
     }
 
@@ -33,57 +44,54 @@ def ablating(of: Experiment, seed: int) -> Compute:
     """Silences relations' heads."""
 
     def compute(relations: Sequence[RelationPairs]) -> Iterator[tuple[str, Shard]]:
-        from annotator.validate.ablate import ablate, most_heads, relation_heads, why_dropped
+        from annotator.validate.ablate import (
+            ablate,
+            most_heads,
+            relation_heads,
+            task_of,
+            why_dropped,
+        )
 
         model, module = of.matrices, of.module
-        tasks, absent = _tasks(of)
-        bases = _bases(of, tasks)
+        tasks = {one.name: task_of(one, of.vocabulary) for one in asked_for(of.pairs)}
+        bases = _bases(of, tasks, settings_of(of, seed))
         heads = relation_heads(of.scores, most_heads(model.dims))
         for pairs in relations:
             name = pairs.name
-            reason = absent.get(name)
+            reason = why_dropped(tasks[name], bases[name], heads[name])
             if reason is None:
-                reason = why_dropped(tasks[name], bases[name], heads[name])
-            if reason is None:
-                found = ablate(model, module, name, tasks, bases, heads, seed)
-                yield name, Shard(_rows(found), _facts(pairs, None))
+                watched = partial(_watched, of, name)
+                rows = _rows(ablate(model, module, name, tasks, bases, heads, seed, watched))
             else:
-                asked = len(tasks[name].prompts) if name in tasks else 0
-                base = [_row(name, "own", "", 0, (), bases[name], asked)] if asked else []
-                yield name, Shard(_table(base), _facts(pairs, reason))
+                rows = [_row(name, "own", "", 0, (), bases[name], len(tasks[name].prompts))]
+            table = pa.Table.from_pylist(rows, schema=EXPERIMENTS["ablate"])
+            yield name, Shard(table, {"reason": reason})
 
     return compute
 
 
-def _tasks(of: Experiment) -> tuple[dict[str, AblationTask], dict[str, str]]:
-    """The questions of each relation, and why some have none."""
-    from annotator.validate.ablate import task_of
-
-    tasks: dict[str, AblationTask] = {}
-    absent: dict[str, str] = {}
-    for pairs in of.pairs:
-        task = task_of(pairs, of.vocabulary)
-        if isinstance(task, str):
-            absent[pairs.name] = task
-        else:
-            tasks[pairs.name] = task
-    return tasks, absent
+def _watched(of: Experiment, name: str, batches: Sequence[Any]) -> Iterable[Any]:
+    label = f"Silencing, {name}"
+    return track(batches, label, len(batches), unit="batch", show=of.progress)
 
 
-def _bases(of: Experiment, tasks: dict[str, AblationTask]) -> dict[str, int]:
-    """How many questions of each the whole model answers."""
+def _bases(of: Experiment, tasks: Mapping[str, AblationTask], settings: Settings) -> dict[str, int]:
+    """How many questions of each the whole model answers; a finished shard says it."""
     from annotator.validate.ablate import base_correct
 
-    model, module = of.matrices, of.module
-    asked = track(tasks.items(), "Asking", len(tasks), unit="relation", show=of.progress)
-    return {name: base_correct(model, module, task) for name, task in asked}
+    bases: dict[str, int] = {}
+    for name, task in track(tasks.items(), "Asking", len(tasks), unit="relation", show=of.progress):
+        shard = read_shard(of.catalog.folder, "ablate", name, settings(task.pairs))
+        if shard is None:
+            bases[name] = base_correct(of.matrices, of.module, task)
+        else:
+            rows = shard.table.to_pylist()
+            own = (row for row in rows if (row["kind"], row["step"]) == ("own", 0))
+            bases[name] = next(own)["correct"]
+    return bases
 
 
-def _facts(pairs: RelationPairs, reason: str | None) -> dict[str, Any]:
-    return {"published": pairs.relation.published, "k": pairs.k, "reason": reason}
-
-
-def _rows(found: Ablation) -> pa.Table:
+def _rows(found: Ablation) -> list[dict[str, Any]]:
     name, step = found.relation, found.step
     added = [(), *((head,) for head in found.heads)]
     rows = [
@@ -98,7 +106,7 @@ def _rows(found: Ablation) -> pa.Table:
         rows.append(_row(name, "control", one.relation, 0, (), one.base, one.prompts))
         own = found.heads[:step]
         rows.append(_row(name, "control", one.relation, step, own, one.correct, one.prompts))
-    return _table(rows)
+    return rows
 
 
 def _row(
@@ -119,7 +127,3 @@ def _row(
         "correct": correct,
         "prompts": prompts,
     }
-
-
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=EXPERIMENTS["ablate"])

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.catalog.read import Catalog, open_catalog
+from annotator.errors import SettingInvalid
 from annotator.paths import user_path
 from annotator.pipeline.experiment import Experiment, write_all
+from annotator.pipeline.progress import say
 
 if TYPE_CHECKING:
     from annotator.validate.compare import Comparison
@@ -35,6 +37,7 @@ def compare(
         What the models share, and the files that were written.
 
     Raises:
+        SettingInvalid: a catalog is named twice.
         NoRelations: a catalog has no scores, or not of these; or they share no valid relation.
         CatalogError: a catalog cannot be read.
     """
@@ -44,13 +47,21 @@ def compare(
     from annotator.validate.groups import Scored
 
     opened = [one if isinstance(one, Catalog) else open_catalog(one) for one in catalogs]
+    folders = [str(catalog.folder) for catalog in opened]
+    if len({catalog.folder.resolve() for catalog in opened}) < len(opened):
+        raise SettingInvalid("catalogs", folders, "each of them once")
     models: list[Scored] = []
+    words: dict[str, set[tuple[tuple[str, str], ...]]] = {}
     for name, catalog in zip(_names(opened), opened, strict=True):
         of = Experiment(catalog)
-        wanted = {one.name for one in of.wanted(relations)}
+        wanted = {one.name: one for one in of.wanted(relations)}
         scores = [score for score in of.scores if score.relation in wanted]
         models.append(Scored(name, catalog.manifest.dims, scores))
+        for one in wanted.values():
+            words.setdefault(one.name, set()).add(one.relation.pairs)
     found = side_by_side(models, seed=seed)
+    if other := [name for name in found.relations if len(words[name]) > 1]:
+        say(f"Not of the same pairs in all of the catalogs: {', '.join(other)}.")
     if out is None:
         return found, []
     results = comparison_results(found)

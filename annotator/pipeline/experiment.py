@@ -159,26 +159,28 @@ class Experiment:
             The rows of all of them, and their facts.
 
         Raises:
-            CatalogBusy: another process writes the catalog.
+            CatalogBusy: a shard is missing, and another process writes the catalog.
             CatalogError: a shard cannot be read or written.
         """
-        folder = self.catalog.folder
+        folder, total = self.catalog.folder, len(relations)
         by_name = {one.name: settings(one) for one in relations}
-        with alone(folder):
-            missing = [
-                one
-                for one in relations
-                if read_shard(folder, name, one.name, by_name[one.name]) is None
-            ]
-            shards = compute(missing) if missing else iter(())
-            done, label = len(relations) - len(missing), LABELS[name]
-            total, show = len(relations), self.progress
-            for relation, shard in track(
-                shards, label, total, unit="relation", done=done, show=show
-            ):
-                write_shard(folder, name, relation, shard, by_name[relation])
+        missing = [
+            one
+            for one in relations
+            if read_shard(folder, name, one.name, by_name[one.name]) is None
+        ]
+        if missing:
+            how: Any = {"unit": "relation", "done": total - len(missing), "show": self.progress}
+            with alone(folder):
+                for relation, shard in track(compute(missing), LABELS[name], total, **how):
+                    write_shard(folder, name, relation, shard, by_name[relation])
         table, facts = joined(folder, name, by_name)
-        return table.to_pandas(), facts
+        return table.to_pandas(), {one.name: {**facts[one.name], **about(one)} for one in relations}
+
+
+def about(pairs: RelationPairs) -> dict[str, Any]:
+    """What is true of a relation in every experiment, and enters no number."""
+    return {"published": pairs.relation.published, "k": pairs.k}
 
 
 def write_all(

@@ -16,8 +16,8 @@ from annotator.errors import NoRelations, SettingInvalid
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.opened import open_model_of
 from annotator.pipeline.progress import say, track
-from annotator.records import Relation
-from annotator.tokens.relations import load_relations
+from annotator.records import LEAST_DRAWS, Relation
+from annotator.tokens.relations import NAMED, load_relations, name_fits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from annotator.weights.model import Model
     from annotator.weights.source import Source
 
-DEFAULTS = {"draws": 20_000, "seed": 0}
+DEFAULTS = {"draws": LEAST_DRAWS, "seed": 0}
 
 
 def score_relations(
@@ -64,7 +64,7 @@ def score_relations(
         CatalogError: the catalog cannot be read or written, or is not the model's; finished layers
             are kept.
         ModelError: the model is nowhere, or cannot be read.
-        SettingInvalid: no relations, no draws, or a seed below 0.
+        SettingInvalid: no relations, a name that is no file's, no draws, or a seed below 0.
     """
     opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
     there = relation_run(opened)
@@ -73,7 +73,7 @@ def score_relations(
         "draws": known["draws"] if draws is None else draws,
         "seed": known["seed"] if seed is None else seed,
     }
-    wanted = _relations(opened, there, relations)
+    wanted = asked_relations(opened, relations)
     same = there is not None and there.asked(wanted, drawn)
     if same and all((opened.folder / f"{name}.parquet").is_file() for name in TABLES):
         return opened
@@ -96,10 +96,21 @@ def relation_run(catalog: Catalog) -> RelationRun | None:
         return None
 
 
-def _relations(
-    catalog: Catalog, there: RelationRun | None, given: str | Path | Sequence[Relation] | None
+def asked_relations(
+    catalog: Catalog, given: str | Path | Sequence[Relation] | None
 ) -> tuple[Relation, ...]:
-    """The relations that are asked for."""
+    """The relations that `score_relations` would score, whatever is there already.
+
+    Args:
+        catalog: those it has scores of are asked for where none are given.
+        given: a directory or file of pairs, or relations.
+
+    Raises:
+        RelationsInvalid: files of pairs that cannot be used; all problems are named.
+        SettingInvalid: no relations, two of one name, or a name that is no file's.
+        CatalogBroken: the catalog's cannot be read.
+    """
+    there = relation_run(catalog) if given is None else None
     if given is None and there:
         if there.relations != load_relations():
             said = "has scores of other relations than those that come with annotator"
@@ -110,6 +121,8 @@ def _relations(
     names = [one.name for one in given]
     if not names or len(set(names)) < len(names):
         raise SettingInvalid("relations", names, "at least one, each of another name")
+    if wrong := [name for name in names if not name_fits(name)]:
+        raise SettingInvalid("relations", wrong, NAMED)
     return tuple(given)
 
 

@@ -18,7 +18,7 @@ from annotator.catalog.results import (
 )
 from annotator.catalog.validation import FOLDER
 from annotator.paths import user_path
-from annotator.pipeline.ablating import ablating, settings_of
+from annotator.pipeline.ablating import NO_PROMPT, ablating, asked_for, settings_of
 from annotator.pipeline.correlating import (
     in_templates,
     not_valid,
@@ -181,8 +181,11 @@ def ablate(
     from annotator.validate.accuracies import accuracies
 
     of = _experiment(catalog, opening)
-    asked = [one for one in of.wanted(relations) if one.relation.prompt]
-    table, facts = of.run("ablate", asked, settings_of(of, seed), ablating(of, seed))
+    wanted = of.wanted(relations)
+    table, facts = of.run("ablate", asked_for(wanted), settings_of(of, seed), ablating(of, seed))
+    facts |= not_valid([one for one in wanted if one.relation.prompt])
+    if relations:
+        facts |= {one.name: {"reason": NO_PROMPT} for one in wanted if not one.relation.prompt}
     rows = accuracies(table, facts)
     results = {"ablate": accuracy_result(rows)}
     files = _write(of, out, results, partial(draw_ablations, rows))

@@ -18,6 +18,7 @@ from annotator.records.heads import Signatures as Signatures
 from annotator.records.heads import Target as Target
 from annotator.records.heads import Token as Token
 from annotator.records.relations import FLAG as FLAG
+from annotator.records.relations import LEAST_DRAWS as LEAST_DRAWS
 from annotator.records.relations import LEAST_PAIRS as LEAST_PAIRS
 from annotator.records.relations import LEVEL as LEVEL
 from annotator.records.relations import Relation as Relation

@@ -12,6 +12,8 @@ LEAST_PAIRS = 30
 """A relation is valid for a model with at least so many pairs (Elhelo & Geva 2024, section 4)."""
 FLAG = 0.15
 """A head of a larger score implements a relation, as the paper says it."""
+LEAST_DRAWS = 20_000
+"""A p is found with at least so many, unless Python is told otherwise."""
 LEVEL = 0.05
 """The largest q of a score that is told from chance."""
 

@@ -21,6 +21,8 @@ METADATA = "relations.json"
 SOURCE = "<X>"
 """What stands for the source in a prompt."""
 
+NAMED = 'named as a file can be on any system (no / \\ : * ? " < > |, no leading or last dot)'
+_NAME = re.compile(r"""(?![.\s])[^\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]{1,100}(?<![.\s])""")
 _SEPARATOR = re.compile(r"[\s,]*")
 _KEPT = ("category", "description", "k", "prompt", "published")
 
@@ -70,12 +72,19 @@ def load_relations(path: str | Path | None = None) -> tuple[Relation, ...]:
         problems.append(f"{METADATA} speaks of {name}, but {name}.json is not there")
     relations: list[Relation] = []
     for name, file in files.items():
+        if not name_fits(name):
+            problems.append(f"{file.name!r}: a relation must be {NAMED}")
         pairs = _pairs(file, problems)
         fields = _fields(name, said.get(name, {}), problems)
         relations.append(Relation(name, pairs, **fields))
     if problems:
         raise RelationsInvalid(str(place), problems)
     return tuple(relations)
+
+
+def name_fits(name: str) -> bool:
+    """Whether a relation's name will do as the name of a file, wherever a catalog is taken."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _files(place: Traversable, problems: list[str]) -> list[Traversable]:

@@ -16,7 +16,7 @@ from torch import nn
 
 from annotator.records import HeadId, RelationPairs, RelationScore
 from annotator.tokens.vocabulary import Vocabulary
-from annotator.validate.silence import count_right
+from annotator.validate.silence import Watched, count_right
 from annotator.weights.dims import Dims
 from annotator.weights.model import Model
 
@@ -24,6 +24,7 @@ SOURCE = "<X>"
 LEAST_BASE = 0.1
 DRAWS, CONTROLS = 5, 5
 MOST_SHARED, MOST_APART = 0.15, 0.2
+_ROUNDING = 1e-9  # .9 and .7 are .2 apart
 SIZES = ((300, 30), (500, 50), (1000, 100), (1500, 150))
 """Heads of a model, heads silenced at most in models of fewer."""
 MOST = 250
@@ -77,11 +78,6 @@ class Control:
     base: int
     correct: int
 
-    @property
-    def accuracy(self) -> float:
-        """Share of the other relation's questions answered without those heads."""
-        return self.correct / self.prompts
-
 
 @dataclass(frozen=True)
 class Ablation:
@@ -106,37 +102,15 @@ class Ablation:
     random: tuple[Draw, ...]
     controls: tuple[Control, ...]
 
-    @property
-    def base(self) -> float:
-        """Accuracy of the whole model."""
-        return self.correct[0] / self.prompts
 
-    @property
-    def own(self) -> float:
-        """Accuracy at the step that the table reads."""
-        return self.correct[self.step] / self.prompts
-
-    @property
-    def curve(self) -> list[float]:
-        """Accuracy at each step."""
-        return [count / self.prompts for count in self.correct]
-
-    @property
-    def random_accuracies(self) -> list[float]:
-        """Accuracy of each random draw."""
-        return [draw.correct / self.prompts for draw in self.random]
-
-
-def task_of(pairs: RelationPairs, vocabulary: Vocabulary) -> AblationTask | str:
-    """The questions of a relation, or the reason why it has none."""
-    if pairs.relation.prompt is None:
-        return "it has no prompt that asks for it"
-    if not pairs.valid:
-        return f"it is not valid for this model: {len(pairs.ids)} pairs count"
+def task_of(pairs: RelationPairs, vocabulary: Vocabulary) -> AblationTask:
+    """The questions of a relation that has a prompt."""
+    asks = pairs.relation.prompt
+    assert asks is not None
     prompts: list[tuple[int, ...]] = []
     for source in pairs.targets:
         word = (vocabulary.text(source) or "").removeprefix(" ")
-        prompts.append(tuple(vocabulary.prompt(pairs.relation.prompt.replace(SOURCE, word))))
+        prompts.append(tuple(vocabulary.prompt(asks.replace(SOURCE, word))))
     return AblationTask(pairs, tuple(prompts))
 
 
@@ -185,6 +159,8 @@ def controls_of(
 ) -> list[str]:
     """The other relations on which a relation's heads are silenced, five at most.
 
+    Few of the relation's m heads may be among the m highest of the other.
+
     Args:
         name: the relation.
         bases: accuracy of the whole model, by relation; those below .1 are no controls, since
@@ -199,8 +175,8 @@ def controls_of(
         other
         for other in order
         if bases[other] >= LEAST_BASE
-        and abs(bases[other] - bases[name]) <= MOST_APART
-        and len(own & set(heads.get(other, ()))) / len(own) < MOST_SHARED
+        and abs(bases[other] - bases[name]) <= MOST_APART + _ROUNDING
+        and len(own & set(heads.get(other, ())[: len(own)])) / len(own) < MOST_SHARED
     ]
     return fitting[:CONTROLS]
 
@@ -208,11 +184,12 @@ def controls_of(
 def random_heads(
     dims: Dims, name: str, heads: Sequence[HeadId], count: int, seed: int = 0
 ) -> list[tuple[HeadId, ...]]:
-    """Five draws of so many heads outside a relation's own; fewer where there are no more."""
+    """Five draws of so many heads outside a relation's own; none where there are not so many."""
     every = [HeadId(layer, head) for layer in range(dims.n_layers) for head in range(dims.n_heads)]
     others = sorted(set(every) - set(heads))
+    draws = DRAWS if count <= len(others) else 0
     draw = random.Random(f"{seed} random {name}")
-    return [tuple(draw.sample(others, min(count, len(others)))) for _ in range(DRAWS)]
+    return [tuple(draw.sample(others, count)) for _ in range(draws)]
 
 
 def ablate(
@@ -223,6 +200,7 @@ def ablate(
     bases: Mapping[str, int],
     heads: Mapping[str, Sequence[HeadId]],
     seed: int = 0,
+    watched: Watched = iter,
 ) -> Ablation:
     """Silence a relation's heads, one more at each step, and what it is compared with.
 
@@ -234,23 +212,26 @@ def ablate(
         bases: how many of the questions of each the whole model answers, see `base_correct`.
         heads: the heads of each, see `relation_heads`.
         seed: of the random draws and of the order of controls.
+        watched: see `count_right`.
 
     Raises:
         NotRun: see `count_right`.
     """
     task, own = tasks[name], tuple(heads[name])
     steps = [own[:step] for step in range(len(own) + 1)]
-    correct = count_right(model, module, task.prompts, task.answers, steps)
+    correct = count_right(model, module, task.prompts, task.answers, steps, watched)
     step = correct.index(0) if 0 in correct else len(own)
     drawn = random_heads(model.dims, name, own, step, seed)
-    counts = count_right(model, module, task.prompts, task.answers, drawn)
+    counts = count_right(model, module, task.prompts, task.answers, drawn, watched)
     accuracies = {other: bases[other] / len(tasks[other].prompts) for other in tasks}
     controls = [
         Control(
             relation=other,
             prompts=len(tasks[other].prompts),
             base=bases[other],
-            correct=_without(model, module, tasks[other], own[:step]),
+            correct=count_right(
+                model, module, tasks[other].prompts, tasks[other].answers, [own[:step]], watched
+            )[0],
         )
         for other in controls_of(name, accuracies, heads, seed)
     ]
@@ -263,7 +244,3 @@ def ablate(
         random=tuple(Draw(*pair) for pair in zip(drawn, counts, strict=True)),
         controls=tuple(controls),
     )
-
-
-def _without(model: Model, module: nn.Module, task: AblationTask, heads: Sequence[HeadId]) -> int:
-    return count_right(model, module, task.prompts, task.answers, [heads])[0]

@@ -103,16 +103,19 @@ def _accuracies(name: str, rows: Sequence[Mapping[Any, Any]], reason: str | None
     }
     curve = tuple(shares[at] for at in sorted(at for at in shares if at[0] == OWN))
     if not curve:
-        return Accuracies(name, reason=reason or "nothing was asked")
+        return Accuracies(name, reason=reason)
     prompts = next(one["prompts"] for one in rows if one["kind"] == OWN)
-    if len(curve) == 1 or reason:
-        reason = reason or "no head has a score above 0"
+    if reason:
         return Accuracies(name, prompts, curve[0], curve, reason=reason)
     step = read_step(curve)
     others = {
         kind: [at[1] for at in shares if at[0] == kind and at[2] == step]
         for kind in (RANDOM, CONTROL)
     }
+    reasons = [
+        *([] if others[RANDOM] else [f"the model has fewer than {step} other heads"]),
+        *([] if others[CONTROL] else ["no other relation is fit to be its control"]),
+    ]
     controls = (
         Elsewhere(o, shares[CONTROL, o, 0], shares[CONTROL, o, step]) for o in others[CONTROL]
     )
@@ -125,5 +128,5 @@ def _accuracies(name: str, rows: Sequence[Mapping[Any, Any]], reason: str | None
         own=curve[step],
         random=tuple(shares[RANDOM, draw, step] for draw in others[RANDOM]),
         controls=tuple(controls),
-        reason=None if others[CONTROL] else "no other relation is fit to be its control",
+        reason="; ".join(reasons) or None,
     )

@@ -37,7 +37,8 @@ class Difference:
     Attributes:
         variant: its name.
         relation: the relation's; None: the medians over relations.
-        relations: how many relations were compared; those where an r is undefined are not counted.
+        relations: how many relations were compared (without context); one where either r is
+            undefined is in none of the medians.
         without: r of the variant, without context; None where it is undefined.
         without_difference: that r minus the paper's; the medians' is the median of differences.
         with_context: r of the variant, with context.
@@ -90,7 +91,7 @@ def differences(
         names = own["relation"].unique().tolist()
         compared = [one for name in names if (one := _compared(name, correlate, own))]
         each = [_one(variant, one, draws) for one in compared]
-        found += [_medians(variant, each, compared, draws), *each] if each else []
+        found += [_medians(variant, compared, draws), *each] if each else []
     return found
 
 
@@ -115,21 +116,23 @@ def _one(variant: str, one: _Compared, draws: int) -> Difference:
     )
 
 
-def _medians(
-    variant: str, rows: list[Difference], compared: list[_Compared], draws: int
-) -> Difference:
+def _medians(variant: str, compared: list[_Compared], draws: int) -> Difference:
     layers = compared[0].scores.layers
-    without = [one.without for one in compared]
-    with_context = [one.with_context for one in compared]
+    without = [one.without for one in compared if _defined(one.without)]
+    with_context = [one.with_context for one in compared if _defined(one.with_context)]
     return Difference(
         variant,
         relation=None,
-        relations=sum(_defined(sides) for sides in without),
-        without=median_of(row.without for row in rows),
+        relations=len(without),
+        without=_median(without),
         without_difference=median_difference(without, layers, draws),
-        with_context=median_of(row.with_context for row in rows),
+        with_context=_median(with_context),
         with_difference=median_difference(with_context, layers, draws),
     )
+
+
+def _median(relations: list[Sides]) -> float | None:
+    return median_of(pearson(variant, dynamic) for variant, _, dynamic in relations)
 
 
 def _defined(sides: Sides) -> bool:

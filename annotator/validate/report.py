@@ -74,6 +74,7 @@ PUBLISHED_MULTI_TOKEN = (
     Medians("Pythia 12B, published", 11, 0.85, 0.64),
 )
 """The same for sources of several tokens."""
+NO_INTERVAL = "no interval: in too many resamples of heads the scores of a side are all the same"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def medians(rows: Sequence[Correlation], model: str) -> list[Medians]:
     forms = dict.fromkeys(row.form for row in rows)
     for form in forms:
         own = [row for row in rows if row.form == form]
-        theirs = [row for row in own if (row.relation in ELEVEN if form else row.published)]
+        theirs = [row for row in own if row.published and not (form and row.relation not in ELEVEN)]
         named = f"{model}, {form} form" if form else model
         found.append(_medians(theirs, f"{named}, the paper's relations"))
         if len(theirs) < len(own):
@@ -221,17 +222,15 @@ def _correlation(
     scores = scores_in(rows)
     if scores is None or reason:
         return Correlation(*about, reason=reason or "no scores", form=form)
-    without = pearson(scores.static, scores.without)
-    with_context = pearson(scores.static, scores.with_context)
-    return Correlation(
-        *about,
-        without=without,
-        without_interval=interval(scores.static, scores.without, scores.layers, draws),
-        with_context=with_context,
-        with_interval=interval(scores.static, scores.with_context, scores.layers, draws),
-        reason=_constant(scores) if without is None or with_context is None else None,
-        form=form,
+    without, with_context = (
+        (pearson(scores.static, side), interval(scores.static, side, scores.layers, draws))
+        for side in (scores.without, scores.with_context)
     )
+    if without[0] is None or with_context[0] is None:
+        reason = _constant(scores)
+    elif without[1] is None or with_context[1] is None:
+        reason = NO_INTERVAL
+    return Correlation(*about, *without, *with_context, reason, form)
 
 
 def _constant(scores: Scores) -> str:
@@ -242,4 +241,4 @@ def _constant(scores: Scores) -> str:
         "dynamic scores with context": scores.with_context,
     }
     alike = [name for name, side in sides.items() if bool((side == side.flatten()[0]).all())]
-    return f"the {' and '.join(alike)} of all heads are the same"
+    return f"the {' and the '.join(alike)} are the same for all heads"

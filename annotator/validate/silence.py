@@ -8,7 +8,7 @@ through together: each row of a pass has a set of its own.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -27,6 +27,10 @@ from annotator.weights.model import Model
 TOLERANCE = 1e-2
 """How far logits over kept keys and values may be from those of a whole pass, relative to the
 largest. Rounding leaves 1e-6; a model whose positions are not causal leaves about 1."""
+
+
+Watched = Callable[[Sequence[Any]], Iterable[Any]]
+"""Passes through what it is given, and may show how far that is."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def count_right(
     prompts: Sequence[Sequence[int]],
     answers: Sequence[Collection[int]],
     silenced: Sequence[Collection[HeadId]],
+    watched: Watched = iter,
 ) -> list[int]:
     """How many prompts are answered rightly, with each set of heads silent at the last position.
 
@@ -60,6 +65,7 @@ def count_right(
         prompts: token ids, each at least one.
         answers: the tokens of which any is right, for each prompt.
         silenced: the sets; an empty one leaves the model as it is.
+        watched: passes the batches of prompts through, to show how far it is.
 
     Returns:
         A count for each set.
@@ -68,8 +74,10 @@ def count_right(
         NotRun: earlier positions of this model depend on later ones.
     """
     right = [0] * len(silenced)
+    if not silenced:
+        return right
     proved = False
-    for chosen, sets in _passes(model, prompts, len(silenced)):
+    for chosen, sets in watched(list(_passes(model, prompts, len(silenced)))):
         ids = torch.tensor([list(prompts[at]) for at in chosen], device=model.device)
         if not proved:
             _refuse_unless_causal(model, module, ids[:2])

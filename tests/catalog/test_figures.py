@@ -7,11 +7,12 @@ import struct
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from annotator.catalog.figures import relations
 from annotator.catalog.figures.canvas import drawn
-from annotator.catalog.figures.relations import draw
 from annotator.catalog.figures.validation import (
     draw_ablations,
     draw_comparison,
@@ -41,6 +42,11 @@ def scores() -> list[RelationScore]:
     made = all_scores({"copying": {"L4H0": 0.9, "L2H1": 0.4}, "cost$in$us": {"L1H3": 0.1}})
     suppressed = relation_score("L3H3", "copying", 0.0, suppression=0.7)
     return [suppressed if (s.head, s.relation) == (suppressed.head, "copying") else s for s in made]
+
+
+def draw(*args: Any) -> list[Path]:
+    """All files of the figures of relations."""
+    return [file for both in relations.draw(*args) for file in both]
 
 
 def size_of(png: Path) -> tuple[int, int]:

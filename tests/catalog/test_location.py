@@ -86,5 +86,6 @@ def test_a_model_in_memory_has_to_be_given_again(tmp_path: Path) -> None:
 def test_a_hub_id_is_remembered_with_its_commit(tmp_path: Path) -> None:
     remember(tmp_path, "someone/tiny", "abc123")
     assert recall(tmp_path) == {"model": "someone/tiny", "revision": "abc123", "tokenizer": None}
-    (tmp_path / ".model").write_bytes(b"\xff")
-    assert recall(tmp_path) == {}
+    for spoilt in (b"\xff", b"[1]", b'{"model": 5}'):
+        (tmp_path / ".model").write_bytes(spoilt)
+        assert recall(tmp_path) == {}

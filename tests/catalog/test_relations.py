@@ -189,7 +189,7 @@ def test_relations_in_any_number_or_none(catalog: annotator.Catalog) -> None:
     assert catalog.relation_scores() == []
     assert [one.valid for one in catalog.relation_pairs()] == [False]
     assert len(catalog.frame("relation_curves")) == 0
-    for wrong in ([], [made("same"), made("same", seed=1)]):
+    for wrong in ([], [made("same"), made("same", seed=1)], [made("../../out")]):
         with pytest.raises(SettingInvalid, match="relations"):
             score_relations(catalog, wrong)
     with pytest.raises(SettingInvalid, match="draws = 0"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from random import Random
 
@@ -22,7 +23,6 @@ from tests.related import WORDS, made, written
 Capture = pytest.CaptureFixture[str]
 GIVEN = (made("first", 60, description="A word to some other."), made("second", 40, k=1))
 SPARSE = Relation("sparse", tuple((word, "nothing here") for word in WORDS))
-DRAWS = ("--draws", "200")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def folder(
     tiny_folder: Path, given_relations: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     catalog = annotator.map_model(tiny_folder, tmp_path_factory.mktemp("cli") / "tiny")
-    return annotator.score_relations(catalog, given_relations, draws=200).folder
+    return annotator.score_relations(catalog, given_relations).folder
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def test_scores_are_made_once_and_then_shown(
     model = shutil.copytree(tiny_folder, tmp_path / "tiny-llama")
     out = tmp_path / "catalog"
     text_of(capsys, "map", model, "--out", out)
-    made_now = text_of(capsys, "relations", out, "--relations", given_relations, *DRAWS)
+    made_now = text_of(capsys, "relations", out, "--relations", given_relations)
     shutil.rmtree(model)
-    assert text_of(capsys, "relations", out, "--relations", given_relations, *DRAWS) == made_now
+    assert text_of(capsys, "relations", out, "--relations", given_relations) == made_now
     assert text_of(capsys, "relations", out) == made_now
     for name in ("relations.json", "relations.parquet", "relation_curves.parquet"):
         assert (out / name).read_bytes() == (folder / name).read_bytes()
@@ -133,6 +133,31 @@ def test_a_relation_that_is_not_there_is_refused(catalog: Catalog, capsys: Captu
     message = error_of(capsys, "relations", catalog.folder, "--relation", "firts")
     assert "no relation 'firts'" in message
     assert "first, second, sparse" in message
+
+
+def test_what_cannot_be_shown_or_drawn_is_refused_before_anything_is_scored(
+    tiny_folder: Path,
+    given_relations: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = annotator.map_model(tiny_folder, tmp_path / "catalog").folder
+    (tmp_path / "file").touch()
+    given = ("relations", out, "--relations", given_relations)
+    before = sorted(out.iterdir())
+    assert "no relation 'firts'" in error_of(capsys, *given, "--relation", "firts")
+    assert "cannot write" in error_of(capsys, *given, "--figures", tmp_path / "file")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    message = error_of(capsys, *given, "--figures", tmp_path / "figures")
+    assert "pip install matplotlib" in message
+    assert sorted(out.iterdir()) == before
+
+
+def test_too_few_draws_are_refused(catalog: Catalog, capsys: Capture) -> None:
+    arguments = ["relations", str(catalog.folder), "--draws", "19999"]
+    assert annotator.cli.main(arguments) == 2
+    assert "19999 is not in the range x>=20000" in capsys.readouterr().err
 
 
 def test_relations_that_cannot_be_used_are_refused_before_anything(

@@ -83,7 +83,7 @@ def test_ablations(capsys: Capture, width: int) -> None:
 
 def test_nothing_to_ablate(capsys: Capture, width: int) -> None:
     print_ablate(Ablated("tiny", ABLATED[2:]))
-    assert not any(line.startswith("relation") for line in printed(capsys, width))
+    assert not any(line.startswith("relation prompts") for line in printed(capsys, width))
 
 
 def test_comparisons(capsys: Capture, width: int) -> None:

@@ -18,7 +18,7 @@ import annotator
 from annotator.errors import RelationsInvalid, SettingInvalid
 from annotator.records import Relation
 from annotator.tokens.pairs import pairs_of
-from annotator.tokens.relations import load_relations
+from annotator.tokens.relations import load_relations, name_fits
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
 from tests import tiny
 from tests.related import WORDS, made, written
@@ -164,6 +164,26 @@ def test_a_directory_without_any_and_a_path_to_nothing_are_refused(tmp_path: Pat
     file_of(tmp_path, "left by a Mac", "._mine.json")
     assert problems(tmp_path) == ["it holds no NAME.json with pairs"]
     assert problems(tmp_path / "absent") == ["there is no such file or directory"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["C:\\x", "a/b", "..", ".hidden", "last.", " first", "new\nline", "", "x" * 101, "\udcff"],
+)
+def test_a_name_that_is_no_files_name_everywhere_will_not_do(name: str) -> None:
+    assert not name_fits(name)
+
+
+@pytest.mark.parametrize("name", ["antonym", "cost$in$us", "国", "a.b", "two words"])
+def test_other_names_will_do(name: str) -> None:
+    assert name_fits(name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such file there")
+def test_a_file_of_such_a_name_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, [made("C:\\x")])
+    with pytest.raises(RelationsInvalid, match="must be named as a file can be on any system"):
+        load_relations(tmp_path)
 
 
 def test_what_is_said_of_one_file_stands_beside_it(tmp_path: Path) -> None:

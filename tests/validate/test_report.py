@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -78,8 +79,20 @@ def test_what_has_no_r_is_named() -> None:
     assert (first.without, first.with_context, first.reason) == (None, None, "only 12 pairs")
     assert second.without is not None
     assert second.with_context is second.with_interval is None
-    assert second.reason == "the dynamic scores with context of all heads are the same"
-    assert (third.without, third.reason) == (None, "the static scores of all heads are the same")
+    assert second.reason == "the dynamic scores with context are the same for all heads"
+    assert (third.without, third.reason) == (None, "the static scores are the same for all heads")
+
+
+def test_an_r_without_an_interval_says_why() -> None:
+    table, name = correlate_table(), NAMES[0]
+    own = table["relation"] == name
+    table.loc[own, "static"] = (own & (table["layer"] == 1) & (table["head"] == 0)).astype(float)
+    row = correlations(table, correlate_facts(), DRAWS)[0]
+    assert row.without is not None
+    assert row.without_interval is row.with_interval is None
+    assert row.reason == (
+        "no interval: in too many resamples of heads the scores of a side are all the same"
+    )
 
 
 def test_medians_leave_out_what_is_undefined() -> None:
@@ -142,6 +155,8 @@ def test_each_form_has_its_own_r() -> None:
     ]
     assert found[0].without == pytest.approx(rows[0].without)
     assert found[2].without == pytest.approx(rows[1].without)
+    mine = [replace(row, published=False) for row in rows]
+    assert medians(mine, "tiny")[0].relations == 0, "a user's own relation is not the paper's"
 
 
 def test_the_papers_multi_token_relations_are_eleven_that_we_have() -> None:
@@ -193,6 +208,16 @@ def test_an_undefined_variant_is_out_of_the_medians() -> None:
     assert overall.without_difference == first.without_difference
 
 
+def test_where_the_papers_score_is_undefined_a_variant_is_out_of_the_medians() -> None:
+    table = correlate_table()
+    table.loc[(table["relation"] == NAMES[1]), "static"] = 0.0
+    overall, first, second = differences(table, variants_table(), DRAWS)[:3]
+    assert second.without is not None
+    assert second.without_difference is None
+    assert overall.relations == 1
+    assert (overall.without, overall.with_context) == (first.without, first.with_context)
+
+
 @pytest.mark.parametrize(
     ("curve", "step"), [((0.5, 0.2, 0.0, 0.1, 0.0), 2), ((0.5, 0.4), 1), ((0.0, 0.1), 0)]
 )
@@ -224,7 +249,9 @@ def test_accuracies_are_read_at_the_first_step_of_none() -> None:
     assert first.control_mean == pytest.approx(0.65)
     assert first.reason is None
     assert (second.step, second.own, second.random_mean) == (1, 0.5, None)
-    assert second.reason == "no other relation is fit to be its control"
+    assert second.reason == (
+        "the model has fewer than 1 other heads; no other relation is fit to be its control"
+    )
     assert (third.base, third.step, third.reason) == (None, None, "no prompt")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,25 +75,42 @@ def drawn(path: Path, size: tuple[float, float], draw: Callable[[Figure], None])
         MissingExtra: matplotlib is not installed.
         CatalogUnwritable: the disk is full, or the path cannot be written.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("drawing figures", "pip install matplotlib") from error
+    require_canvas(path.parent)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     files = [path.with_name(f"{path.name}.{suffix}") for suffix in _FORMATS]
-    make_folder(path.parent)
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # not the user's own look, nor a notebook's
         mpl.rcParams.update(_LOOK)
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # shown as an empty box
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # found once, for both files
         for file, (suffix, how) in zip(files, _FORMATS.items(), strict=True):
             encoded = BytesIO()
             figure.savefig(encoded, format=suffix, **how)
             with whole_file(file) as opened:
                 opened.write(encoded.getvalue())
     return files
+
+
+def require_canvas(folder: Path) -> None:
+    """Refuse, before what is to be drawn is computed, where nothing can be drawn.
+
+    Args:
+        folder: where figures go; it is made.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        CatalogUnwritable: the folder cannot be made.
+    """
+    try:
+        import_module("matplotlib")
+    except ImportError as error:
+        raise MissingExtra("drawing figures", "pip install matplotlib") from error
+    make_folder(folder)
 
 
 def small_multiples(

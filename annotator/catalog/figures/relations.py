@@ -8,7 +8,7 @@ the best heads by name.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ def draw(
     dims: Mapping[str, int],
     folder: Path,
     pairs: Sequence[RelationPairs],
-) -> list[Path]:
+) -> Iterator[list[Path]]:
     """Draw all relations on one page for each sign, and each relation by itself.
 
     Args:
@@ -60,9 +60,9 @@ def draw(
         folder: where the files go.
         pairs: what the relations are; those without scores are not drawn.
 
-    Returns:
-        The files: relations and suppression (PNG and SVG), then relations/NAME in the order of
-        the pairs. None where there is no score.
+    Yields:
+        The files of each figure, PNG and SVG, as it is drawn: relations and suppression, then
+        relations/NAME in the order of the pairs. Nothing where there is no score.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -73,16 +73,14 @@ def draw(
         by_name.setdefault(score.relation, []).append(score)
     shown = {one.name: one for one in pairs if one.name in by_name}
     if not shown:
-        return []
+        return
     own = {name: by_name[name] for name in shown}
-    files: list[Path] = []
     for sign, stem in (("phi", "relations"), ("suppression", "suppression")):
         size = _page(len(own), dims)
-        files += drawn(folder / stem, size, lambda page, s=sign: _overview(page, own, dims, s))
+        yield drawn(folder / stem, size, lambda page, s=sign: _overview(page, own, dims, s))
     for name, one in shown.items():
         path = folder / "relations" / name
-        files += drawn(path, (8.6, 5.2), lambda page, o=one: _relation(page, own[o.name], dims, o))
-    return files
+        yield drawn(path, (8.6, 5.2), lambda page, o=one: _relation(page, own[o.name], dims, o))
 
 
 def _page(count: int, dims: Mapping[str, int]) -> tuple[float, float]:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotator.catalog.figures import validation as figures
+from annotator.pipeline import experiment
+from tests.answering import make_home
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of `tests.answering`, its relations, and a catalog with their scores."""
+    return make_home(tmp_path_factory.mktemp("answering"))
+
+
+@pytest.fixture
+def answering(home: Path, tmp_path: Path) -> Path:
+    """That catalog, to write in."""
+    return shutil.copytree(home / "catalog", tmp_path / "catalog")
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The relations of which a shard is written from now on."""
+    names: list[str] = []
+    write = experiment.write_shard
+
+    def noting(folder: Path, name: str, relation: str, *rest: Any) -> None:
+        write(folder, name, relation, *rest)
+        names.append(relation)
+
+    monkeypatch.setattr(experiment, "write_shard", noting)
+    return names
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than all else."""
+
+    def nothing(*_: Any) -> list[Path]:
+        return []
+
+    monkeypatch.setattr(figures, "drawn", nothing)
