@@ -13,19 +13,13 @@ from annotator.records import LEAST_DRAWS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-OPENED = (
-    click.option("--model", help="Where the catalog's model is now.  [default: where it was]"),
-    REVISION,
-    click.option("--tokenizer", type=FOLDER, help="In place of the model's own."),
-    DEVICE,
-)
+MODEL = click.option("--model", help="Where the catalog's model is now.  [default: where it was]")
+TOKENIZER = click.option("--tokenizer", type=FOLDER, help="In place of the model's own.")
 
 
 def opened_options(command: Command) -> Command:
     """The options of every command that opens a catalog's model again."""
-    for option in reversed(OPENED):
-        command = option(command)
-    return command
+    return MODEL(REVISION(TOKENIZER(DEVICE(command))))
 
 
 @app.command()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 BEST = 10
 MEANING = (
     "phi: share of the relation's sources with a target among the k largest logits of the head's "
-    "row, or, where it is suppressed, among the k smallest. heads: how many have a phi above "
-    f"{FLAG}, as the paper flags them, and before the stroke those of them with q of at most "
+    "row; where it is suppressed the score is that among the k smallest. heads: how many have one "
+    f"above {FLAG}, as the paper flags them, and before the stroke those of them with q of at most "
     f"{LEVEL}. q: how often the relation scores as high with its targets dealt out anew (p), after "
     "Benjamini and Hochberg over all heads, relations and both signs."
 )
@@ -87,7 +87,8 @@ def _overview(
 ) -> Table:
     """A line for each relation: how many heads, and the best."""
     counts = (("pairs", "number"), ("heads", "number"))
-    best = (("best", "head"), ("phi", "number"), ("q", "number"), ("then", "targets"))
+    score = "phi" if side == "promoted" else "score"
+    best = (("best", "head"), (score, "number"), ("q", "number"), ("then", "targets"))
     table = new_table(("relation", ""), *counts, *best)
     for pairs in valid:
         ranked = _ranked(scores[pairs.name], side)
@@ -148,7 +149,10 @@ def print_relation(catalog: Catalog, name: str) -> None:
     scores = [score for score in catalog.relation_scores() if score.relation == name]
     dims = catalog.manifest.dims
     _print_maps(console, scores, dims["n_layers"], dims["n_heads"])
-    columns = [((side, "head"), ("phi", "number"), ("q", "number")) for side in SIDES]
+    columns = [
+        ((side, "head"), (score, "number"), ("q", "number"))
+        for side, score in zip(SIDES, ("phi", "score"), strict=True)
+    ]
     table = new_table(*columns[0], *columns[1])
     ranked = [_ranked(scores, side)[:BEST] for side in SIDES]
     for sides in zip(*ranked, strict=True):

@@ -11,7 +11,6 @@ null, which the published algorithm lacks, is timed apart: what a run with it ta
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,40 +19,25 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from annotator.errors import TokenInvalid
 from annotator.maps.null import Null
 from annotator.maps.relations import K_MAX, LayerScores, Relations, relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.quickstart import embedded_model
+from annotator.records import RelationPairs
 from annotator.tokens.load import load_vocabulary
+from annotator.tokens.pairs import pairs_of
+from annotator.tokens.relations import load_relations
 from annotator.weights.model import Model, open_model
 from tests.benchmarks.common import Report, as_safetensors, gemm_rate, peak_bytes, seconds
 
 SAMPLED = 6
-LEAST = 30
-"""Valid pairs of a valid relation."""
-COPYING = {"copying", "name_copying"}
-DATA = Path(__file__).parents[2] / "data" / "relations"
 
 
-def valid_pairs(model: Model) -> dict[str, list[tuple[int, int]]]:
-    """The valid relations of data/relations: both sides one token each, with a leading space."""
+def valid_pairs(model: Model) -> list[RelationPairs]:
+    """The relations that come with annotator and are valid for the model."""
     vocabulary = load_vocabulary(model.source, model.dims.vocab)
-
-    def token(word: str) -> int | None:
-        try:
-            id = vocabulary.one(f" {word}")
-        except TokenInvalid:
-            return None
-        return None if id in vocabulary.special else id
-
-    relations: dict[str, list[tuple[int, int]]] = {}
-    for path in sorted(DATA.glob("*.json")):
-        if path.stem == "relations":
-            continue
-        ids = [(token(source), token(target)) for source, target in json.loads(path.read_text())]
-        relations[path.stem] = [(s, t) for s, t in ids if s is not None and t is not None]
-    return {name: pairs for name, pairs in relations.items() if len(pairs) >= LEAST}
+    found = [pairs_of(one, vocabulary, model.dims.vocab, None) for one in load_relations()]
+    return [one for one in found if one.valid]
 
 
 def published(
@@ -97,7 +81,8 @@ def disagreements(
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = as_safetensors(embedded_model(), Path(folder))
-        relations = valid_pairs(open_model(embedded_model()))
+        valid = valid_pairs(open_model(embedded_model()))
+        relations = {one.name: one.ids for one in valid}
         scores: list[LayerScores] = []
 
         def run() -> None:
@@ -120,7 +105,7 @@ def main() -> None:
                 theirs[at] = list(published(model, *at, X, W_U, relations, 10))
 
         naive = seconds(run_published) * d.n_layers * d.n_heads / SAMPLED
-        null = Null({name: 1 if name in COPYING else 10 for name in relations})
+        null = Null({one.name: one.k for one in valid})
         tested = seconds(lambda: list(relation_scores(model, relations, MapSettings(), null=null)))
         tested_peak = peak_bytes()
     computed = sum(int(layer.computed.sum()) for layer in scores)

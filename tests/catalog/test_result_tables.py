@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pytest
@@ -34,9 +36,9 @@ ROWS = (
 )
 
 
-def text_of(table: pa.Table, write: object) -> str:
+def text_of(table: pa.Table, write: Callable[[pa.Table, BinaryIO], None]) -> str:
     file = io.BytesIO()
-    write(table, file)  # type: ignore[operator]
+    write(table, file)
     return file.getvalue().decode()
 
 
