@@ -15,7 +15,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 CATALOG = click.argument("catalog", type=FOLDER)
 OUT = click.option(
-    "--out", type=FOLDER, help="Directory for tables and figures.  [default: CATALOG/validation]"
+    "--out",
+    type=FOLDER,
+    help="Directory for tables and figures.  [default: CATALOG/validation; with --relation none]",
 )
 SEED = click.option("--seed", default=0, show_default=True, help="Of everything that is drawn.")
 RELATIONS = click.option(

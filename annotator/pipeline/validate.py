@@ -84,7 +84,8 @@ def correlate(
         catalog: with relation scores, or its directory.
         relations: only these; None: all valid ones.
         variants: whether four variants of the static score are compared with it.
-        out: directory for tables and figures; None: `validation/` within the catalog.
+        out: directory for tables and figures; None: `validation/` within the catalog where all
+            relations are wanted, else none is written.
         opening: model, revision, tokenizer, device and progress, as for `score_relations`.
 
     Raises:
@@ -113,7 +114,7 @@ def correlate(
         results["variants"] = difference_result(found)
     over = medians(rows, name)
     results["correlate-medians"] = medians_result(over)
-    files = _write(of, out, results, partial(draw_correlations, table, rows))
+    files = _write(of, relations, out, results, partial(draw_correlations, table, rows))
     return Correlated(name, rows, over, found, absent, files)
 
 
@@ -154,7 +155,7 @@ def multi_token(
         ]
         return [path for paths in drawn for path in paths]
 
-    return Correlated(name, rows, over, files=_write(of, out, results, draw))
+    return Correlated(name, rows, over, files=_write(of, relations, out, results, draw))
 
 
 def ablate(
@@ -171,7 +172,8 @@ def ablate(
         catalog: with relation scores, or its directory.
         relations: only these; None: all that have a prompt.
         seed: of the random heads, and of the order of control relations.
-        out: directory for tables and figures; None: `validation/` within the catalog.
+        out: directory for tables and figures; None: `validation/` within the catalog where all
+            relations are wanted, else none is written.
         opening: model, revision, tokenizer, device and progress, as for `score_relations`.
 
     Raises:
@@ -188,7 +190,7 @@ def ablate(
         facts |= {one.name: {"reason": NO_PROMPT} for one in wanted if not one.relation.prompt}
     rows = accuracies(table, facts)
     results = {"ablate": accuracy_result(rows)}
-    files = _write(of, out, results, partial(draw_ablations, rows))
+    files = _write(of, relations, out, results, partial(draw_ablations, rows))
     return Ablated(of.catalog.manifest.model["id"], rows, files)
 
 
@@ -199,8 +201,12 @@ def _experiment(catalog: Catalog | str | Path, opening: Mapping[str, Any]) -> Ex
 
 def _write(
     of: Experiment,
+    relations: Sequence[str] | None,
     out: str | Path | None,
     results: Mapping[str, Result],
     draw: Callable[[Path], list[Path]],
 ) -> list[Path]:
+    """Where no directory is named, tables of some relations do not replace those of all."""
+    if relations and out is None:
+        return []
     return write_all(of.catalog.folder / FOLDER if out is None else user_path(out), results, draw)

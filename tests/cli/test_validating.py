@@ -119,7 +119,9 @@ def test_heads_are_silenced_and_what_is_not_known_is_named(
 
 @pytest.mark.usefixtures("no_figures")
 def test_as_many_other_heads_are_drawn_or_none(answering: Path, capsys: Capture) -> None:
-    text = text_of(capsys, "validate", "ablate", answering, "--relation", "known")
+    out = answering / "validation"
+    asked = ("--relation", "known", "--out", out)
+    text = text_of(capsys, "validate", "ablate", answering, *asked)
     row = result(answering, "ablate").set_index("relation").loc["known"]
     assert (row["step"], row["draws"]) == (12, 0)
     assert "known: the model has fewer than 12 other heads" in text

@@ -193,3 +193,16 @@ def test_two_do_not_write_at_once_but_what_is_finished_is_shown(
     with FileLock(answering / ".lock"):
         assert text_of(capsys, "validate", "correlate", answering, "--relation", "known") == text
         assert "another process is writing" in error_of(capsys, "validate", "correlate", answering)
+
+
+def test_some_relations_do_not_replace_the_tables_of_all(
+    answering: Path, no_figures: None, tmp_path: Path, capsys: Capture
+) -> None:
+    text_of(capsys, "validate", "correlate", answering)
+    table = answering / "validation" / "correlate.csv"
+    whole = table.read_bytes()
+    text_of(capsys, "validate", "correlate", answering, "--relation", "known")
+    assert table.read_bytes() == whole
+    apart = ("--relation", "known", "--out", tmp_path / "out")
+    text_of(capsys, "validate", "correlate", answering, *apart)
+    assert len((tmp_path / "out" / "correlate.csv").read_text().splitlines()) == 2
