@@ -11,6 +11,7 @@ from typing import Any
 
 from annotator.records import Relation
 
+FILES = ("relations.json", "relations.parquet", "relation_curves.parquet")
 WORDS = ("t", "th", "the", "o", "of", "a", "an", "and", "to", "i", "in", "is", "b", "c")
 
 
@@ -31,3 +32,13 @@ def written(
     if said is not None:
         (folder / "relations.json").write_text(json.dumps(said), "utf-8")
     return folder
+
+
+RELATIONS = (made("first", 60), made("second", 40, k=1), made("third", 90))
+SPARSE = Relation("sparse", tuple((word, "nothing here") for word in WORDS))
+DRAWS = 500
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """What a catalog holds of relations, byte by byte."""
+    return {name: (folder / name).read_bytes() for name in FILES}

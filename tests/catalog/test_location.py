@@ -16,19 +16,8 @@ from annotator.errors import (
 )
 from annotator.pipeline.opened import open_model_of
 from annotator.pipeline.relations import score_relations
-from annotator.records import Relation
 from tests import tiny
-from tests.related import WORDS, made
-
-FILES = ("relations.json", "relations.parquet", "relation_curves.parquet")
-RELATIONS = (made("first", 60), made("second", 40, k=1), made("third", 90))
-SPARSE = Relation("sparse", tuple((word, "nothing here") for word in WORDS))
-DRAWS = 500
-
-
-@pytest.fixture
-def catalog(tiny_folder: Path, tmp_path: Path) -> annotator.Catalog:
-    return annotator.map_model(tiny_folder, tmp_path / "catalog")
+from tests.related import DRAWS, RELATIONS
 
 
 def test_a_model_that_moved_is_found_where_it_is_said_to_be(

@@ -34,28 +34,7 @@ from annotator.records import Relation, RelationPairs
 from annotator.tokens.load import load_vocabulary
 from annotator.tokens.pairs import pairs_of
 from annotator.weights.model import open_model
-from tests.related import WORDS, made
-
-FILES = ("relations.json", "relations.parquet", "relation_curves.parquet")
-RELATIONS = (made("first", 60), made("second", 40, k=1), made("third", 90))
-SPARSE = Relation("sparse", tuple((word, "nothing here") for word in WORDS))
-DRAWS = 500
-
-
-@pytest.fixture
-def catalog(tiny_folder: Path, tmp_path: Path) -> annotator.Catalog:
-    return annotator.map_model(tiny_folder, tmp_path / "catalog")
-
-
-@pytest.fixture(scope="module")
-def scored(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> annotator.Catalog:
-    out = tmp_path_factory.mktemp("scored") / "catalog"
-    catalog = annotator.map_model(tiny_folder, out)
-    return score_relations(catalog, (*RELATIONS, SPARSE), draws=DRAWS)
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in FILES}
+from tests.related import DRAWS, FILES, RELATIONS, SPARSE, WORDS, made, tables
 
 
 def test_the_tables_hold_what_the_engine_gives(

@@ -19,32 +19,11 @@ from annotator.errors import (
 from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.relations import score_relations
-from annotator.records import Relation
 from tests import tiny
 from tests.commands import SCRIPT
-from tests.related import WORDS, made, written
+from tests.related import DRAWS, RELATIONS, SPARSE, made, tables, written
 
-FILES = ("relations.json", "relations.parquet", "relation_curves.parquet")
-RELATIONS = (made("first", 60), made("second", 40, k=1), made("third", 90))
 FEW = RELATIONS[:1]
-SPARSE = Relation("sparse", tuple((word, "nothing here") for word in WORDS))
-DRAWS = 500
-
-
-@pytest.fixture
-def catalog(tiny_folder: Path, tmp_path: Path) -> annotator.Catalog:
-    return annotator.map_model(tiny_folder, tmp_path / "catalog")
-
-
-@pytest.fixture(scope="module")
-def scored(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> annotator.Catalog:
-    out = tmp_path_factory.mktemp("scored") / "catalog"
-    catalog = annotator.map_model(tiny_folder, out)
-    return score_relations(catalog, (*RELATIONS, SPARSE), draws=DRAWS)
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in FILES}
 
 
 class Stopped(Exception):
