@@ -87,7 +87,6 @@ class Builder:
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
         for name, table in to_tables(heads).items():
-            make_folder(self._shard(name, group).parent)
             write_table(self._shard(name, group), table)
 
     def finish(self) -> None:

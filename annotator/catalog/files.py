@@ -55,7 +55,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file, whole or not at all.
+    """Write a Parquet file, whole or not at all; its folder is made where there is none.
 
     Raises:
         CatalogUnwritable: the disk is full, or the path cannot be written.
@@ -64,6 +64,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     # file, and report it as an error of its own.
     encoded = pa.BufferOutputStream()
     pq.write_table(table, encoded, row_group_size=_ROWS, **_PARQUET)
+    make_folder(path.parent)
     with whole_file(path) as file:
         file.write(encoded.getvalue())
 

@@ -78,7 +78,6 @@ class RelationBuilder:
         dims = Manifest.read(self.folder).dims
         tables = to_shards(layers, self.run.valid, dims["n_heads"] // dims["n_kv_heads"])
         for name, table in tables.items():
-            make_folder(self._shard(name, group).parent)
             write_table(self._shard(name, group), table)
 
     def finish(self) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 from torch import Tensor
 
-from annotator.catalog.files import make_folder, read_table, write_table
+from annotator.catalog.files import read_table, write_table
 from annotator.errors import CatalogBroken, SettingInvalid
 
 FOLDER = "validation"
@@ -130,7 +130,6 @@ def write_shard(
     about = {"digest": digest_of(settings), "settings": settings, "facts": shard.facts}
     encoded = json.dumps(about, ensure_ascii=False, allow_nan=False).encode()
     table = shard.table.cast(EXPERIMENTS[experiment])
-    make_folder(path.parent)
     write_table(path, table.replace_schema_metadata({_KEY: encoded}))
 
 
