@@ -37,6 +37,7 @@ check: .venv/dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -m docs.vendor --check
 
 # The wheel, in an empty environment away from the source tree.
 wheel-test: .venv/dev
@@ -47,6 +48,7 @@ bench: .venv/dev .venv/label-studio
 	$(BIN)/python -m tests.benchmarks.bench_map
 	$(BIN)/python -m tests.benchmarks.bench_large
 	$(BIN)/python -m tests.benchmarks.bench_relations
+	$(BIN)/python -m tests.benchmarks.bench_site
 	ANNOTATOR_LABEL_STUDIO=$(CURDIR)/.label-studio $(BIN)/python -m tests.benchmarks.bench_judge
 
 # What is generated: the CLI page, the families page, and the tables beside the families.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from annotator.pipeline.describe import describe_heads as describe_heads
     from annotator.pipeline.export import export as export
     from annotator.pipeline.mapping import map_model as map_model
+    from annotator.pipeline.publish import publish as publish
     from annotator.pipeline.quickstart import quickstart as quickstart
     from annotator.pipeline.relations import score_relations as score_relations
     from annotator.pipeline.validate import ablate as ablate
@@ -55,6 +56,7 @@ _HOMES = {
     "annotator.pipeline.describe": ("describe_heads",),
     "annotator.pipeline.export": ("export",),
     "annotator.pipeline.mapping": ("map_model",),
+    "annotator.pipeline.publish": ("publish",),
     "annotator.pipeline.quickstart": ("quickstart",),
     "annotator.pipeline.relations": ("score_relations",),
     "annotator.pipeline.validate": ("ablate", "correlate", "multi_token"),

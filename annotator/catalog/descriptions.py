@@ -60,7 +60,17 @@ def read_descriptions(folder: Path, llm: str | None = None) -> list[Description]
 
 def to_table(descriptions: Iterable[Description]) -> pa.Table:
     """The rows of some descriptions."""
-    return pa.Table.from_pylist([_row(one) for one in descriptions], schema=SCHEMA)
+    return pa.Table.from_pylist([in_utf8(_row(one)) for one in descriptions], schema=SCHEMA)
+
+
+def in_utf8(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose texts UTF-8 can write: half a character, which JSON can name, becomes U+FFFD."""
+    return {
+        name: value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if isinstance(value, str)
+        else value
+        for name, value in row.items()
+    }
 
 
 def _row(description: Description) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from annotator.catalog.descriptions import LEDGER
+from annotator.catalog.descriptions import LEDGER, in_utf8
 from annotator.records import Item, Judgment
 
 NAME = "judgments"
@@ -62,7 +62,7 @@ def read_judgments(folder: Path) -> list[tuple[Item, Judgment]]:
 
 def to_table(judged: Iterable[tuple[Item, Judgment]]) -> pa.Table:
     """The rows of some judgments."""
-    return pa.Table.from_pylist([_row(*one) for one in judged], schema=SCHEMA)
+    return pa.Table.from_pylist([in_utf8(_row(*one)) for one in judged], schema=SCHEMA)
 
 
 def _row(item: Item, judgment: Judgment) -> dict[str, Any]:

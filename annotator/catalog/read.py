@@ -25,6 +25,7 @@ from annotator.records import (
     RelationPairs,
     RelationScore,
     Signatures,
+    html,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TELLING = "telling"
+_TELLING_HTML = 5
 TABLE_NAMES = (*TABLES, descriptions.NAME, judgments.NAME, *relations.TABLES)
 SORTABLE = (*Signatures.names(), TELLING)
 
@@ -141,14 +143,18 @@ class Catalog:
         """
         return read_relation_pairs(self.folder)
 
-    def relation_scores(self) -> list[RelationScore]:
+    def relation_scores(self, head: HeadId | str | None = None) -> list[RelationScore]:
         """How every head scores on every valid relation, by layer and head.
 
+        Args:
+            head: only of this one.
+
         Raises:
+            HeadInvalid: not a head's name.
             NoRelations: there are no scores.
             CatalogBroken: they cannot be read.
         """
-        return relations.read_scores(self.folder)
+        return relations.read_scores(self.folder, _parsed(head))
 
     def descriptions(
         self, head: HeadId | str | None = None, llm: str | None = None
@@ -163,7 +169,7 @@ class Catalog:
             HeadInvalid: not a head's name.
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
-        of = HeadId.parse(head) if isinstance(head, str) else head
+        of = _parsed(head)
         found = descriptions.read_descriptions(self.folder, llm)
         return [one for one in found if of in (None, one.head)]
 
@@ -191,6 +197,23 @@ class Catalog:
     def __repr__(self) -> str:
         return f"<Catalog {self.manifest.model['id']}: {len(self)} heads, {self.folder}>"
 
+    def _repr_html_(self) -> str:
+        """What it holds and its most telling heads, for notebooks."""
+        of, dims = self.manifest.model, self.manifest.dims
+        tables = ", ".join(self.tables())
+        size = f"{len(self):,} heads, {dims['n_layers']} layers of {dims['n_heads']}"
+        caption = (
+            f"<b>{html.text(of['id'])}</b>: {size}; in {html.text(self.folder)}<br>"
+            f"Tables, as pandas frames with <code>catalog.frame(name)</code>: {tables}<br>"
+            "The most telling heads, one for each KV group, on their most salient source:"
+        )
+        rows = [
+            [html.text(head.head), html.code(one.source.text), html.codes(one.targets)]
+            for head in self.telling(_TELLING_HTML)
+            for one in head.mappings[:1]
+        ]
+        return html.table(caption, ("head", "source", "promotes"), rows)
+
     def _records(self, maps: pa.Table, signatures: pa.Table, count: int) -> list[HeadMap]:
         """The records of so many heads.
 
@@ -209,6 +232,10 @@ class Catalog:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"
+
+
+def _parsed(head: HeadId | str | None) -> HeadId | None:
+    return HeadId.parse(head) if isinstance(head, str) else head
 
 
 def open_catalog(folder: str | Path) -> Catalog:

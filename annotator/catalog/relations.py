@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
@@ -112,14 +113,21 @@ def with_q(shards: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=TABLES[SCORES])
 
 
-def read_scores(folder: Path) -> list[RelationScore]:
-    """All heads' scores, by layer and head, and by relation as they were given.
+def read_scores(folder: Path, head: HeadId | None = None) -> list[RelationScore]:
+    """Scores by layer and head, and by relation as they were given.
+
+    Args:
+        folder: the catalog's directory.
+        head: only of this one; None: of all.
 
     Raises:
         NoRelations: the catalog has none.
         CatalogBroken: they cannot be read.
     """
-    return list(map(_score, read_relation_table(folder, SCORES).to_pylist()))
+    table = read_relation_table(folder, SCORES)
+    if head is not None:
+        table = table.filter((pc.field("layer") == head.layer) & (pc.field("head") == head.head))
+    return list(map(_score, table.to_pylist()))
 
 
 def read_relation_table(folder: Path, name: str) -> pa.Table:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from annotator.catalog.export import csv, latex, markdown
 from annotator.catalog.files import make_folder, whole_file
+from annotator.records import html
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -39,6 +40,12 @@ class Result:
 
     numbers: pa.Table
     shown: pa.Table
+
+    def to_html(self, caption: str) -> str:
+        """What readers are shown, for notebooks."""
+        columns = [map(markdown.shown, column.to_pylist()) for column in self.shown.columns]
+        cells = ([html.text(cell) for cell in row] for row in zip(*columns, strict=True))
+        return html.table(html.text(caption), self.shown.column_names, cells)
 
 
 def write_result(folder: Path, name: str, result: Result) -> list[Path]:

@@ -155,6 +155,18 @@ def read_shard(
     return Shard(table.replace_schema_metadata(None), about["facts"])
 
 
+def made_with(folder: Path, experiment: str) -> list[Mapping[str, Any]]:
+    """The settings of all shards of an experiment, by the name of the file.
+
+    Raises:
+        SettingInvalid: no such experiment.
+        CatalogBroken: a shard cannot be read.
+    """
+    _known(experiment)
+    shards = sorted((folder / FOLDER / experiment).glob("*.parquet"))
+    return [_about(path)["settings"] for path in shards]
+
+
 def joined(
     folder: Path, experiment: str, settings: Mapping[str, Mapping[str, Any]]
 ) -> tuple[pa.Table, dict[str, Mapping[str, Any]]]:
@@ -197,7 +209,7 @@ def _about(path: Path) -> dict[str, Any]:
     try:
         metadata = pq.read_schema(path).metadata or {}
         about = json.loads(metadata[_KEY])
-        return {name: about[name] for name in ("digest", "facts")}
+        return {name: about[name] for name in ("digest", "settings", "facts")}
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         said = str(error).splitlines()[0]
         reason = "it does not say what it was made with" if isinstance(error, KeyError) else said

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from annotator.records import RelationScore, Target
+
+SCORE_COLUMNS = (
+    *(("phi", "number"), ("q", "number"), ("suppressed", "number"), ("q", "number")),
+    ("the head", ""),
+)
 
 
 def new_console() -> Console:
@@ -31,3 +41,35 @@ def new_table(*columns: tuple[str, str]) -> Table:
             style="bold" if style == "head" else None,
         )
     return table
+
+
+def number_shown(value: float) -> str:
+    """Two decimals, or one digit that counts where those would show nothing (focus is small)."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
+
+
+def tokens_shown(targets: Sequence[Target]) -> Text:
+    """Tokens two spaces apart: shown tokens hold no spaces of their own."""
+    return Text("  ".join(target.token.text for target in targets))
+
+
+def score_cells(score: RelationScore) -> list[str]:
+    """A relation score under SCORE_COLUMNS."""
+    signs = (score.phi, score.q), (score.suppression, score.suppression_q)
+    numbers = [(f"{value:.2f}", f"{q:.1g}") if value else ("-", "-") for value, q in signs]
+    does = {"implements it": score.implements, "suppresses it": score.suppresses}
+    return [*numbers[0], *numbers[1], ", ".join(word for word, yes in does.items() if yes)]
+
+
+def packed(pieces: Iterable[str], width: int) -> str:
+    """Pieces two spaces apart, in lines that break between pieces only."""
+    lines: list[str] = []
+    for piece in pieces:
+        longer = f"{lines[-1]}  {piece}" if lines else ""
+        if lines and len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(piece)
+    return "\n".join(lines)

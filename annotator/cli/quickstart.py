@@ -31,6 +31,7 @@ def quickstart(out: Path | None, describe: bool) -> None:
     model that describes, and much too small to do that well.
     """
     from annotator.cli.text import catalog_line, print_next_steps, print_telling
+    from annotator.pipeline.export import export
     from annotator.pipeline.quickstart import OUT, embedded_model
     from annotator.pipeline.quickstart import quickstart as run
 
@@ -42,6 +43,8 @@ def quickstart(out: Path | None, describe: bool) -> None:
         _describe(catalog.folder, [str(head.head) for head in heads])
     click.echo(catalog_line(catalog))
     print_next_steps(catalog, str(embedded_model()))
+    page, *_ = export(catalog, "site")
+    click.echo(f"All heads, as a page to open in a browser: {page}")
 
 
 def _describe(folder: Path, heads: list[str]) -> None:

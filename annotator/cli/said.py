@@ -12,22 +12,42 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.cli.layout import new_console, new_table
-from annotator.records import BASELINE, Description, by_whom
+from annotator.records import BASELINE, Description, Judgment, by_whom
 
 if TYPE_CHECKING:
     from annotator.pipeline.describe import Prompt, Told
 
 
-def print_said(console: Console, description: Description) -> None:
-    """One description, whole."""
+def print_said(
+    console: Console, description: Description, judgments: Sequence[Judgment] = ()
+) -> None:
+    """One description, whole, and what people judged of it."""
     kind = description.category or description.status
     console.print(Text(f"{kind}, says {description.by}", style="bold"))
     table = Table.grid(padding=(0, 2))
     for name in ("inputs", "pattern", "reasoning", "problem"):
         if said := getattr(description, name):
-            table.add_row(f"  {name}", Text(_line(said)))
+            table.add_row(f"  {name}", Text(one_line(said)))
+    if judgments:
+        table.add_row("  judged", _judged(judgments))
     console.print(table)
     console.print()
+
+
+def _judged(judgments: Sequence[Judgment]) -> str:
+    """What the answers come to, by the words of the study's report."""
+    answers = [one for one in judgments if not one.skipped]
+    if not answers:
+        return "skipped by all raters who were asked"
+    seen = [one for one in answers if one.pattern]
+    accepted = [one for one in seen if one.precision in ("accurate", "scope")]
+    whether = f"a pattern is seen by {len(seen)} of {_raters(len(answers))}"
+    asked = any(one.precision for one in seen)
+    return f"{whether}; {len(accepted)} of {len(seen)} accept this" if asked else whether
+
+
+def _raters(number: int) -> str:
+    return "1 rater" if number == 1 else f"{number} raters"
 
 
 def print_descriptions(descriptions: Sequence[Description]) -> None:
@@ -41,13 +61,27 @@ def print_descriptions(descriptions: Sequence[Description]) -> None:
         for one in said:
             pattern = one.pattern or one.problem or "-"
             cells = (one.inputs or "-", pattern, one.category or f"({one.status})")
-            table.add_row(str(one.head), *(Text(_line(cell)) for cell in cells))
+            table.add_row(str(one.head), *(Text(one_line(cell)) for cell in cells))
         console.print(table)
         kinds = _counted(Counter(one.status for one in said))
         tokens_in, tokens_out = (
             sum(getattr(o, f"tokens_{w}") for o in said) for w in ("in", "out")
         )
         console.print(f"{_heads(len(said))}: {kinds}; {_tokens(tokens_in, tokens_out)}\n")
+
+
+def one_voice(descriptions: Sequence[Description]) -> list[Description]:
+    """Those of whoever described most heads; of the baseline where nobody else did."""
+    counts = Counter(one.llm for one in descriptions)
+    llm = max(counts, key=lambda one: (one != BASELINE, counts[one]), default=None)
+    return [one for one in descriptions if one.llm == llm]
+
+
+def in_short(description: Description) -> str:
+    """A description on one line."""
+    if description.pattern is None:
+        return f"({description.status})"
+    return one_line(f"{description.inputs} → {description.pattern}")
 
 
 def told_line(told: Told, llm: str) -> str:
@@ -85,7 +119,7 @@ def _tokens(tokens_in: int, tokens_out: int) -> str:
     return f"{tokens_in:,} tokens in, {tokens_out:,} out"
 
 
-def _line(said: str) -> str:
+def one_line(said: str) -> str:
     """In one line, and without what would move the cursor or turn the text round."""
     words = " ".join(said.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)

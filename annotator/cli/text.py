@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from annotator.cli.layout import new_console, new_table
-from annotator.cli.said import print_said
-from annotator.maps.settings import EVIDENCE_SOURCES
-from annotator.records import Description, HeadMap, HeadSummary, Hit, RowView, Signatures, Target
+from annotator.cli.layout import (
+    SCORE_COLUMNS,
+    new_console,
+    new_table,
+    number_shown,
+    score_cells,
+    tokens_shown,
+)
+from annotator.cli.said import in_short, one_voice
+from annotator.records import (
+    Description,
+    HeadId,
+    HeadMap,
+    HeadSummary,
+    Hit,
+    RelationScore,
+    RowView,
+    Signatures,
+)
 
 if TYPE_CHECKING:
     from annotator.catalog.read import Catalog
@@ -22,48 +36,8 @@ if TYPE_CHECKING:
     from annotator.weights.proof import Finding
 
 TELLING_ROWS = 5
-
-
-def _tokens(targets: Sequence[Target]) -> Text:
-    """Tokens two spaces apart: shown tokens hold no spaces of their own."""
-    return Text("  ".join(target.token.text for target in targets))
-
-
-def _number(value: float) -> str:
-    """Two decimals, or one digit that counts where those would show nothing (focus is small)."""
-    if math.isnan(value):
-        return "-"
-    return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
-
-
-def print_head(
-    head: HeadMap, model: str, rows: int, descriptions: Sequence[Description] = ()
-) -> None:
-    """One head's descriptions and mappings."""
-    console = new_console()
-    console.print(Text(f"{head.head} of {model}  (KV head {head.kv_head})", style="bold"))
-    console.print(
-        "  ".join(
-            f"{name} {_number(getattr(head.signatures, name))}" for name in Signatures.names()
-        )
-    )
-    console.print()
-    for description in descriptions:
-        print_said(console, description)
-    suppressed = any(mapping.suppressed for mapping in head.mappings)
-    columns = [("", "number"), ("source", ""), ("sigma", "number"), ("promotes", "targets")]
-    table = new_table(*columns, *([("suppresses", "targets")] if suppressed else []))
-    for rank, mapping in enumerate(head.mappings[:rows]):
-        cells = [
-            str(rank + 1),
-            Text(mapping.source.text),
-            _number(mapping.sigma),
-            _tokens(mapping.targets),
-        ]
-        table.add_row(*cells, *([_tokens(mapping.suppressed)] if suppressed else []))
-        if rank + 1 == EVIDENCE_SOURCES < min(rows, len(head.mappings)):
-            table.add_section()
-    console.print(table)
+SAID_WIDTH = 24
+"""Columns that are left for what is said of a head; with fewer it is left out."""
 
 
 def print_telling(heads: Sequence[HeadMap]) -> None:
@@ -75,32 +49,69 @@ def print_telling(heads: Sequence[HeadMap]) -> None:
     for head in heads:
         for rank, mapping in enumerate(head.mappings[:TELLING_ROWS]):
             name = Text(str(head.head)) if rank == 0 else ""
-            table.add_row(name, Text(mapping.source.text), _tokens(mapping.targets))
+            table.add_row(name, Text(mapping.source.text), tokens_shown(mapping.targets))
         table.add_section()
     console.print(table)
 
 
-def print_signatures(heads: Sequence[HeadSummary]) -> None:
+def print_signatures(heads: Sequence[HeadSummary], said: Sequence[Description] = ()) -> None:
     """A line of numbers for each head."""
     names = (*Signatures.names(), "telling")
-    table = new_table(("head", "head"), *((name, "number") for name in names))
-    for head in heads:
-        table.add_row(str(head.head), *(_number(getattr(head.signatures, n)) for n in names))
-    new_console().print(table)
+    rows = {
+        one.head: [number_shown(getattr(one.signatures, name)) for name in names] for one in heads
+    }
+    _print_heads([(name, "number") for name in names], rows, said)
+
+
+def print_scores(scores: Sequence[RelationScore], said: Sequence[Description] = ()) -> None:
+    """A line for each head and how it scores on one relation."""
+    rows = {one.head: score_cells(one) for one in scores}
+    _print_heads(SCORE_COLUMNS, rows, said)
+
+
+def _print_heads(
+    columns: Sequence[tuple[str, str]],
+    rows: Mapping[HeadId, Sequence[str]],
+    said: Sequence[Description],
+) -> None:
+    """A line for each head, with what is said of it where the terminal has room for that."""
+    console = new_console()
+    numbers = new_table(("head", "head"), *columns)
+    for head, cells in rows.items():
+        numbers.add_row(str(head), *cells)
+    said = one_voice(said)
+    room = console.width - console.measure(numbers).maximum - 2  # between columns
+    if not said or room < SAID_WIDTH:
+        console.print(numbers)
+        return
+    by_head = {one.head: in_short(one) for one in said}
+    table = new_table(("head", "head"), *columns, (_cut(f"by {said[0].by}", room).plain, ""))
+    for head, cells in rows.items():
+        table.add_row(str(head), *cells, _cut(by_head.get(head, "-"), room))
+    console.print(table)
+
+
+def _cut(line: str, width: int) -> Text:
+    text = Text(line)
+    text.truncate(width, overflow="ellipsis")
+    return text
 
 
 def print_row(view: RowView) -> None:
     """One row of a head's map."""
     console = new_console()
     console.print(Text(f"{view.head} on {view.source.text}", style="bold"))
-    console.print(f"sigma {_number(view.sigma)}; {view.sigma_rank:,} sources are more salient")
+    console.print(f"sigma {number_shown(view.sigma)}; {view.sigma_rank:,} sources are more salient")
     console.print()
     table = new_table(
         ("promotes", ""), ("logit", "number"), ("suppresses", ""), ("logit", "number")
     )
     for up, down in zip(view.top, view.bottom, strict=True):
         table.add_row(
-            Text(up.token.text), _number(up.logit), Text(down.token.text), _number(down.logit)
+            Text(up.token.text),
+            number_shown(up.logit),
+            Text(down.token.text),
+            number_shown(down.logit),
         )
     console.print(table)
 
@@ -110,7 +121,7 @@ def print_hits(hits: Sequence[Hit], of: int) -> None:
     console = new_console()
     table = new_table(("head", "head"), ("rank", "number"), ("logit", "number"))
     for hit in hits:
-        table.add_row(str(hit.head), str(hit.rank), _number(hit.logit))
+        table.add_row(str(hit.head), str(hit.rank), number_shown(hit.logit))
     console.print(table)
     console.print(f"{len(hits)} of {of} heads; rank 0: no target has a larger logit")
 

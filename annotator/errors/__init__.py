@@ -30,6 +30,7 @@ AnnotatorError
 │   ├── AnswersInvalid        answers that cannot be taken; all others were
 │   ├── StudyForeign          answers to another catalog's items
 │   └── NothingToJudge        no description to judge, or several where one has to be named
+├── PushFailed                a dataset that the Hugging Face hub did not take
 ├── RelationError             relations cannot be scored or tested; what is finished is kept
 │   ├── RelationsInvalid       files of pairs that cannot be used
 │   ├── NoRelations            a catalog without relation scores
@@ -40,7 +41,8 @@ AnnotatorError
     ├── CatalogForeign        the folder holds files that are not a catalog's
     ├── CatalogBusy           another process is writing it
     ├── CatalogBroken         a file of it cannot be read
-    └── CatalogUnwritable     the disk is full, or the path cannot be written
+    ├── CatalogUnwritable     the disk is full, or the path cannot be written
+    └── PortTaken             its page cannot be served on the port that was named
 
 A message says what is wrong, where, and what to do next. All of them leave finished work alone.
 """
@@ -61,6 +63,7 @@ from annotator.errors.catalogs import CatalogForeign as CatalogForeign
 from annotator.errors.catalogs import CatalogMismatch as CatalogMismatch
 from annotator.errors.catalogs import CatalogMissing as CatalogMissing
 from annotator.errors.catalogs import CatalogUnwritable as CatalogUnwritable
+from annotator.errors.catalogs import PortTaken as PortTaken
 from annotator.errors.describing import DescribeError as DescribeError
 from annotator.errors.describing import HeadsUnanswered as HeadsUnanswered
 from annotator.errors.describing import KeyInvalid as KeyInvalid
@@ -69,6 +72,7 @@ from annotator.errors.describing import LedgerUnusable as LedgerUnusable
 from annotator.errors.describing import LlmFailed as LlmFailed
 from annotator.errors.describing import LlmInvalid as LlmInvalid
 from annotator.errors.describing import PromptInvalid as PromptInvalid
+from annotator.errors.exporting import PushFailed as PushFailed
 from annotator.errors.judging import AnswersInvalid as AnswersInvalid
 from annotator.errors.judging import ExportUnreadable as ExportUnreadable
 from annotator.errors.judging import JudgeError as JudgeError

@@ -116,3 +116,22 @@ class CatalogUnwritable(CatalogError):
             f"cannot write {self.path}: {self.reason}. Make room or choose another place, then run "
             "the same command again: what is finished is kept."
         )
+
+
+@dataclass(eq=False)
+class PortTaken(CatalogError):
+    """The page of a catalog cannot be served on the port that was named.
+
+    Attributes:
+        port: of this machine.
+        reason: what the system says.
+    """
+
+    port: int
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port} cannot be used: {self.reason}. "
+            "Name another with --port, or leave it out."
+        )

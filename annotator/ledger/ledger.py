@@ -129,6 +129,13 @@ class Ledger:
             last = {(row["layer"], row["head"], row["llm"]): row for row in rows}
         return [answered(last[which]) for which in sorted(last)]
 
+    def llms(self) -> list[str]:
+        """Every LLM that was to describe heads, in the order of the first requests."""
+        query = select(HEADS.c.llm).group_by(HEADS.c.llm).order_by(func.min(HEADS.c.number))
+        with self.reading() as connection:
+            there = inspect(connection).has_table(HEADS.name)
+            return list(connection.scalars(query)) if there else []
+
     def begin(self, key: str, parameters: Mapping[str, Any]) -> int:
         """Write down that a request is about to be sent; only then may it be.
 

@@ -174,8 +174,22 @@ class Experiment:
             with alone(folder):
                 for relation, shard in track(compute(missing), LABELS[name], total, **how):
                     write_shard(folder, name, relation, shard, by_name[relation])
-        table, facts = joined(folder, name, by_name)
-        return table.to_pandas(), {one.name: {**facts[one.name], **about(one)} for one in relations}
+        return self.kept(name, relations, settings)
+
+    def kept(
+        self,
+        name: str,
+        relations: Sequence[RelationPairs],
+        settings: Callable[[RelationPairs], Mapping[str, Any]],
+    ) -> tuple[pd.DataFrame, dict[str, Mapping[str, Any]]]:
+        """What there is already, of relations that have a shard; the model is not opened.
+
+        Args and errors are those of `run`, as is what it returns.
+        """
+        by_name = {one.name: settings(one) for one in relations}
+        table, facts = joined(self.catalog.folder, name, by_name)
+        there = [one for one in relations if one.name in facts]
+        return table.to_pandas(), {one.name: {**facts[one.name], **about(one)} for one in there}
 
 
 def about(pairs: RelationPairs) -> dict[str, Any]:

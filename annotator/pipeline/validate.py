@@ -29,6 +29,8 @@ from annotator.pipeline.correlating import (
 from annotator.pipeline.experiment import Experiment, write_all
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from annotator.validate.accuracies import Accuracies
     from annotator.validate.differences import Difference
     from annotator.validate.report import Correlation, Medians
@@ -54,6 +56,15 @@ class Correlated:
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Sequence[Path] = ()
 
+    def frame(self) -> pd.DataFrame:
+        """A row for each relation, with every number to its last digit."""
+        return correlation_result(self.rows).numbers.to_pandas()
+
+    def _repr_html_(self) -> str:
+        """Both tables, for notebooks."""
+        tables = correlation_result(self.rows), medians_result(self.medians)
+        return "".join(table.to_html(self.model) for table in tables)
+
 
 @dataclass(frozen=True)
 class Ablated:
@@ -68,6 +79,14 @@ class Ablated:
     model: str
     rows: Sequence[Accuracies]
     files: Sequence[Path] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """A row for each relation, with every number to its last digit."""
+        return accuracy_result(self.rows).numbers.to_pandas()
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        return accuracy_result(self.rows).to_html(self.model)
 
 
 def correlate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +33,17 @@ def score_variants(
     Returns:
         The rows of the table `variants`; and the variants that the model does not have, with why.
     """
-    from annotator.validate.variants import VARIANTS
-
-    settings = partial(_settings, of, dict(VARIANTS))
+    settings = variant_settings(of)
     table, facts = of.run("variants", relations, settings, partial(_scored, of))
     return table, next((own[ABSENT] for own in facts.values()), {})
 
 
-def _settings(of: Experiment, variants: Mapping[str, str], pairs: RelationPairs) -> dict[str, Any]:
-    return {**of.settings_of(pairs), "variants": variants}
+def variant_settings(of: Experiment) -> Callable[[RelationPairs], dict[str, Any]]:
+    """What enters a relation's scores by the variants."""
+    from annotator.validate.variants import VARIANTS
+
+    variants = dict(VARIANTS)
+    return lambda pairs: {**of.settings_of(pairs), "variants": variants}
 
 
 def _scored(of: Experiment, relations: Sequence[RelationPairs]) -> Iterator[tuple[str, Shard]]:

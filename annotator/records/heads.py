@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.errors import HeadInvalid
+from annotator.records import html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,10 @@ class SalientMapping:
     targets: tuple[Target, ...]
     suppressed: tuple[Target, ...] = ()
 
+    def _repr_html_(self) -> str:
+        """A line of the head's table."""
+        return _mappings_html("", [self])
+
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
@@ -120,6 +125,11 @@ class HeadSummary:
     kv_head: int
     signatures: Signatures
 
+    def _repr_html_(self) -> str:
+        """Its numbers, for notebooks."""
+        numbers = {**_numbers(self.signatures), "telling": self.signatures.telling}
+        return html.facts(f"{self.head}, KV head {self.kv_head}", numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class HeadMap:
@@ -143,51 +153,19 @@ class HeadMap:
 
         return pd.DataFrame(
             {
-                "layer": self.head.layer,
-                "head": self.head.head,
-                "source_rank": source_rank,
-                "source_id": mapping.source.id,
-                "source": mapping.source.text,
-                "sigma": mapping.sigma,
-                "side": side,
-                "target_rank": target_rank,
-                "target_id": target.token.id,
-                "target": target.token.text,
-                "logit": target.logit,
+                **{"layer": self.head.layer, "head": self.head.head, "source_rank": source_rank},
+                **{"source_id": mapping.source.id, "source": mapping.source.text},
+                **{"sigma": mapping.sigma, **target},
             }
             for source_rank, mapping in enumerate(self.mappings)
-            for side, targets in (("top", mapping.targets), ("bottom", mapping.suppressed))
-            for target_rank, target in enumerate(targets)
+            for target in _target_rows(mapping.targets, mapping.suppressed)
         )
 
     def _repr_html_(self) -> str:
         """A table for notebooks; every token is escaped."""
-        columns = ["source", "sigma", "promotes"]
-        if any(mapping.suppressed for mapping in self.mappings):
-            columns.append("suppresses")
-        rows = "".join(
-            f"<tr><td><code>{html.escape(mapping.source.text)}</code></td>"
-            f"<td>{mapping.sigma:.2f}</td>"
-            + "".join(
-                _cell(side) for side in (mapping.targets, mapping.suppressed)[: len(columns) - 2]
-            )
-            + "</tr>"
-            for mapping in self.mappings
-        )
-        numbers = ", ".join(f"{n} {getattr(self.signatures, n):.2g}" for n in Signatures.names())
-        header = "".join(f"<th style='text-align:left'>{name}</th>" for name in columns)
-        return (
-            f"<table><caption>{self.head} ({numbers})</caption>"
-            f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-
-def _cell(targets: tuple[Target, ...]) -> str:
-    tokens = " ".join(
-        f"<code title='{target.logit:.3f}'>{html.escape(target.token.text)}</code>"
-        for target in targets
-    )
-    return f"<td style='text-align:left'>{tokens}</td>"
+        numbers = html.text({**_numbers(self.signatures), "telling": self.signatures.telling})
+        caption = f"<b>{self.head}</b>, KV head {self.kv_head}: {numbers}"
+        return _mappings_html(caption, self.mappings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +188,22 @@ class RowView:
     top: tuple[Target, ...]
     bottom: tuple[Target, ...]
 
+    def frame(self) -> pd.DataFrame:
+        """One row per target, with the columns of the catalog's maps table that say which."""
+        import pandas as pd
+
+        return pd.DataFrame(_target_rows(self.top, self.bottom))
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks; every token is escaped."""
+        rank = f"sigma {html.text(self.sigma)}, {self.sigma_rank:,} sources are more salient"
+        rows = (
+            [cell for one in pair for cell in (html.code(one.token.text), html.text(one.logit))]
+            for pair in zip(self.top, self.bottom, strict=True)
+        )
+        caption = f"<b>{self.head}</b> on {html.code(self.source.text)}: {rank}"
+        return html.table(caption, ("promotes", "logit", "suppresses", "logit"), rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -224,3 +218,30 @@ class Hit:
     head: HeadId
     rank: int
     logit: float
+
+    def _repr_html_(self) -> str:
+        """Its numbers, for notebooks."""
+        return html.facts(str(self.head), {"rank": self.rank, "logit": self.logit})
+
+
+def _numbers(signatures: Signatures) -> dict[str, float]:
+    return {name: getattr(signatures, name) for name in Signatures.names()}
+
+
+def _target_rows(top: Sequence[Target], bottom: Sequence[Target]) -> Iterator[dict[str, Any]]:
+    for side, targets in (("top", top), ("bottom", bottom)):
+        for rank, target in enumerate(targets):
+            token = {"target_id": target.token.id, "target": target.token.text}
+            yield {"side": side, "target_rank": rank, **token, "logit": target.logit}
+
+
+def _mappings_html(caption: str, mappings: Sequence[SalientMapping]) -> str:
+    columns = ["source", "sigma", "promotes"]
+    if any(mapping.suppressed for mapping in mappings):
+        columns.append("suppresses")
+    rows = (
+        (html.code(one.source.text), html.text(one.sigma), *sides[: len(columns) - 2])
+        for one in mappings
+        for sides in [(html.codes(one.targets), html.codes(one.suppressed))]
+    )
+    return html.table(caption, columns, rows)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from annotator.records import html
 from annotator.records.heads import HeadId
 
 LEAST_PAIRS = 30
@@ -75,6 +76,17 @@ class RelationPairs:
             found.setdefault(source, set()).add(target)
         return {source: frozenset(targets) for source, targets in found.items()}
 
+    def _repr_html_(self) -> str:
+        """How many pairs count, for notebooks."""
+        words = "; ".join(f"{source} → {target}" for source, target in self.relation.pairs[:5])
+        counting = f"{len(self.ids)} of {len(self.relation.pairs)}"
+        values = {
+            **{"what": self.relation.description or None, "category": self.relation.category},
+            **{"pairs that count": counting, "the others": self.dropped or None},
+            **{"valid": self.valid, "k": self.k, "first pairs": words},
+        }
+        return html.facts(self.name, values)
+
 
 @dataclass(frozen=True, slots=True)
 class RelationScore:
@@ -118,3 +130,12 @@ class RelationScore:
     def suppresses(self) -> bool:
         """The same of the suppression score."""
         return self.suppression > FLAG and self.suppression_q <= LEVEL
+
+    def _repr_html_(self) -> str:
+        """Both signs, for notebooks."""
+        down = (self.suppression, self.suppression_p, self.suppression_q, self.suppresses)
+        signs = {"promotes": (self.phi, self.p, self.q, self.implements), "suppresses": down}
+        rows = [[name, *map(html.text, values)] for name, values in signs.items()]
+        caption = f"<b>{self.head}</b> on {html.text(self.relation)}, k = {self.k}"
+        columns = ("", "score", "p", "q", f"above {FLAG}, and told from chance")
+        return html.table(f"{caption}, {self.sources} sources", columns, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from annotator.records import html
 from annotator.records.heads import HeadId
 
 BASELINE = "rules"
@@ -56,6 +57,14 @@ class Description:
         """Who says it; the baseline is called one wherever it shows."""
         return by_whom(self.llm)
 
+    def _repr_html_(self) -> str:
+        """What it says and where that came from, for notebooks."""
+        names = ("inputs", "pattern", "category", "reasoning", "problem")
+        said = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        cost = f"{self.tokens_in:,} tokens in, {self.tokens_out:,} out, {self.seconds:.1f} s"
+        came = {"template": self.template[:12] or None, "at": html.day(self.at), "for": cost}
+        return html.facts(f"{self.head}: {self.status}, says {self.by}", said | came)
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -74,6 +83,11 @@ class Item:
     llm: str
     status: str
     key: str
+
+    def _repr_html_(self) -> str:
+        """Whose description of what, for notebooks."""
+        of = {"head": self.head, "description": f"{self.status}, by {by_whom(self.llm)}"}
+        return html.facts(f"Item {self.id}", of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +120,11 @@ class Judgment:
     def skipped(self) -> bool:
         """Whether the rater passed it over."""
         return self.pattern is None
+
+    def _repr_html_(self) -> str:
+        """The answers, for notebooks."""
+        answers = {"skipped": True} if self.skipped else {"a pattern is seen": self.pattern}
+        for name in ("precision", "category", "comment", "seconds"):
+            if value := getattr(self, name):
+                answers[name] = value
+        return html.facts(f"{self.rater} on item {self.item}", {**answers, "at": html.day(self.at)})

@@ -201,7 +201,7 @@ def test_export_writes_the_tables_that_are_there(
         assert float(row["phi"]) == there["phi"]
         assert row["implements"] == str(there["implements"]).lower()
     for to in ("jsonl", "parquet"):
-        assert len(annotator.export(scored, to, tmp_path / to)) == len(files)
+        assert len(annotator.export(scored, to, tmp_path / to, progress=False)) == len(files)
 
 
 def test_only_one_process_scores(catalog: annotator.Catalog) -> None:

@@ -21,7 +21,7 @@ from tests.commands import SCRIPT, mapped, run, text_of
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
     *("map", "quickstart", "show", "heads", "row", "find", "export", "describe", "prompts"),
-    *("descriptions", "judge", "families", "check", "relations", "validate"),
+    *("descriptions", "judge", "families", "check", "relations", "validate", "view"),
 )
 HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "rich", "huggingface_hub")
 SOURCE, TARGET = 257, 261
@@ -133,7 +133,7 @@ def test_show_prints_the_heads_rows(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "140")
     text = text_of(capsys, "show", catalog, "L1H2", "--rows", "45")
-    assert text.startswith("L1H2 of tiny-llama  (KV head 1)\n")
+    assert text.startswith("L1H2 of tiny-llama  (KV head 1, shared by L1H2 and L1H3)\n")
     printed = re.findall(r"^ *(\d+)  ?(\S+) +(\S+)  ?(.*?) *$", text, re.MULTILINE)
     expected = rows_of(catalog, 1, 2)
     assert len(expected) == 45

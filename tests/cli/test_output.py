@@ -150,18 +150,6 @@ def test_a_disk_that_is_full_at_some_file(
     assert mapped(tiny_folder, out) == files_of(finished)
 
 
-@pytest.mark.parametrize("to", ["jsonl", "csv", "parquet"])
-def test_a_disk_that_is_full_at_an_export(
-    catalog: Path, tmp_path: Path, to: str, capsys: Capture
-) -> None:
-    folder = tmp_path / "export"
-    folder.mkdir()
-    (folder / f"signatures.{to}.part").symlink_to("/dev/full")
-    message = error_of(capsys, "export", catalog, "--to", to, "--out", folder)
-    assert f"cannot write {folder / f'signatures.{to}'}: {os.strerror(28)}" in message
-    assert files_of(folder).keys() == {f"maps.{to}"}
-
-
 def test_two_processes_at_once(tiny_folder: Path, finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Builder(out, Manifest.read(finished), [(0,), (1, 2)]):
@@ -215,7 +203,6 @@ def test_a_truncated_table(
         message = error_of(capsys, "export", catalog, "--to", "jsonl")
         assert f"{catalog / name} cannot be read" in message
         assert "Delete that file and run the same annotator map again" in message
-    shutil.rmtree(catalog / "export")
     (catalog / name).unlink()
     assert mapped(tiny_folder, catalog) == files_of(finished), "the remedy it names"
 

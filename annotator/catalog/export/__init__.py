@@ -1,11 +1,20 @@
-"""One file per format, the same verb in each: `write(table, file)`."""
+"""One file per format, the same verb in each: `write(table, file)`; a folder of them as one.
+
+`tables` says what is exported, `hf` makes a dataset of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from annotator.catalog.export import csv, jsonl, parquet
+from annotator.catalog.files import make_folder
+from annotator.errors import CatalogUnwritable
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -17,3 +26,47 @@ FORMATS: dict[str, Callable[[pa.Table, BinaryIO], None]] = {
     "csv": csv.write,
     "parquet": parquet.write,
 }
+
+
+@contextmanager
+def together(folder: Path, names: Iterable[str]) -> Generator[Path]:
+    """A folder to fill; once it is full, its files take the place of an older export's.
+
+    Old and new are never side by side, and a failure on the way leaves the old ones. Files of other
+    names are nobody's business.
+
+    Args:
+        folder: where they go in the end.
+        names: every file that an export of this kind may have, as paths in the folder.
+
+    Raises:
+        CatalogUnwritable: the disk is full, or a path cannot be written.
+    """
+    make_folder(folder)
+    part: Path | None = None
+    try:
+        part = Path(mkdtemp(prefix=".annotator-", dir=folder))
+        yield part
+        _moved(part, folder, [folder / name for name in names])
+    except OSError as error:
+        path = str(error.filename or folder)
+        raise CatalogUnwritable(path, error.strerror or str(error)) from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _moved(part: Path, folder: Path, ours: list[Path]) -> None:
+    """All of the new files, or (stopped half-way) none."""
+    new = {path: folder / path.relative_to(part) for path in part.rglob("*") if path.is_file()}
+    for path in new.values():
+        path.parent.mkdir(exist_ok=True)
+    try:
+        for path in ours:
+            path.unlink(missing_ok=True)
+        for path, place in new.items():
+            path.replace(place)
+    except BaseException:
+        for place in new.values():
+            place.unlink(missing_ok=True)
+        raise

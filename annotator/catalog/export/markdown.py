@@ -17,9 +17,9 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#!|~&$])")
 def write(table: pa.Table, file: BinaryIO) -> None:
     """Write a table."""
     rules = ["---:" if is_number(column.type) else ":---" for column in table.columns]
-    names = [_escaped(name) for name in table.column_names]
+    names = [escaped(name) for name in table.column_names]
     rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    lines = [names, rules, *([_escaped(shown(value)) for value in row] for row in rows)]
+    lines = [names, rules, *([escaped(shown(value)) for value in row] for row in rows)]
     file.writelines(f"| {' | '.join(line)} |\n".encode() for line in lines)
 
 
@@ -37,6 +37,6 @@ def is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A text that no reader takes for markup, on one line."""
     return _MARKUP.sub(r"\\\1", " ".join(text.splitlines()))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    import pyarrow as pa
-
 
 def write(table: pa.Table, file: BinaryIO) -> None:
     """Write a table."""
-    pq.write_table(table, file, compression="zstd")
+    # Encoded in memory first: Arrow calling back into Python would take Ctrl-C for its own error.
+    encoded = pa.BufferOutputStream()
+    pq.write_table(table, encoded, compression="zstd", write_page_checksum=True)
+    file.write(encoded.getvalue())

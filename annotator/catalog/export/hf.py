@@ -1,0 +1,241 @@
+"""A Hugging Face dataset: a folder with a config per table, flat Parquet, and its card.
+
+`datasets.load_dataset(folder, config)` reads it, offline too. The card is `card.md.jinja`; whatever
+it says that comes from outside is escaped, for Markdown or for YAML.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from annotator.catalog.export import markdown, parquet
+from annotator.catalog.export.columns import TABLES, meaning
+from annotator.catalog.export.public import public_model
+from annotator.catalog.export.tables import IDENTITY, SCHEMAS
+from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.manifest import Manifest
+from annotator.catalog.recorded import Recorded
+from annotator.records import BASELINE, RelationPairs
+
+CARD = "README.md"
+_MARK = "made with [annotator](#citation)"
+NO_LICENSE = "unknown"
+LICENSE = r"[a-z0-9][a-z0-9.+-]{0,60}"
+"""What an identifier of a licence looks like on the hub."""
+_TITLES = {
+    "correlate": "Static against dynamic scores: Pearson's r over heads",
+    "correlate-medians": "The same, medians beside the published ones",
+    "multi-token": "Sources of several tokens: Pearson's r over heads",
+    "multi-token-medians": "Sources of several tokens, medians beside the published ones",
+    "variants": "Variants of the static score",
+    "ablate": "Accuracy with a relation's heads silenced",
+}
+_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
+Cells = Mapping[str, Sequence[Any]]
+
+
+class _Done(str):
+    """A text that is Markdown or YAML already."""
+
+    __slots__ = ()
+
+
+def file_of(table: str) -> str:
+    """Where a table's file is in the folder."""
+    return f"data/{table}.parquet"
+
+
+FILES = (CARD, *map(file_of, SCHEMAS))
+"""Every file that a dataset may have."""
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder has no card, or one that was written here."""
+    try:
+        return _MARK in (folder / CARD).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def write(
+    folder: Path,
+    manifest: Manifest,
+    tables: Mapping[str, pa.Table],
+    relations: Sequence[RelationPairs],
+    recorded: Recorded,
+    license: str = NO_LICENSE,
+) -> list[Path]:
+    """Write the dataset.
+
+    Args:
+        folder: where; it is made.
+        manifest: what was mapped, and how.
+        tables: of `annotator.catalog.export.tables`.
+        relations: those that were scored, valid or not.
+        recorded: what experiments came to.
+        license: as the hub identifies one.
+
+    Raises:
+        CatalogUnwritable: the disk is full, or a path cannot be written.
+    """
+    make_folder(folder / "data")
+    paths = [folder / file_of(name) for name in tables]
+    for path, table in zip(paths, tables.values(), strict=True):
+        with whole_file(path) as file:
+            parquet.write(table, file)
+    with whole_file(folder / CARD) as file:
+        file.write(card(manifest, tables, relations, recorded, license).encode())
+    return [folder / CARD, *paths]
+
+
+def card(
+    manifest: Manifest,
+    tables: Mapping[str, pa.Table],
+    relations: Sequence[RelationPairs],
+    recorded: Recorded,
+    license: str = NO_LICENSE,
+) -> str:
+    """The dataset's card; see `write`."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        finalize=_escaped, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["yaml"] = _yaml
+    source = files("annotator").joinpath("catalog", "export", "card.md.jinja")
+    template = environment.from_string(source.read_text(encoding="utf-8"))
+    said = _about(manifest, tables, relations, recorded)
+    return template.render(**said, license=license) + "\n"
+
+
+def _about(
+    manifest: Manifest,
+    tables: Mapping[str, pa.Table],
+    relations: Sequence[RelationPairs],
+    recorded: Recorded,
+) -> dict[str, Any]:
+    """What the template says of a catalog."""
+    model = public_model(manifest)
+    valid = [one.name for one in relations if one.valid]
+    llms = dict.fromkeys(_texts(tables, "descriptions", "llm"))
+    raters = len(set(_texts(tables, "judgments", "rater")))
+    return {
+        "title": f"Attention heads of {model}",
+        "model": model,
+        "heads": len(tables["heads"]),
+        "size": _size(sum(map(len, tables.values()))),
+        "facts": _facts(manifest),
+        "tables": [_table(name, table) for name, table in tables.items()],
+        "identity": _columns("heads", tables["heads"], IDENTITY),
+        "summaries": _summaries(tables, relations, recorded),
+        "sources": manifest.settings["sources"],
+        "targets": manifest.settings["targets"],
+        "relations": len(valid) if "relations" in tables else None,
+        "not_valid": ", ".join(one.name for one in relations if not one.valid),
+        "describers": ", ".join(llms) if llms else None,
+        "baseline": BASELINE in llms,
+        "raters": ("one rater" if raters == 1 else f"{raters} raters") if raters else None,
+        "experiments": "validation" in tables or "ablations" in tables,
+        "version": manifest.versions["annotator"],
+    }
+
+
+def _table(name: str, table: pa.Table) -> dict[str, Any]:
+    about = {"name": _Done(name), "file": file_of(name), "rows": len(table), "about": TABLES[name]}
+    own = [column for column in table.schema.names if column not in IDENTITY]
+    return {**about, "columns": _columns(name, table, own)}
+
+
+def _columns(name: str, table: pa.Table, columns: Sequence[str]) -> str:
+    types = [str(table.schema.field(column).type) for column in columns]
+    meanings = [meaning(name, column) for column in columns]
+    return _markdown({"column": columns, "type": types, "meaning": meanings})
+
+
+def _facts(manifest: Manifest) -> str:
+    named = {"id": public_model(manifest), **{k: v for k, v in manifest.model.items() if k != "id"}}
+    facts = {f"model: {name}": value for name, value in named.items()}
+    facts |= {f"size: {name}": value for name, value in manifest.dims.items()}
+    facts |= {f"setting: {name}": value for name, value in manifest.settings.items()}
+    facts |= {f"version: {name}": value for name, value in manifest.versions.items()}
+    shown = [None if value is None else markdown.shown(value) for value in facts.values()]
+    return _markdown({"what": [name.replace("_", " ") for name in facts], "value": shown})
+
+
+def _summaries(
+    tables: Mapping[str, pa.Table], relations: Sequence[RelationPairs], recorded: Recorded
+) -> list[dict[str, str]]:
+    found: dict[str, str] = {}
+    if "relations" in tables:
+        found["Relations"] = _markdown(_relations(tables["relations"], relations))
+    for name, title in (("descriptions", "Descriptions"), ("judgments", "Judgments")):
+        if name in tables:
+            found[title] = _markdown(_said(tables[name]))
+    for name, result in recorded.results.items():
+        found[_TITLES.get(name, name)] = _markdown(result.shown)
+    return [{"title": title, "text": text} for title, text in found.items()]
+
+
+def _relations(scores: pa.Table, relations: Sequence[RelationPairs]) -> Cells:
+    valid = [one for one in relations if one.valid]
+    counts = {
+        verdict: Counter(scores.filter(scores[verdict])["relation"].to_pylist())
+        for verdict in ("implements", "suppresses")
+    }
+    return {
+        "relation": [one.name for one in valid],
+        "category": [one.relation.category for one in valid],
+        "in the paper": [one.relation.published for one in valid],
+        "pairs": [len(one.ids) for one in valid],
+        "k": [one.k for one in valid],
+        "heads that implement it": [counts["implements"][one.name] for one in valid],
+        "heads that suppress it": [counts["suppresses"][one.name] for one in valid],
+    }
+
+
+def _said(rows: pa.Table) -> Cells:
+    """How many descriptions, or judgments, there are by describer and status."""
+    pairs = zip(rows["llm"].to_pylist(), rows["status"].to_pylist(), strict=True)
+    counts = Counter((str(llm), str(status)) for llm, status in pairs)
+    llms = list(dict.fromkeys(llm for llm, _ in counts))
+    statuses = list(dict.fromkeys(status for _, status in counts))
+    return {
+        "by": llms,
+        **{status: [counts[llm, status] for llm in llms] for status in statuses},
+        "all": [sum(counts[llm, status] for status in statuses) for llm in llms],
+    }
+
+
+def _texts(tables: Mapping[str, pa.Table], name: str, column: str) -> list[str]:
+    return list(map(str, tables[name][column].to_pylist())) if name in tables else []
+
+
+def _size(rows: int) -> str:
+    return _SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]
+
+
+def _markdown(cells: Cells | pa.Table) -> str:
+    table = cells if isinstance(cells, pa.Table) else pa.table(dict(cells))
+    buffer = io.BytesIO()
+    markdown.write(table, buffer)
+    return _Done(buffer.getvalue().decode().rstrip())
+
+
+def _escaped(value: object) -> str:
+    return value if isinstance(value, _Done) else markdown.escaped(str(value))
+
+
+def _yaml(value: str) -> str:
+    """A text as YAML has it in quotes; a character that YAML cannot hold is replaced."""
+    shown = "".join(char if char.isprintable() else "\ufffd" for char in value)
+    return _Done(json.dumps(shown, ensure_ascii=False))

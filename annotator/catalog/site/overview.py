@@ -1,0 +1,160 @@
+"""What the page knows of every head from the start: a column for each thing to colour it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.catalog.site.data import shorts
+from annotator.records import Signatures, by_whom
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from annotator.catalog.manifest import Manifest
+    from annotator.records import RelationPairs
+
+STATUSES = ("described", "unclear", "refused", "truncated", "malformed")
+CATEGORIES = ("semantic", "language", "general", "unnatural")
+ACCEPTED = ("accurate", "scope")
+HELP = {
+    "copy": "rows whose first target equals the source",
+    "stem": "rows where a target begins as the source does",
+    "hub": "rows with the single most frequent target",
+    "distinct": "distinct targets over pairs",
+    "script": "targets in another script than their source",
+    "fragment": "tokens that are whitespace, punctuation or partial bytes",
+    "focus": "share of the vocabulary's saliency on the 30 sources",
+    "strength": "how far the top logit stands out of its row",
+    "telling": "strength * (1 - hub) * (1 - fragment)",
+}
+
+
+class Heads:
+    """Where a head stands in every column: by layer, then head.
+
+    Args:
+        manifest: of the catalog.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.n_layers, self.n_heads = manifest.dims["n_layers"], manifest.dims["n_heads"]
+        self.count = self.n_layers * self.n_heads
+
+    def index(self, rows: pd.DataFrame) -> NDArray[np.int64]:
+        """The place of each row's head."""
+        layer, head = (rows[name].to_numpy(np.int64) for name in ("layer", "head"))
+        return layer * self.n_heads + head
+
+    def column(self, rows: pd.DataFrame, values: Sequence[Any], missing: Any) -> list[Any]:
+        """Values of some heads as a column of all."""
+        column = [missing] * self.count
+        for at, value in zip(self.index(rows).tolist(), values, strict=True):
+            column[at] = value
+        return column
+
+
+def signature_columns(heads: Heads, rows: pd.DataFrame) -> dict[str, list[Any]]:
+    """Every signature, and `telling`."""
+    names = (*Signatures.names(), "telling")
+    return {name: heads.column(rows, shorts(rows[name]), None) for name in names}
+
+
+def relation_list(pairs: Sequence[RelationPairs], scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """The valid relations, in the order they were scored."""
+    found: list[dict[str, Any]] = []
+    for one in (one for one in pairs if one.valid):
+        own = scores[scores["relation"] == one.name]
+        found.append(
+            {
+                "name": one.name,
+                "category": one.relation.category,
+                "description": one.relation.description,
+                "k": one.k,
+                "sources": len(one.targets),
+                "published": one.relation.published,
+                "implements": int(own["implements"].sum()),
+                "suppresses": int(own["suppresses"].sum()),
+            }
+        )
+    return found
+
+
+def best_relations(heads: Heads, scores: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """Each head's largest phi above 0, and of which relation; -1 where there is none."""
+    above = scores[scores["phi"] > 0]
+    best = above.loc[above.groupby(["layer", "head"])["phi"].idxmax()]
+    places = {name: at for at, name in enumerate(names)}
+    return {
+        "relation": heads.column(best, [places[name] for name in best["relation"]], -1),
+        "phi": heads.column(best, shorts(best["phi"]), 0),
+    }
+
+
+def relation_columns(heads: Heads, scores: pd.DataFrame, name: str) -> dict[str, list[Any]]:
+    """Every head's scores on one relation."""
+    own = scores[scores["relation"] == name]
+    columns = ("phi", "q", "suppression", "suppression_q")
+    return {column: heads.column(own, shorts(own[column]), None) for column in columns}
+
+
+def describers(heads: Heads, said: pd.DataFrame) -> list[dict[str, Any]]:
+    """Who has described heads, language models before the baseline, and what came of it."""
+    by_llm = said[["llm", "baseline"]].drop_duplicates().sort_values(["baseline", "llm"])
+    found: list[dict[str, Any]] = []
+    for llm, baseline in by_llm.itertuples(index=False):
+        own = said[said["llm"] == llm]
+        found.append(
+            {
+                "llm": llm,
+                "by": by_whom(llm),
+                "baseline": bool(baseline),
+                "status": heads.column(own, _places(own["status"], STATUSES), -1),
+                "category": heads.column(own, _places(own["category"], CATEGORIES), -1),
+            }
+        )
+    return found
+
+
+def describer_columns(heads: Heads, said: pd.DataFrame, llm: str) -> dict[str, list[Any]]:
+    """What one of them says of every head."""
+    own = said[said["llm"] == llm]
+    return {name: heads.column(own, texts(own[name]), None) for name in ("inputs", "pattern")}
+
+
+def plausibility(
+    heads: Heads, judged: pd.DataFrame, describers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The share of answers that accept a description: pattern yes, and accurate or of wrong scope.
+
+    Of answers on descriptions alone: an abstention has nothing to accept, a skip says nothing.
+    """
+    found: list[dict[str, Any]] = []
+    for at, describer in enumerate(describers):
+        own = judged[(judged["llm"] == describer["llm"]) & ~judged["skipped"]]
+        own = own[own["status"] == "described"]
+        if len(own):
+            accepts = (own["pattern"] == True) & own["precision"].isin(ACCEPTED)  # noqa: E712
+            per_head = accepts.groupby([own["layer"], own["head"]]).agg(["mean", "count"])
+            rows = per_head.reset_index()
+            found.append(
+                {
+                    "describer": at,
+                    "raters": int(own["rater"].nunique()),
+                    "answers": heads.column(rows, rows["count"].tolist(), 0),
+                    "accepted": heads.column(rows, shorts(rows["mean"]), None),
+                }
+            )
+    return found
+
+
+def texts(values: pd.Series[Any]) -> list[str | None]:
+    """Texts, and None where there is none."""
+    return [value if isinstance(value, str) else None for value in values]
+
+
+def _places(values: pd.Series[Any], names: Sequence[str]) -> list[int]:
+    return [names.index(value) if value in names else -1 for value in texts(values)]

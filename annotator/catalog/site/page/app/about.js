@@ -1,0 +1,131 @@
+/* What this is: the model, how it was mapped, what was measured, and what that cannot say. */
+"use strict";
+
+annotator.about = (() => {
+  const { safe, pairs } = annotator.parts;
+  const { many } = annotator.text;
+  const LIBRARIES = [
+    ["Mithril", "2.3.8", "MIT", "vendor/mithril-license.txt"],
+    ["D3", "7.9.2", "ISC", "vendor/d3-license.txt"],
+    ["Observable Plot", "0.6.17", "ISC", "vendor/plot-license.txt"],
+  ];
+
+  const PAPER = "https://arxiv.org/abs/2412.11965";
+
+  const digest = (text) => text && m("code.digest", text);
+
+  function model() {
+    const { data } = annotator.model;
+    return pairs([
+      ["model", data.model.id],
+      ["revision", data.model.revision || "a local file"],
+      ["family", `${data.model.family}, ${data.model.format}`],
+      ["weights", digest(data.model.weight_digest)],
+      ["tokenizer", digest(data.model.tokenizer_digest)],
+      ...Object.entries(data.dims).map(([name, size]) => [
+        m("code", name),
+        size.toLocaleString("en"),
+      ]),
+    ]);
+  }
+
+  const settings = () =>
+    pairs([
+      ["annotator", annotator.model.data.annotator],
+      ...Object.entries(annotator.model.data.settings).map(([name, value]) => [
+        m("code", name),
+        String(value),
+      ]),
+    ]);
+
+  function measured() {
+    const { data } = annotator.model;
+    return m(".prose", [
+      m(
+        "p",
+        "A head's map says, for every token it may attend to, which tokens it then promotes. It is read from the model's weights alone, without a prompt: M = X · W_V · W_O · W_U, where X is what the first MLP writes for each token. Shown are the sources of highest saliency, ‖x W_V W_O‖ / ‖x‖, with their targets of largest logit.",
+      ),
+      data.relations.length > 0 &&
+        m(
+          "p",
+          "A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, many times: q is what remains of chance after Benjamini and Hochberg over all heads, relations and signs. A head implements a relation where phi is above .15, the paper's flag, and q at most .05.",
+        ),
+      m(
+        "dl.pairs",
+        Object.entries(data.signature_help || {}).map(([name, help]) =>
+          m("div", m("dt", m("code", name)), m("dd", help)),
+        ),
+      ),
+    ]);
+  }
+
+  function limits() {
+    const { data } = annotator.model;
+    return m("ul.plain.prose", [
+      m(
+        "li",
+        "A map shows what a head can do when it attends to a token. It does not show when it attends, nor what the head does together with others.",
+      ),
+      m(
+        "li",
+        "No bias and no later norm enters the map, and every layer is taken to read what the first MLP writes, layer 0 the embedding itself, unless the settings say otherwise.",
+      ),
+      m(
+        "li",
+        "Scores from the weights correlate with what heads write in prompts, more without than with context",
+        data.pages.includes("validation")
+          ? [": see ", m("a", { href: "#/validation" }, "validation"), "."]
+          : "; it was not measured for this model.",
+      ),
+      m(
+        "li",
+        "Describers see 30 mappings and nothing else. What they say is an opinion",
+        data.pages.includes("study")
+          ? [" that people judged: see ", m("a", { href: "#/study" }, "the study"), "."]
+          : ", which nobody has judged here yet.",
+      ),
+      data.describers.some((one) => one.baseline) &&
+        m(
+          "li",
+          "The baseline makes sentences from the signatures by rules; no language model is asked.",
+        ),
+      m("li", "Prices are not recorded, only tokens."),
+    ]);
+  }
+
+  const method = () =>
+    m("p", [
+      `${annotator.cite.PAPER}. `,
+      m("a", { href: PAPER, rel: "noreferrer" }, PAPER.replace("https://", "")),
+    ]);
+
+  const licences = () => [
+    m("p", "annotator is Apache-2.0. This page uses, unchanged:"),
+    m(
+      "ul.plain",
+      LIBRARIES.map(([name, version, licence, path]) =>
+        m("li", `${name} ${version}, `, m("a", { href: path }, licence)),
+      ),
+    ),
+  ];
+
+  const section = (title, ...content) => m("section", m("h2", title), content);
+
+  const Page = {
+    view() {
+      const { count, data } = annotator.model;
+      const facts = `${many(count(), "attention head")} of ${data.model.id}, mapped from the weights alone`;
+      return m(".page", [
+        m("header.intro", m("h1", { tabindex: -1 }, "About"), m("p.facts", facts)),
+        m(".pair", section("Model", model()), section("How it was mapped", settings())),
+        m(".pair", section("What was measured", measured()), section("Limits", limits())),
+        m(".pair", [
+          section("Keys", annotator.keys.table()),
+          m("div.prose", section("The method", method()), section("Licences", licences())),
+        ]),
+      ]);
+    },
+  };
+
+  return { Page: safe(Page) };
+})();

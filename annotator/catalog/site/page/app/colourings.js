@@ -1,0 +1,212 @@
+/* What the map can be coloured by. A colouring has a value for every head, either a number, shown
+   on a ramp, or a class, which has a colour and a letter. */
+"use strict";
+
+annotator.colourings = (() => {
+  const { score, plain, percent } = annotator.text;
+  // Lightness differs from class to class in both modes, so that colours are told apart without hue.
+  const CLASSES = ["--class-1", "--class-2", "--class-3", "--class-4", "--class-5"];
+  const LETTERS = { described: "D", unclear: "?", refused: "R", truncated: "T", malformed: "M" };
+  let all = null;
+  let byId = null;
+
+  /** More is farther from the page: towards black in the light, towards white in the dark. */
+  function ramp(t) {
+    const dark = annotator.theme.now() === "dark";
+    return dark ? d3.interpolateMagma(0.2 + 0.8 * t) : d3.interpolateBuPu(0.16 + 0.84 * t);
+  }
+
+  const css = (variable) =>
+    getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+
+  function classes(names, none) {
+    const found = names.map((label, at) => ({
+      label,
+      letter: LETTERS[label] || label[0].toUpperCase(),
+      color: `var(${CLASSES[at % CLASSES.length]})`,
+      ink: `var(${CLASSES[at % CLASSES.length]}-ink)`,
+    }));
+    return [...found, { label: none, letter: "", color: "var(--cell-none)", ink: "var(--muted)" }];
+  }
+
+  function number(id, group, label, values, more) {
+    return {
+      id,
+      group,
+      label,
+      short: label,
+      kind: "number",
+      values,
+      format: score,
+      from: () => 0,
+      help: "",
+      ...more,
+    };
+  }
+
+  function relationColourings() {
+    const { relations, best } = annotator.model.data;
+    if (!relations.length) return [];
+    const kinds = [...new Set(relations.map((one) => one.category))];
+    const kindOf =
+      best &&
+      best.relation.map((at, head) =>
+        at >= 0 && best.phi[head] > annotator.model.FLAG
+          ? kinds.indexOf(relations[at].category)
+          : kinds.length,
+      );
+    const overall = best && [
+      number("best", "Best relation", "phi", () => best.phi, {
+        title: "Best relation: phi",
+        option: "best relation: phi",
+        help: "The highest phi among the relations that the head scores on.",
+        flag: true,
+      }),
+      {
+        id: "best-kind",
+        group: "Best relation",
+        label: "kind",
+        title: "Best relation: kind",
+        option: "best relation: kind",
+        short: "kind",
+        kind: "class",
+        values: () => kindOf,
+        classes: classes(kinds, "none above .15"),
+        help: "The kind of the relation with the head's highest phi, where that is above .15.",
+      },
+    ];
+    const column = (at, name) => () => (annotator.data.want(`relation-${at}`).value || {})[name];
+    const promoted = relations.map((one, at) =>
+      number(`phi:${one.name}`, "Relation scores: promoted", one.name, column(at, "phi"), {
+        short: "phi",
+        title: `${one.name}: phi`,
+        relation: at,
+        q: column(at, "q"),
+        flag: true,
+        help: `phi: the share of its ${one.sources} sources with a target among the ${one.k} largest logits.`,
+      }),
+    );
+    const suppressed = relations.map((one, at) =>
+      number(
+        `suppression:${one.name}`,
+        "Relation scores: suppressed",
+        one.name,
+        column(at, "suppression"),
+        {
+          short: "suppr.",
+          title: `${one.name}: suppression score`,
+          option: `${one.name}, suppressed`,
+          relation: at,
+          q: column(at, "suppression_q"),
+          flag: true,
+          help: `The share of its ${one.sources} sources with a target among the ${one.k} smallest logits.`,
+        },
+      ),
+    );
+    return [...(overall || []), ...promoted, ...suppressed];
+  }
+
+  function signatureColourings() {
+    const { signatures, signature_help } = annotator.model.data;
+    return Object.keys(signatures).map((name) =>
+      number(`signature:${name}`, "Signatures", name, () => signatures[name], {
+        title: `Signature: ${name}`,
+        help: (signature_help || {})[name],
+        format: plain,
+        from: (low) => low,
+      }),
+    );
+  }
+
+  function describerColourings() {
+    const { describers, judged, statuses, categories } = annotator.model.data;
+    const placed = (values, none) => values.map((value) => (value < 0 ? none : value));
+    return describers.flatMap((one, at) => {
+      const plausible = judged.find((other) => other.describer === at);
+      const group = `Descriptions: ${one.by}`;
+      const named = (label) => ({
+        title: `${label[0].toUpperCase()}${label.slice(1)}: ${one.by}`,
+        option: describers.length > 1 ? `${label}: ${one.by}` : label,
+        label,
+        short: label,
+      });
+      const status = placed(one.status, statuses.length);
+      const category = placed(one.category, categories.length);
+      return [
+        {
+          id: `status:${one.llm}`,
+          group,
+          ...named("outcome"),
+          kind: "class",
+          values: () => status,
+          classes: classes(statuses, "not asked"),
+          help: `What came of asking ${one.by} for a description.`,
+        },
+        {
+          id: `category:${one.llm}`,
+          group,
+          ...named("category"),
+          kind: "class",
+          values: () => category,
+          classes: classes(categories, "none given"),
+          help: `The category that ${one.by} gave.`,
+        },
+        ...(plausible
+          ? [
+              number(`plausibility:${one.llm}`, group, "plausibility", () => plausible.accepted, {
+                ...named("plausibility"),
+                format: percent,
+                to: 1,
+                help: "The share of people's answers that accept the description: there is a pattern, and it is accurate or only of the wrong scope.",
+              }),
+            ]
+          : []),
+      ];
+    });
+  }
+
+  /** Every colouring there is, in the order of the menu. */
+  function list() {
+    all ||= [...relationColourings(), ...describerColourings(), ...signatureColourings()];
+    return all;
+  }
+
+  function find(id) {
+    byId ||= new Map(list().map((one) => [one.id, one]));
+    return byId.get(id);
+  }
+
+  const standard = () => (find("best") || find("signature:telling") || list()[0]).id;
+
+  /** The range of a number's ramp. */
+  function domain(colouring, values) {
+    const [low, high] = d3.extent(values);
+    const from = colouring.from(low ?? 0);
+    const to = colouring.to ?? high ?? 1;
+    return to > from ? [from, to] : [from, from + 1];
+  }
+
+  /** Every head's colour, and that of a letter upon it. A zero score is an empty cell. */
+  function colours(colouring, values) {
+    if (colouring.kind === "class") return values.map((value) => colouring.classes[value].color);
+    const [low, high] = domain(colouring, values);
+    const none = "var(--cell-none)";
+    const zero = "var(--cell-zero)";
+    return values.map((value) =>
+      value === null ? none : value === 0 && low === 0 ? zero : ramp((value - low) / (high - low)),
+    );
+  }
+
+  /** A head's value in words; null while it is not known. */
+  function words(colouring, values, index) {
+    const value = values[index];
+    if (colouring.kind === "class") return colouring.classes[value].label;
+    if (colouring.id === "best" && value)
+      return `${score(value)} ${annotator.model.data.relations[annotator.model.data.best.relation[index]].name}`;
+    return colouring.format(value);
+  }
+
+  const title = (colouring) => colouring.title || colouring.label;
+
+  return { list, find, standard, domain, colours, ramp, words, title, classes, css };
+})();

@@ -1,0 +1,100 @@
+/* The page of a head. */
+"use strict";
+
+annotator.head = (() => {
+  const { safe, withData } = annotator.parts;
+
+  const step = (index, by) =>
+    index + by >= 0 && index + by < annotator.model.count()
+      ? `/${annotator.model.name(index + by)}`
+      : null;
+
+  function turn(index, by, label, testid) {
+    const to = step(index, by);
+    const arrow = m("span", { "aria-hidden": "true" }, by < 0 ? "←" : "→");
+    const inner = to ? (by < 0 ? [arrow, ` ${to.slice(1)}`] : [`${to.slice(1)} `, arrow]) : [arrow];
+    return to
+      ? m(
+          "a.turn",
+          {
+            href: `#${to}`,
+            "data-testid": testid,
+            rel: testid,
+            "aria-label": `${label} head, ${to.slice(1)}`,
+          },
+          inner,
+        )
+      : m("span.turn.off", { "data-testid": testid, "aria-hidden": "true" }, inner);
+  }
+
+  function title(index, head, layer) {
+    const { data, name } = annotator.model;
+    const strong = head.relations
+      .filter(([, phi, , q]) => annotator.model.implemented(phi, q))
+      .sort((a, b) => b[1] - a[1]);
+    return m("header.intro.headed", [
+      m(".title", [
+        m("h1", { tabindex: -1 }, name(index), m("span.of", ` of ${annotator.model.title()}`)),
+        m(
+          "nav.turns",
+          { "aria-label": "Heads" },
+          turn(index, -1, "Previous", "prev"),
+          turn(index, 1, "Next", "next"),
+        ),
+        m(annotator.cite.Copy, {
+          label: "Copy as JSON",
+          "data-testid": "copy-json",
+          text: () => annotator.cite.json(index, head, layer),
+        }),
+      ]),
+      m("p.facts", [
+        `Layer ${annotator.model.layer(index)}, head ${index % annotator.model.heads()}, KV head ${head.kv_head}`,
+        strong.length > 0 && [
+          " · implements ",
+          strong
+            .slice(0, 4)
+            .map(([at, phi], place) => [
+              place > 0 && ", ",
+              m("span.name", data.relations[at].name),
+              ` ${annotator.text.score(phi)}`,
+            ]),
+          strong.length > 4 && ` and ${strong.length - 4} more`,
+        ],
+      ]),
+    ]);
+  }
+
+  function page(index, layer) {
+    const head = layer.heads[index % annotator.model.heads()];
+    const attrs = { index, head, tokens: layer.tokens };
+    const { said, measured } = annotator;
+    return m(".one", [
+      title(index, head, layer),
+      m(".sides", [
+        m(
+          ".main",
+          m(said.Descriptions, attrs),
+          m(annotator.mappings.Mappings, attrs),
+          m(said.Judgments, attrs),
+        ),
+        m(
+          "aside.more",
+          { "aria-label": "Measured" },
+          m(measured.Relations, attrs),
+          m(measured.Signatures, attrs),
+          m(measured.Similar, attrs),
+          m(annotator.cite.Cite, attrs),
+        ),
+      ]),
+    ]);
+  }
+
+  const Head = {
+    view({ attrs: { index } }) {
+      const layer = annotator.model.layer(index);
+      return withData(`layer-${layer}`, `Layer ${layer}`, (value) => page(index, value));
+    },
+  };
+
+  return { Head: safe(Head), step };
+})();

@@ -1,0 +1,117 @@
+/* Small parts that every page is made of. */
+"use strict";
+
+annotator.parts = (() => {
+  /** A component whose error is a message in its place, never a blank page. */
+  function safe(component) {
+    const view = component.view;
+    return {
+      ...component,
+      view(vnode) {
+        try {
+          return view.call(this, vnode);
+        } catch (error) {
+          console.error(error);
+          return problem(
+            `This part could not be drawn: its data is not as expected (${error.message}).`,
+          );
+        }
+      },
+    };
+  }
+
+  const problem = (...text) => m(".problem", { role: "alert" }, text);
+  const waiting = (what) => m("p.waiting", `Reading ${what} …`);
+
+  /**
+   * What a file of data is shown as, or why it is not.
+   * @param name of the file
+   * @param what it holds, in words
+   * @param show draws its value
+   */
+  function withData(name, what, show) {
+    const file = annotator.data.want(name);
+    if (file.problem) return problem(`${what} cannot be shown. ${file.problem}`);
+    return file.value ? show(file.value) : waiting(what.toLowerCase());
+  }
+
+  /** A wide table scrolls in its own region, which the keyboard reaches too. */
+  const scroll = (label, attrs, ...children) =>
+    m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, children);
+
+  const headLink = (index, attrs = {}) =>
+    m(
+      "a.head",
+      { href: `#/${annotator.model.name(index)}`, ...attrs },
+      annotator.model.name(index),
+    );
+
+  /** A class of a colouring: its letter on its colour. */
+  const chip = (one, label = one.label) =>
+    m("span.chip", [
+      m(
+        "i.swatch",
+        { style: { background: one.color, color: one.ink }, "aria-hidden": "true" },
+        one.letter,
+      ),
+      label,
+    ]);
+
+  /** A plain table of names and values. */
+  const pairs = (rows) =>
+    m(
+      "dl.pairs",
+      rows
+        .filter((row) => row && row[1] !== null && row[1] !== undefined)
+        .map(([name, value]) => m("div", [m("dt", name), m("dd", value)])),
+    );
+
+  /** A figure is one image with one name, or none at all; Plot's names of its parts are not heard. */
+  function named(svg, label) {
+    if (!label) return svg.setAttribute("aria-hidden", "true");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", label);
+    for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  }
+
+  /**
+   * A figure that Plot draws, again whenever its width, its theme or `of` changes.
+   * attrs: draw(width) gives an SVG, of: what it is drawn from, label: for who cannot see it
+   */
+  const Chart = {
+    oncreate(vnode) {
+      this.watch = new ResizeObserver(() => this.draw(vnode.dom));
+      this.watch.observe(vnode.dom);
+      this.update(vnode);
+    },
+    onupdate(vnode) {
+      this.update(vnode);
+    },
+    onremove() {
+      this.watch.disconnect();
+    },
+    update(vnode) {
+      this.attrs = vnode.attrs;
+      this.draw(vnode.dom);
+    },
+    draw(dom) {
+      const { of, draw, label, drawn } = this.attrs;
+      const width = Math.floor(dom.clientWidth);
+      const key = [width, annotator.theme.now(), of].join(" ");
+      if (!width || key === this.key) return;
+      this.key = key;
+      try {
+        const svg = draw(width);
+        named(svg, label);
+        dom.replaceChildren(svg);
+        if (drawn) drawn(svg, width);
+      } catch (error) {
+        console.error(error);
+        dom.textContent = `This figure could not be drawn (${error.message}).`;
+      }
+    },
+    view: (vnode) => m(".chart", { class: vnode.attrs.class }),
+  };
+
+  return { safe, problem, waiting, withData, scroll, headLink, chip, pairs, Chart };
+})();

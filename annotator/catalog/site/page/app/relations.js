@@ -1,0 +1,139 @@
+/* The relations that were scored, and where in the model their heads are. */
+"use strict";
+
+annotator.relations = (() => {
+  const { safe, headLink, Chart, problem } = annotator.parts;
+  const { score, many } = annotator.text;
+  const TOP = 5; // heads that are named
+  const LEAST = 0.02; // what is drawn from
+
+  /** Where its heads are: a column for each layer, a row for each head, and those that score. */
+  function small(phi, width) {
+    const { layers, heads, layer } = annotator.model;
+    const row = Math.min(8, Math.max(1.5, 72 / heads()));
+    const scoring = d3.range(phi.length).filter((head) => phi[head] >= LEAST);
+    const colours = scoring.map((head) => annotator.colourings.ramp(phi[head]));
+    return Plot.plot({
+      ...{ width, height: row * heads() + 20, margin: 0, marginBottom: 20 },
+      style: { background: "none", fontSize: "10px", overflow: "visible" },
+      x: {
+        type: "band",
+        domain: d3.range(layers()),
+        ticks: d3.range(0, layers(), Math.ceil(layers() / 10)),
+        tickFormat: (at) => `L${at}`,
+        tickSize: 0,
+        label: null,
+        padding: 0,
+      },
+      y: { type: "band", domain: d3.range(heads()), axis: null, padding: 0 },
+      marks: [
+        Plot.frame({ fill: "var(--cell-zero)", stroke: "none" }),
+        Plot.cell(scoring, {
+          x: layer,
+          y: (head) => head % heads(),
+          fill: { value: colours, scale: null },
+          inset: row > 5 ? 0.5 : 0,
+        }),
+      ],
+    });
+  }
+
+  function strongest(file) {
+    const { phi, q } = file.value;
+    const order = d3
+      .range(phi.length)
+      .filter((head) => phi[head] > 0)
+      .sort((a, b) => phi[b] - phi[a])
+      .slice(0, TOP);
+    if (!order.length) return m("p.muted", "No head scores above 0.");
+    return m(
+      "p.tops",
+      order.map((head) =>
+        m(
+          "span",
+          headLink(head),
+          " ",
+          m(
+            annotator.model.implemented(phi[head], q[head]) ? "strong.number" : "span.number.muted",
+            score(phi[head]),
+          ),
+        ),
+      ),
+    );
+  }
+
+  function relation(one, at) {
+    const file = annotator.data.want(`relation-${at}`);
+    return m("article", [
+      m(
+        "h3",
+        m(
+          "a.name",
+          { href: annotator.state.colouredBy(`phi:${one.name}`), title: "Colour the map by it" },
+          one.name,
+        ),
+      ),
+      m("p", one.description),
+      m("p.help", [
+        `${many(one.sources, "source")}, k = ${one.k}`,
+        one.published ? "" : ", not one of the paper's",
+        " · ",
+        one.implements
+          ? `${many(one.implements, "head")} implement${one.implements === 1 ? "s" : ""} it`
+          : "no head implements it",
+        one.suppresses ? `, ${one.suppresses} suppress${one.suppresses === 1 ? "es" : ""} it` : "",
+      ]),
+      file.problem && problem(file.problem),
+      file.value && [
+        m(Chart, {
+          of: one.name,
+          label: `${one.name}: where its heads are, by layer; the strongest are listed`,
+          draw: (width) => small(file.value.phi, width),
+        }),
+        strongest(file),
+      ],
+    ]);
+  }
+
+  const Page = {
+    view() {
+      const { relations, not_valid } = annotator.model.data;
+      const kinds = d3.group(
+        relations.map((one, at) => ({ one, at })),
+        ({ one }) => one.category,
+      );
+      return m(".page", [
+        m(
+          "header.intro",
+          m("h1", { tabindex: -1 }, "Relations"),
+          m(
+            "p.facts",
+            "How strongly each head implements an operation: a column for each layer, a row for each head, the stronger its colour the larger its phi. Heads in bold implement the relation: phi above .15 and q at most .05.",
+          ),
+        ),
+        Array.from(kinds, ([kind, own]) =>
+          m(
+            "section",
+            m("h2", kind),
+            m(
+              ".related",
+              own.map(({ one, at }) => relation(one, at)),
+            ),
+          ),
+        ),
+        not_valid?.length
+          ? m(
+              "section",
+              m("h2", "Not valid for this model"),
+              m(
+                "ul.plain",
+                not_valid.map((one) => m("li", m("span.name", one.name), `: ${one.reason}`)),
+              ),
+            )
+          : null,
+      ]);
+    },
+  };
+
+  return { Page: safe(Page) };
+})();

@@ -1,0 +1,164 @@
+"""Writes the page and its data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.site.data import write_data
+from annotator.catalog.site.layers import layer_data
+from annotator.catalog.site.overview import (
+    CATEGORIES,
+    HELP,
+    STATUSES,
+    Heads,
+    best_relations,
+    describer_columns,
+    describers,
+    plausibility,
+    relation_columns,
+    relation_list,
+    signature_columns,
+)
+from annotator.catalog.site.search import token_index
+from annotator.errors import CatalogForeign
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from annotator.catalog.manifest import Manifest
+    from annotator.records import RelationPairs
+
+PAGE = "index.html"
+_OURS = re.compile(r"(overview|search|results|(relation|describer|layer)-\d+)\.js")
+DATA = "data"
+READ = ("heads", "mappings", "relations", "descriptions", "judgments")
+"""The exported tables that the page is made of."""
+
+
+def write_site(
+    folder: Path,
+    manifest: Manifest,
+    tables: Mapping[str, pa.Table],
+    relations: Sequence[RelationPairs],
+    similar: Sequence[Sequence[tuple[int, float]]],
+    results: Mapping[str, Any],
+) -> Iterator[Path]:
+    """Write it, file by file.
+
+    Args:
+        folder: an empty one.
+        manifest: of the catalog.
+        tables: those of READ, as every export has them.
+        relations: that were scored; none: there are no scores.
+        similar: of every head others and their cosines.
+        results: of `annotator.catalog.site.results`: validation and study, where there are any.
+
+    Yields:
+        Each file that was written; a file of data for each layer and relation, and a few more.
+
+    Raises:
+        CatalogUnwritable: the disk is full, or a path cannot be written.
+    """
+    yield from _page(files("annotator.catalog.site") / "page", folder)
+    data = folder / DATA
+    make_folder(data)
+    heads, frames = Heads(manifest), {name: one.to_pandas() for name, one in tables.items()}
+    overview = _overview(heads, manifest, frames, relations)
+    overview["pages"] = [
+        *(["relations"] if overview["relations"] else []),
+        *(page for page in ("study", "validation") if results.get(page)),
+    ]
+    yield write_data(data, "overview", overview)
+    for at, relation in enumerate(overview["relations"]):
+        columns = relation_columns(heads, frames["relations"], relation["name"])
+        yield write_data(data, f"relation-{at}", columns)
+    for at, describer in enumerate(overview["describers"]):
+        said = describer_columns(heads, frames["descriptions"], describer["llm"])
+        yield write_data(data, f"describer-{at}", said)
+    yield write_data(data, "search", token_index(heads, frames["mappings"]))
+    names = {
+        "relations": [one["name"] for one in overview["relations"]],
+        "describers": [one["llm"] for one in overview["describers"]],
+    }
+    if results:
+        yield write_data(data, "results", _results(results, names["describers"]))
+    for layer, content in enumerate(layer_data(heads, frames, names, similar)):
+        yield write_data(data, f"layer-{layer}", content)
+
+
+def names_of(folder: Path) -> list[str]:
+    """The files of a page that was written before, as paths in its folder.
+
+    Raises:
+        CatalogForeign: there is a page that is not of a catalog.
+    """
+    data = [one.name for one in (folder / DATA).glob("*.js") if _OURS.fullmatch(one.name)]
+    if (folder / PAGE).exists() and "overview.js" not in data:
+        raise CatalogForeign(str(folder), [PAGE], "holds a page that is not annotator's")
+    page = files("annotator.catalog.site") / "page"
+    return [*_names(page), *(f"{DATA}/{name}" for name in data)]
+
+
+def _names(source: Traversable) -> Iterator[str]:
+    for one in source.iterdir():
+        inner = _names(one) if one.is_dir() else ()
+        yield from (f"{one.name}/{name}" for name in inner)
+        if one.is_file():
+            yield one.name
+
+
+def _overview(
+    heads: Heads,
+    manifest: Manifest,
+    frames: Mapping[str, pd.DataFrame],
+    relations: Sequence[RelationPairs],
+) -> dict[str, Any]:
+    scores = frames.get("relations")
+    listed = [] if scores is None else relation_list(relations, scores)
+    names = [one["name"] for one in listed]
+    told = describers(heads, frames["descriptions"]) if "descriptions" in frames else []
+    judged = frames.get("judgments")
+    return {
+        "annotator": version("annotator"),
+        "model": {**manifest.model, "id": frames["heads"]["model"].iloc[0]},
+        "dims": dict(manifest.dims),
+        "settings": dict(manifest.settings),
+        "signatures": signature_columns(heads, frames["heads"]),
+        "signature_help": HELP,
+        "relations": listed,
+        "not_valid": [
+            {"name": one.name, "reason": f"{len(one.ids)} of its pairs count, which is too few"}
+            for one in relations
+            if not one.valid
+        ],
+        "best": None if scores is None else best_relations(heads, scores, names),
+        "statuses": STATUSES,
+        "categories": CATEGORIES,
+        "describers": told,
+        "judged": [] if judged is None else plausibility(heads, judged, told),
+    }
+
+
+def _results(results: Mapping[str, Any], llms: Sequence[str]) -> dict[str, Any]:
+    study = [{**one, "describer": llms.index(one["llm"])} for one in results.get("study", ())]
+    return {**results.get("validation", {}), "study": study}
+
+
+def _page(source: Traversable, folder: Path) -> Iterator[Path]:
+    """The page's own files, as they come with the package."""
+    make_folder(folder)
+    for one in sorted(source.iterdir(), key=lambda one: one.name):
+        if one.is_dir():
+            yield from _page(one, folder / one.name)
+        else:
+            with whole_file(folder / one.name) as file:
+                file.write(one.read_bytes())
+            yield folder / one.name

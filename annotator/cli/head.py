@@ -1,0 +1,95 @@
+"""What `annotator show` prints of one head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from annotator.cli.layout import (
+    SCORE_COLUMNS,
+    new_console,
+    new_table,
+    number_shown,
+    packed,
+    score_cells,
+    tokens_shown,
+)
+from annotator.cli.said import print_said
+from annotator.maps.settings import EVIDENCE_SOURCES
+from annotator.records import HeadMap, RelationScore, Signatures
+
+if TYPE_CHECKING:
+    from annotator.catalog.read import Catalog
+
+
+def print_head(catalog: Catalog, head: HeadMap, rows: int) -> None:
+    """One head: its relations, what was said and judged of it, and its mappings."""
+    # All is read before anything is printed: a ledger that is broken is one message.
+    scores = catalog.relation_scores(head.head) if "relations" in catalog.tables() else None
+    said = catalog.descriptions(head.head)
+    judged = [one for one in catalog.judgments() if one[0].head == head.head]
+    console = new_console()
+    kv = f"KV head {head.kv_head}{_shared(catalog, head)}"
+    console.print(Text(f"{head.head} of {catalog.manifest.model['id']}  ({kv})", style="bold"))
+    names = (*Signatures.names(), "telling")
+    numbers = [f"{name} {number_shown(getattr(head.signatures, name))}" for name in names]
+    console.print(packed(numbers, console.width))
+    console.print()
+    if scores is not None:
+        _print_relations(console, scores)
+    for one in said:
+        of_it = [given for item, given in judged if (item.llm, item.key) == (one.llm, one.key)]
+        print_said(console, one, of_it)
+    console.print(_mappings(head, rows))
+
+
+def _shared(catalog: Catalog, head: HeadMap) -> str:
+    """The heads that read the same values, where there are others."""
+    dims = catalog.manifest.dims
+    size = dims["n_heads"] // dims.get("n_kv_heads", dims["n_heads"])
+    if size == 1:
+        return ""
+    layer, first = head.head.layer, head.kv_head * size
+    to = "and" if size == 2 else "to"
+    return f", shared by L{layer}H{first} {to} L{layer}H{first + size - 1}"
+
+
+def _print_relations(console: Console, scores: Sequence[RelationScore]) -> None:
+    """Those that it implements or suppresses, or the one it comes nearest to."""
+    told = [one for one in scores if one.implements or one.suppresses]
+    best = max(scores, key=lambda one: max(one.phi, one.suppression), default=None)
+    if not told:
+        near = "none scores above 0"
+        if best is not None and (score := max(best.phi, best.suppression)) > 0:
+            sign = "" if best.phi == score else ", suppressed"
+            near = f"nearest is {best.relation} {score:.2f}{sign}"
+        console.print(
+            Text(f"Of {len(scores)} relations it implements or suppresses none; {near}.\n")
+        )
+        return
+    table = new_table(("relation", ""), *SCORE_COLUMNS)
+    for one in sorted(told, key=lambda one: -max(one.phi, one.suppression)):
+        table.add_row(Text(one.relation), *score_cells(one))
+    console.print(table)
+    console.print()
+
+
+def _mappings(head: HeadMap, rows: int) -> Table:
+    suppressed = any(mapping.suppressed for mapping in head.mappings)
+    columns = [("", "number"), ("source", ""), ("sigma", "number"), ("promotes", "targets")]
+    table = new_table(*columns, *([("suppresses", "targets")] if suppressed else []))
+    for rank, mapping in enumerate(head.mappings[:rows]):
+        cells = [
+            str(rank + 1),
+            Text(mapping.source.text),
+            number_shown(mapping.sigma),
+            tokens_shown(mapping.targets),
+        ]
+        table.add_row(*cells, *([tokens_shown(mapping.suppressed)] if suppressed else []))
+        if rank + 1 == EVIDENCE_SOURCES < min(rows, len(head.mappings)):
+            table.add_section()
+    return table
