@@ -44,7 +44,7 @@ def quickstart(out: Path | None, describe: bool) -> None:
     click.echo(catalog_line(catalog))
     print_next_steps(catalog, str(embedded_model()))
     page, *_ = export(catalog, "site")
-    click.echo(f"All heads, as a page to open in a browser: {page}")
+    click.echo(f"\nAll heads, as a page to open in a browser: {page}")
 
 
 def _describe(folder: Path, heads: list[str]) -> None:

@@ -170,11 +170,13 @@ def print_next_steps(catalog: Catalog, model: str) -> None:
     print("\nWhat to run next:")
     for arguments, purpose in (
         (f"describe {folder} --llm openai:MODEL --top 8", "descriptions by a strong model"),
+        (f"relations {folder}", "how strongly heads implement 26 relations (two minutes)"),
+        (f"view {folder}", "the page of all heads, with whatever was added since"),
         (f"show {folder} L23H4", "one head in full"),
         (f"heads {folder} --sort copy --top 10", "heads by a signature"),
         (f"row {model} L23H4 ' France'", "what a head does with one token"),
         (f"find {model} ' France' ' Paris'", "which heads map one token to another"),
-        (f"export {folder} --to jsonl", "the tables as files"),
+        (f"export {folder} --to hf", "a Hugging Face dataset; or jsonl, csv, parquet"),
         ("map MODEL --out DIR", "a model of your own"),
     ):
         print(f"  {tool} {arguments}\n      {purpose}")

@@ -20,6 +20,7 @@ from annotator.judge.items import items_of
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
+from annotator.pipeline.relations import relation_run
 from annotator.records import HeadId
 from tests.commands import files_of
 from tests.judge.made import judgment
@@ -127,6 +128,9 @@ def test_relation_scores_in_the_columns_and_of_each_head(
     names = [one["name"] for one in overview["relations"]]
     assert names == [one.name for one in study.relation_pairs() if one.valid]
     assert [one["name"] for one in overview["not_valid"]] == ["sparse"]
+    run = relation_run(study)
+    assert run is not None
+    assert overview["draws"] == run.settings["draws"]
     n_heads = study.manifest.dims["n_heads"]
     columns = [data(site, f"relation-{at}") for at in range(len(names))]
     layers = [data(site, f"layer-{n}") for n in range(study.manifest.dims["n_layers"])]
@@ -169,6 +173,8 @@ def test_descriptions_and_judgments_of_each_head(site: Path, study: annotator.Ca
     first = data(site, "layer-0")["heads"][0]["judgments"]
     assert [one["rater"] for one in first] == ["R1", "R2", "R3"]
     assert [one["precision"] for one in first] == ["accurate", "partial", None]
+    statuses = {one.status for one in study.descriptions("L0H0")}
+    assert {one["status"] for one in first} == statuses
 
 
 def test_plausibility_is_the_share_of_answers_that_accept(

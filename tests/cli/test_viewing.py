@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import threading
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,7 +14,7 @@ import pytest
 
 import annotator
 from annotator.pipeline import view
-from tests.commands import SCRIPT, error_of
+from tests.commands import SCRIPT, error_of, text_of
 
 Capture = pytest.CaptureFixture[str]
 
@@ -59,6 +61,39 @@ def test_without_a_port_a_free_one_is_taken(
         with view.serve(tmp_path) as (address, server):
             assert server.server_address[0] == "127.0.0.1"
             assert address != f"http://127.0.0.1:{view.PORT}/"
+
+
+def test_a_name_that_is_not_this_machines_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("the page")
+    with view.serve(tmp_path) as (address, server):
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        for name, status in (("localhost:1", 200), ("127.0.0.1", 200), ("evil.example", 403)):
+            connection = HTTPConnection(address.removeprefix("http://").rstrip("/"))
+            connection.request("GET", "/", headers={"Host": name})
+            assert connection.getresponse().status == status
+            connection.close()
+        server.shutdown()
+        thread.join()
+
+
+def test_without_a_browser_the_address_is_left(
+    mapped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    said = threading.Event()
+
+    def nowhere(_: str) -> bool:
+        said.set()
+        return False
+
+    def served(_: object) -> None:
+        assert said.wait(30)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(view, "open_browser", nowhere)
+    monkeypatch.setattr(view.ThreadingHTTPServer, "serve_forever", served)
+    assert "Ctrl-C ends it" in text_of(capsys, "view", mapped, "--out", tmp_path / "page")
+    assert (tmp_path / "page" / "index.html").is_file()
 
 
 def test_no_catalog_is_one_message(tmp_path: Path, capsys: Capture) -> None:

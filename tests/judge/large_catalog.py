@@ -8,29 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from annotator.catalog.build import Builder
-from annotator.catalog.manifest import Manifest
-from annotator.pipeline.describe import describe_heads
-from tests.judge.made import head_map
+from annotator.records import BASELINE
+from tests.large_catalog import described, mapped
 
 LAYERS, HEADS = 50, 40
-TEXTS = [(f"␣source{n}", [f"␣target{n}.{k}" for k in range(5)]) for n in range(30)]
 
 
 def make(folder: Path) -> None:
-    manifest = Manifest(
-        model={"id": "large", "weight_digest": "0" * 64},
-        dims={"n_layers": LAYERS, "n_heads": HEADS},
-        settings={},
-        versions={},
-    )
-    groups = [(layer,) for layer in range(LAYERS)]
-    with Builder(folder, manifest, groups) as builder:
-        for (layer,) in groups:
-            names = [f"L{layer}H{head}" for head in range(HEADS)]
-            builder.add([head_map(name, TEXTS) for name in names], (layer,))
-        builder.finish()
-    describe_heads(folder, "rules", progress=False)
+    mapped(folder, LAYERS, HEADS)
+    described(folder, [BASELINE])
 
 
 if __name__ == "__main__":
