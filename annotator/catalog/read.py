@@ -143,18 +143,21 @@ class Catalog:
         """
         return read_relation_pairs(self.folder)
 
-    def relation_scores(self, head: HeadId | str | None = None) -> list[RelationScore]:
+    def relation_scores(
+        self, head: HeadId | str | None = None, relation: str | None = None
+    ) -> list[RelationScore]:
         """How every head scores on every valid relation, by layer and head.
 
         Args:
             head: only of this one.
+            relation: only on this one; none where it was not scored.
 
         Raises:
             HeadInvalid: not a head's name.
             NoRelations: there are no scores.
             CatalogBroken: they cannot be read.
         """
-        return relations.read_scores(self.folder, _parsed(head))
+        return relations.read_scores(self.folder, _parsed(head), relation)
 
     def descriptions(
         self, head: HeadId | str | None = None, llm: str | None = None

@@ -113,12 +113,15 @@ def with_q(shards: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=TABLES[SCORES])
 
 
-def read_scores(folder: Path, head: HeadId | None = None) -> list[RelationScore]:
+def read_scores(
+    folder: Path, head: HeadId | None = None, relation: str | None = None
+) -> list[RelationScore]:
     """Scores by layer and head, and by relation as they were given.
 
     Args:
         folder: the catalog's directory.
         head: only of this one; None: of all.
+        relation: only on this one; None: on all.
 
     Raises:
         NoRelations: the catalog has none.
@@ -127,6 +130,8 @@ def read_scores(folder: Path, head: HeadId | None = None) -> list[RelationScore]
     table = read_relation_table(folder, SCORES)
     if head is not None:
         table = table.filter((pc.field("layer") == head.layer) & (pc.field("head") == head.head))
+    if relation is not None:
+        table = table.filter(pc.field("relation") == relation)
     return list(map(_score, table.to_pylist()))
 
 

@@ -13,16 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float
-from torch import Tensor
 
 from annotator.catalog.files import read_table, write_table
 from annotator.errors import CatalogBroken, SettingInvalid
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
 
 FOLDER = "validation"
 FORMAT = 1

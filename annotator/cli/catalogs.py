@@ -65,7 +65,7 @@ def heads(
     elif relation:
         valid = [one.name for one in opened.relation_pairs() if one.valid]
         require_relation(opened, relation, valid)
-        scores = [one for one in opened.relation_scores() if one.relation == relation]
+        scores = opened.relation_scores(relation=relation)
         scores.sort(key=lambda one: (-one.phi, one.head))
         print_scores(scores[:top], opened.descriptions())
     else:

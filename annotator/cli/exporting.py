@@ -56,14 +56,14 @@ def export(
     if push is None and (private or revision or dry_run):
         raise click.UsageError(f"{_PUSHED}; name its repository.")
     if push is None:
-        for path in run(catalog, to, out, license=license):
+        files = run(catalog, to, out, license=license)
+        for path in files[:1] if to == "site" else files:  # of a page, the one to open
             click.echo(path)
         return
     from annotator.pipeline.publish import publish, require_repo
 
     require_repo(push, revision)
-    files = run(catalog, to, out, license=license)
-    folder = files[0].parent
+    folder = run(catalog, to, out, license=license)[0].parent
     if dry_run:
         _would_send(folder, push, private, revision)
     else:

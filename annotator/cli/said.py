@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.cli.layout import new_console, new_table
-from annotator.records import BASELINE, Description, Judgment, by_whom
+from annotator.records import ACCEPTED, BASELINE, Description, Judgment, by_whom
 
 if TYPE_CHECKING:
     from annotator.pipeline.describe import Prompt, Told
@@ -29,20 +29,20 @@ def print_said(
         if said := getattr(description, name):
             table.add_row(f"  {name}", Text(one_line(said)))
     if judgments:
-        table.add_row("  judged", _judged(judgments))
+        table.add_row("  judged", _judged(judgments, description.status == "described"))
     console.print(table)
     console.print()
 
 
-def _judged(judgments: Sequence[Judgment]) -> str:
-    """What the answers come to, by the words of the study's report."""
+def _judged(judgments: Sequence[Judgment], described: bool) -> str:
+    """What the answers come to, in the report's words; nobody accepts an abstention."""
     answers = [one for one in judgments if not one.skipped]
     if not answers:
         return "skipped by all raters who were asked"
     seen = [one for one in answers if one.pattern]
-    accepted = [one for one in seen if one.precision in ("accurate", "scope")]
+    accepted = [one for one in seen if one.precision in ACCEPTED]
     whether = f"a pattern is seen by {len(seen)} of {_raters(len(answers))}"
-    asked = any(one.precision for one in seen)
+    asked = described and any(one.precision for one in seen)
     return f"{whether}; {len(accepted)} of {len(seen)} accept this" if asked else whether
 
 

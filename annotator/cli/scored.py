@@ -146,7 +146,7 @@ def print_relation(catalog: Catalog, name: str) -> None:
     if not one.valid:
         console.print(f"It is not valid here: that takes {LEAST_PAIRS} pairs.")
         return
-    scores = [score for score in catalog.relation_scores() if score.relation == name]
+    scores = catalog.relation_scores(relation=name)
     dims = catalog.manifest.dims
     _print_maps(console, scores, dims["n_layers"], dims["n_heads"])
     columns = [

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
-from annotator.records import Item, Judgment
+from annotator.records import ACCEPTED, Item, Judgment
 
 PRECISIONS = ("accurate", "scope", "partial", "poor")
 CATEGORIES = ("semantic", "language", "general", "unnatural")
@@ -122,7 +122,7 @@ class Summary:
     @property
     def accepted(self) -> Share:
         """Accurate, too general or too specific; of `described`."""
-        return Share(self.precision["accurate"] + self.precision["scope"], self.described)
+        return Share(sum(self.precision[name] for name in ACCEPTED), self.described)
 
     @property
     def strict(self) -> Share:

@@ -12,6 +12,7 @@ from annotator.catalog.export.tables import exported
 from annotator.catalog.read import Catalog
 from annotator.pipeline.progress import track
 from annotator.pipeline.recorded import recorded
+from annotator.pipeline.relations import relation_run
 from annotator.pipeline.study import report
 
 if TYPE_CHECKING:
@@ -42,18 +43,18 @@ def export_site(catalog: Catalog, folder: Path, *, progress: bool = True) -> lis
     dims, before = catalog.manifest.dims, names_of(folder)
     found = recorded(catalog, progress=progress)
     tables = exported(catalog, None, READ)
-    relations = catalog.relation_pairs() if "relations" in tables else ()
+    run = relation_run(catalog) if "relations" in tables else None
     results = {"validation": validation(found) if found.results else {}, "study": _study(catalog)}
     with together(folder, before) as part:
         writing = write_site(
             part,
             catalog.manifest,
             tables,
-            relations,
+            run,
             _similar(tables["mappings"], dims["n_heads"], dims["n_heads"] // dims["n_kv_heads"]),
             {name: result for name, result in results.items() if result},
         )
-        total = dims["n_layers"] + len(relations)
+        total = dims["n_layers"] + (len(run.valid) if run else 0)
         written = track(writing, "Writing", total, unit="file", show=progress)
         paths = [path.relative_to(part) for path in written]
     return [folder / PAGE, *(folder / path for path in paths if str(path) != PAGE)]
@@ -63,7 +64,7 @@ def _similar(mappings: pa.Table, n_heads: int, group: int) -> Sequence[Sequence[
     """The heads most similar to each, by their salient mappings."""
     from annotator.maps.similar import similar
 
-    rows = mappings.to_pandas()
+    rows = mappings.select(["layer", "head", "source_id", "target_id"]).to_pandas()
     at = rows["layer"].astype(int) * n_heads + rows["head"].astype(int)
     sides = (rows.groupby(at)[name].unique() for name in ("source_id", "target_id"))
     sources, targets = ([ids.tolist() for ids in side] for side in sides)

@@ -6,6 +6,7 @@ import webbrowser
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ PORT = 8090
 
 class _Handler(SimpleHTTPRequestHandler):
     """Files of one folder; nothing is kept by the browser, for the page may be written anew."""
+
+    def send_head(self) -> Any:
+        # A page from elsewhere may have its own name resolve to this machine, to read along.
+        if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
+            return self.send_error(HTTPStatus.FORBIDDEN)
+        return super().send_head()
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")

@@ -24,6 +24,7 @@ from annotator.records.relations import LEVEL as LEVEL
 from annotator.records.relations import Relation as Relation
 from annotator.records.relations import RelationPairs as RelationPairs
 from annotator.records.relations import RelationScore as RelationScore
+from annotator.records.said import ACCEPTED as ACCEPTED
 from annotator.records.said import BASELINE as BASELINE
 from annotator.records.said import Description as Description
 from annotator.records.said import Item as Item

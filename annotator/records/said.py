@@ -9,6 +9,8 @@ from annotator.records.heads import HeadId
 
 BASELINE = "rules"
 """What stands for a language model where sentences come from the signatures, by fixed rules."""
+ACCEPTED = ("accurate", "scope")
+"""The answers to question 2 that accept a description; scope: too general or too specific."""
 
 
 def by_whom(llm: str) -> str:

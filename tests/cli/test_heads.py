@@ -9,10 +9,13 @@ import pytest
 
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.cli import main
+from annotator.cli.layout import new_console
+from annotator.cli.said import print_said
 from annotator.records import BASELINE, HeadId, RelationScore
 from tests import large_catalog
 from tests.cli.test_tables import width
 from tests.commands import error_of, text_of
+from tests.judge import made
 
 Capture = pytest.CaptureFixture[str]
 LAYERS, HEADS = 4, 16
@@ -111,6 +114,16 @@ def test_show_says_how_it_was_judged(catalog: Catalog, capsys: Capture) -> None:
         assert f"a pattern is seen by {len(seen)} of {len(accepts)} rater" in text
         if seen:
             assert f"; {sum(seen)} of {len(seen)} accept this" in text
+
+
+@pytest.mark.parametrize(("status", "asked"), [("described", True), ("unclear", False)])
+def test_nobody_accepts_an_abstention(status: str, asked: bool, capsys: Capture) -> None:
+    """Raters are asked question 2 of one too, so that the form gives nothing away."""
+    given = made.judgment(made.item(), precision="accurate")
+    print_said(new_console(), made.description(status=status), [given])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "a pattern is seen by 1 of 1 rater" in shown
+    assert ("1 of 1 accept this" in shown) == asked
 
 
 def test_heads_by_a_relation(catalog: Catalog, capsys: Capture) -> None:

@@ -72,7 +72,8 @@ def test_a_disk_that_is_full(
     out = tmp_path / "out"
     with no_room(2000):
         message = error_of(capsys, "export", bare, "--to", to, "--out", out)
-    assert "cannot write" in message
+    assert f"cannot write {out}/" in message
+    assert ".annotator-" not in message
     assert os.strerror(27) in message
     assert files_of(out) == {}
     annotator.export(all_there, to, out, progress=False)
@@ -83,11 +84,15 @@ def test_a_disk_that_is_full(
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("at", range(4))
+def dataset_of(catalog: Path, folder: Path) -> list[Path]:
+    return annotator.export(catalog, "hf", folder, progress=False)
+
+
+@pytest.mark.parametrize("at", [0, 4, len(hf.FILES), len(hf.FILES) + 2, len(hf.FILES) + 3])
 def test_stopped_while_the_files_take_their_places(
     all_there: Path, bare: Path, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    annotator.export(all_there, "hf", tmp_path, progress=False)
+    older = {path: path.read_bytes() for path in dataset_of(all_there, tmp_path)}
     replace, count = Path.replace, iter(range(99))
 
     def stopped(self: Path, target: Path) -> Path:
@@ -96,12 +101,12 @@ def test_stopped_while_the_files_take_their_places(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", stopped)
-    if at < 3:
+    if at < len(hf.FILES) + 3:
         with pytest.raises(KeyboardInterrupt):
-            annotator.export(bare, "hf", tmp_path, progress=False)
-        assert files_of(tmp_path) == {}
+            dataset_of(bare, tmp_path)
+        assert {tmp_path / name: content for name, content in files_of(tmp_path).items()} == older
     else:
-        assert len(annotator.export(bare, "hf", tmp_path, progress=False)) == 3
+        assert len(dataset_of(bare, tmp_path)) == len(files_of(tmp_path)) == 3
 
 
 @pytest.mark.parametrize("to", FLAT)

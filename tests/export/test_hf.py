@@ -121,13 +121,13 @@ def test_the_front_matter(dataset: Path) -> None:
 
 def test_the_card_says_what_there_is(dataset: Path, all_there: Path) -> None:
     text = (dataset / hf.CARD).read_text(encoding="utf-8")
-    digest = open_catalog(all_there).manifest.model["weight_digest"]
+    manifest = open_catalog(all_there).manifest
+    digest, version = manifest.model["weight_digest"], manifest.versions["annotator"]
     for said in (
         *(digest, "tiny-llama", "arXiv", "2412.11965", "Elhelo, Amit and Geva, Mor"),
         *(
             "Published under `cc-by-4.0`",
             "by 3 raters",
-            "`rules` is a baseline",
             "no hidden controls",
         ),
         *(
@@ -135,6 +135,9 @@ def test_the_card_says_what_there_is(dataset: Path, all_there: Path) -> None:
             "static: from weights alone",
             "Not scored, for fewer than 30 such pairs: few",
         ),
+        *(f"version = {{{version}}}", "author    = {Elhelo,"),
+        *("| on | answers | skipped | see a pattern | and it was described | accepted |",),
+        *("rules (baseline, no language model)", "Pearson's r over heads and four prompt"),
         *("## Citation", "## Limits", "## Licence", "## What was measured", "load_dataset("),
     ):
         assert said in text, said

@@ -35,13 +35,13 @@ def cells(text: str) -> list[list[str]]:
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline":
-            rows[-1].append(rendered(token))
+            rows[-1].append(rendered(token).strip())
     return rows
 
 
 def shown(text: str) -> str:
-    """On one line, and as CommonMark reads it."""
-    return " ".join(text.splitlines()).strip(" \t").replace("\x00", "\ufffd")
+    """On one line, as CommonMark reads it; blanks around a cell are nobody's business."""
+    return " ".join(text.splitlines()).strip().replace("\x00", "\ufffd")
 
 
 def written(table: pa.Table) -> str:

@@ -48,8 +48,11 @@ def together(folder: Path, names: Iterable[str]) -> Generator[Path]:
         part = Path(mkdtemp(prefix=".annotator-", dir=folder))
         yield part
         _moved(part, folder, [folder / name for name in names])
+    except CatalogUnwritable as error:  # by the name that the file would have had
+        error.path = error.path.replace(str(part), str(folder))
+        raise
     except OSError as error:
-        path = str(error.filename or folder)
+        path = str(error.filename or folder).replace(str(part), str(folder))
         raise CatalogUnwritable(path, error.strerror or str(error)) from error
     finally:
         if part is not None:
@@ -57,16 +60,17 @@ def together(folder: Path, names: Iterable[str]) -> Generator[Path]:
 
 
 def _moved(part: Path, folder: Path, ours: list[Path]) -> None:
-    """All of the new files, or (stopped half-way) none."""
+    """All of the new files; or, stopped half-way, the old ones again."""
     new = {path: folder / path.relative_to(part) for path in part.rglob("*") if path.is_file()}
     for path in new.values():
         path.parent.mkdir(exist_ok=True)
+    kept = {path: part / f"old{number}" for number, path in enumerate(ours) if path.is_file()}
+    moves = [*kept.items(), *new.items()]
     try:
-        for path in ours:
-            path.unlink(missing_ok=True)
-        for path, place in new.items():
+        for path, place in moves:
             path.replace(place)
     except BaseException:
-        for place in new.values():
-            place.unlink(missing_ok=True)
+        for path, place in reversed(moves):
+            if place.exists() and not path.exists():
+                place.replace(path)
         raise

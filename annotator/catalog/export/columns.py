@@ -21,7 +21,7 @@ _EVERYWHERE = {
     "head": "query head in its layer, from 0",
     "kv_head": "the key-value head that it reads its values from",
     "relation": "the relation's name",
-    "llm": "who wrote the description; `rules` is the baseline, and no language model",
+    "llm": "who wrote the description; rules: the baseline, and no language model",
     "static": "relation score from the weights, phi",
     "suppression": "the same share on the negated map",
 }
@@ -76,7 +76,7 @@ _OWN = {
         "key": "SHA-256 of the whole request",
         "tokens_in": "prompt tokens of all attempts",
         "tokens_out": "completion tokens of all attempts",
-        "seconds": "the answer took",
+        "seconds": "how long the answer took",
         "at": "when it came, UTC",
     },
     "judgments": {
@@ -88,7 +88,7 @@ _OWN = {
         "category": "semantic, language, general or unnatural; null: not asked",
         "comment": "the rater's own words",
         "skipped": "whether the rater passed it over",
-        "seconds": "spent on it; null: not known",
+        "seconds": "the rater spent on it; null: not known",
         "at": "when it was given or last edited, UTC",
     },
     "validation": {

@@ -23,21 +23,55 @@ from annotator.catalog.export.tables import IDENTITY, SCHEMAS
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.recorded import Recorded
-from annotator.records import BASELINE, RelationPairs
+from annotator.records import ACCEPTED, RelationPairs, by_whom
 
 CARD = "README.md"
 _MARK = "made with [annotator](#citation)"
 NO_LICENSE = "unknown"
 LICENSE = r"[a-z0-9][a-z0-9.+-]{0,60}"
 """What an identifier of a licence looks like on the hub."""
-_TITLES = {
-    "correlate": "Static against dynamic scores: Pearson's r over heads",
-    "correlate-medians": "The same, medians beside the published ones",
-    "multi-token": "Sources of several tokens: Pearson's r over heads",
-    "multi-token-medians": "Sources of several tokens, medians beside the published ones",
-    "variants": "Variants of the static score",
-    "ablate": "Accuracy with a relation's heads silenced",
+_SUMMARIES = {
+    "relations": (
+        "Relations",
+        "A head implements a relation where phi is above .15 and q at most .05, and suppresses it "
+        "where its suppression score is.",
+    ),
+    "descriptions": ("Descriptions", "How many heads, by describer and status."),
+    "judgments": (
+        "Judgments",
+        "Answers by describer. Accepted: correct, be it too general or too specific; of the "
+        "answers that see a pattern where one was described.",
+    ),
+    "correlate": (
+        "Static against dynamic scores",
+        "Pearson's r over heads and four prompt templates, between the score from the weights and "
+        "the same test on what the head writes at the last position of a prompt: without context, "
+        "attention is forced onto the source; with context, it is as it is. 95 %: intervals from "
+        "resampled heads, layer by layer.",
+    ),
+    "correlate-medians": ("Their medians", "Published: by the paper, on other models."),
+    "multi-token": (
+        "Sources of several tokens",
+        "The same r, in one template, with the dynamic score from sources of several tokens, read "
+        "at the last of them. Form: how a source was tokenised.",
+    ),
+    "multi-token-medians": (
+        "Medians over sources of several tokens",
+        "Published: by the paper, on other models.",
+    ),
+    "variants": (
+        "Variants of the static score",
+        "The r of static scores that are computed otherwise, and how it differs.",
+    ),
+    "ablate": (
+        "Accuracy with a relation's heads silenced",
+        "Share of prompts whose answer is the target, before and after so many heads are zeroed at "
+        "the last position: the relation's own, as many random ones, and its own on the prompts of "
+        "others.",
+    ),
 }
+_LONG = 30
+"""A summary of more rows is folded away."""
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
 Cells = Mapping[str, Sequence[Any]]
 
@@ -142,8 +176,7 @@ def _about(
         "targets": manifest.settings["targets"],
         "relations": len(valid) if "relations" in tables else None,
         "not_valid": ", ".join(one.name for one in relations if not one.valid),
-        "describers": ", ".join(llms) if llms else None,
-        "baseline": BASELINE in llms,
+        "describers": ", ".join(map(by_whom, llms)) if llms else None,
         "raters": ("one rater" if raters == 1 else f"{raters} raters") if raters else None,
         "experiments": "validation" in tables or "ablations" in tables,
         "version": manifest.versions["annotator"],
@@ -174,16 +207,21 @@ def _facts(manifest: Manifest) -> str:
 
 def _summaries(
     tables: Mapping[str, pa.Table], relations: Sequence[RelationPairs], recorded: Recorded
-) -> list[dict[str, str]]:
-    found: dict[str, str] = {}
+) -> list[dict[str, Any]]:
+    found: dict[str, pa.Table] = {}
     if "relations" in tables:
-        found["Relations"] = _markdown(_relations(tables["relations"], relations))
-    for name, title in (("descriptions", "Descriptions"), ("judgments", "Judgments")):
+        found["relations"] = pa.table(dict(_relations(tables["relations"], relations)))
+    for name, summed in (("descriptions", _said), ("judgments", _judged)):
         if name in tables:
-            found[title] = _markdown(_said(tables[name]))
-    for name, result in recorded.results.items():
-        found[_TITLES.get(name, name)] = _markdown(result.shown)
-    return [{"title": title, "text": text} for title, text in found.items()]
+            found[name] = pa.table(dict(summed(tables[name])))
+    found |= {name: result.shown for name, result in recorded.results.items()}
+    return [_summary(name, table) for name, table in found.items()]
+
+
+def _summary(name: str, table: pa.Table) -> dict[str, Any]:
+    title, about = _SUMMARIES[name]
+    folded = len(table) if len(table) > _LONG else None
+    return {"title": title, "about": about, "folded": folded, "text": _markdown(table)}
 
 
 def _relations(scores: pa.Table, relations: Sequence[RelationPairs]) -> Cells:
@@ -204,7 +242,7 @@ def _relations(scores: pa.Table, relations: Sequence[RelationPairs]) -> Cells:
 
 
 def _said(rows: pa.Table) -> Cells:
-    """How many descriptions, or judgments, there are by describer and status."""
+    """How many descriptions there are by describer and status."""
     pairs = zip(rows["llm"].to_pylist(), rows["status"].to_pylist(), strict=True)
     counts = Counter((str(llm), str(status)) for llm, status in pairs)
     llms = list(dict.fromkeys(llm for llm, _ in counts))
@@ -214,6 +252,20 @@ def _said(rows: pa.Table) -> Cells:
         **{status: [counts[llm, status] for llm in llms] for status in statuses},
         "all": [sum(counts[llm, status] for status in statuses) for llm in llms],
     }
+
+
+def _judged(rows: pa.Table) -> Cells:
+    """What judgments come to; raters answer on abstentions too, which nobody accepts."""
+    found: dict[str, Counter[str]] = {}
+    for row in rows.to_pylist():
+        seen = bool(row["pattern"])
+        described = seen and row["status"] == "described"
+        accepted = described and row["precision"] in ACCEPTED
+        facts = {"answers": not row["skipped"], "skipped": row["skipped"], "see a pattern": seen}
+        facts |= {"and it was described": described, "accepted": accepted}
+        found.setdefault(row["llm"], Counter()).update({n: int(yes) for n, yes in facts.items()})
+    names = list(dict.fromkeys(name for counts in found.values() for name in counts))
+    return {"on": list(found), **{name: [one[name] for one in found.values()] for name in names}}
 
 
 def _texts(tables: Mapping[str, pa.Table], name: str, column: str) -> list[str]:

@@ -155,9 +155,10 @@ def _whole(catalog: Catalog, name: str, rows: pa.Table) -> pa.Table:
     columns["revision"] = pa.repeat(pa.scalar(revision, pa.string()), len(rows))
     if _ID.name in schema.names:
         of = f"{model}@{revision or manifest.model['weight_digest'][:12]}"
-        layers, heads = (rows[one].to_pylist() for one in _AT)
-        ids = (f"{of}/L{layer}H{head}" for layer, head in zip(layers, heads, strict=True))
-        columns[_ID.name] = pa.array(ids, pa.string())
+        # A table of curves may have millions of rows: their ids are put together in Arrow.
+        layers, heads = (pc.cast(rows[one], pa.string()) for one in _AT)
+        parts: list[Any] = [f"{of}/L", layers, "H", heads, ""]
+        columns[_ID.name] = pc.binary_join_element_wise(*parts)
     for field in schema:
         if pa.types.is_floating(field.type) and not _finite(columns[field.name]):
             raise CatalogBroken(str(catalog.folder), f"{field.name} in {name} is not finite")

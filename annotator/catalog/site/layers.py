@@ -20,7 +20,8 @@ _SAID = (
     *("tokens_in", "tokens_out", "seconds", "at"),
 )
 _JUDGED = (
-    *("item", "rater", "pattern", "precision", "category", "comment", "skipped", "seconds", "at"),
+    *("item", "status", "rater", "pattern", "precision", "category"),
+    *("comment", "skipped", "seconds", "at"),
 )
 
 Rows = Mapping[int, Sequence[Mapping[str, Any]]]

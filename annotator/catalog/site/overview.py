@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.catalog.site.data import shorts
-from annotator.records import Signatures, by_whom
+from annotator.records import ACCEPTED, Signatures, by_whom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +19,7 @@ if TYPE_CHECKING:
 
 STATUSES = ("described", "unclear", "refused", "truncated", "malformed")
 CATEGORIES = ("semantic", "language", "general", "unnatural")
-ACCEPTED = ("accurate", "scope")
-HELP = {
-    "copy": "rows whose first target equals the source",
-    "stem": "rows where a target begins as the source does",
-    "hub": "rows with the single most frequent target",
-    "distinct": "distinct targets over pairs",
-    "script": "targets in another script than their source",
-    "fragment": "tokens that are whitespace, punctuation or partial bytes",
-    "focus": "share of the vocabulary's saliency on the 30 sources",
-    "strength": "how far the top logit stands out of its row",
-    "telling": "strength * (1 - hub) * (1 - fragment)",
-}
+SIGNATURES = (*Signatures.names(), "telling")
 
 
 class Heads:
@@ -59,8 +48,7 @@ class Heads:
 
 def signature_columns(heads: Heads, rows: pd.DataFrame) -> dict[str, list[Any]]:
     """Every signature, and `telling`."""
-    names = (*Signatures.names(), "telling")
-    return {name: heads.column(rows, shorts(rows[name]), None) for name in names}
+    return {name: heads.column(rows, shorts(rows[name]), None) for name in SIGNATURES}
 
 
 def relation_list(pairs: Sequence[RelationPairs], scores: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,12 +10,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotator.catalog.export.columns import meaning
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.site.data import write_data
 from annotator.catalog.site.layers import layer_data
 from annotator.catalog.site.overview import (
     CATEGORIES,
-    HELP,
+    SIGNATURES,
     STATUSES,
     Heads,
     best_relations,
@@ -34,20 +35,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from annotator.catalog.manifest import Manifest
-    from annotator.records import RelationPairs
+    from annotator.catalog.relation_run import RelationRun
 
 PAGE = "index.html"
 _OURS = re.compile(r"(overview|search|results|(relation|describer|layer)-\d+)\.js")
 DATA = "data"
 READ = ("heads", "mappings", "relations", "descriptions", "judgments")
 """The exported tables that the page is made of."""
+_WHOSE = ["model", "revision", "id"]  # the same in every row, or told by the others
 
 
 def write_site(
     folder: Path,
     manifest: Manifest,
     tables: Mapping[str, pa.Table],
-    relations: Sequence[RelationPairs],
+    run: RelationRun | None,
     similar: Sequence[Sequence[tuple[int, float]]],
     results: Mapping[str, Any],
 ) -> Iterator[Path]:
@@ -57,7 +59,7 @@ def write_site(
         folder: an empty one.
         manifest: of the catalog.
         tables: those of READ, as every export has them.
-        relations: that were scored; none: there are no scores.
+        run: which relations were scored, and how; None: there are no scores.
         similar: of every head others and their cosines.
         results: of `annotator.catalog.site.results`: validation and study, where there are any.
 
@@ -70,8 +72,10 @@ def write_site(
     yield from _page(files("annotator.catalog.site") / "page", folder)
     data = folder / DATA
     make_folder(data)
-    heads, frames = Heads(manifest), {name: one.to_pandas() for name, one in tables.items()}
-    overview = _overview(heads, manifest, frames, relations)
+    heads = Heads(manifest)
+    frames = {name: one.drop_columns(_WHOSE).to_pandas() for name, one in tables.items()}
+    overview = _overview(heads, manifest, frames, run)
+    overview["model"]["id"] = tables["heads"]["model"][0].as_py()
     overview["pages"] = [
         *(["relations"] if overview["relations"] else []),
         *(page for page in ("study", "validation") if results.get(page)),
@@ -119,26 +123,27 @@ def _overview(
     heads: Heads,
     manifest: Manifest,
     frames: Mapping[str, pd.DataFrame],
-    relations: Sequence[RelationPairs],
+    run: RelationRun | None,
 ) -> dict[str, Any]:
-    scores = frames.get("relations")
-    listed = [] if scores is None else relation_list(relations, scores)
+    scores, pairs = frames.get("relations"), run.pairs if run else ()
+    listed = [] if scores is None else relation_list(pairs, scores)
     names = [one["name"] for one in listed]
     told = describers(heads, frames["descriptions"]) if "descriptions" in frames else []
     judged = frames.get("judgments")
     return {
         "annotator": version("annotator"),
-        "model": {**manifest.model, "id": frames["heads"]["model"].iloc[0]},
+        "model": dict(manifest.model),
         "dims": dict(manifest.dims),
         "settings": dict(manifest.settings),
         "signatures": signature_columns(heads, frames["heads"]),
-        "signature_help": HELP,
+        "signature_help": {name: meaning("heads", name) for name in SIGNATURES},
         "relations": listed,
         "not_valid": [
             {"name": one.name, "reason": f"{len(one.ids)} of its pairs count, which is too few"}
-            for one in relations
+            for one in pairs
             if not one.valid
         ],
+        "draws": run.settings["draws"] if run else None,
         "best": None if scores is None else best_relations(heads, scores, names),
         "statuses": STATUSES,
         "categories": CATEGORIES,

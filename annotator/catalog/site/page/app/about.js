@@ -48,8 +48,9 @@ annotator.about = (() => {
       data.relations.length > 0 &&
         m(
           "p",
-          "A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, many times: q is what remains of chance after Benjamini and Hochberg over all heads, relations and signs. A head implements a relation where phi is above .15, the paper's flag, and q at most .05.",
+          `A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, ${many(data.draws, "time")}: p is the share of these draws that score as high, and q is p after Benjamini and Hochberg over all heads, relations and both signs. A head implements a relation where phi is above .15, the paper's flag, and q at most .05.`,
         ),
+      m("p", "Signatures, of the 30 most salient sources with 5 targets each:"),
       m(
         "dl.pairs",
         Object.entries(data.signature_help || {}).map(([name, help]) =>

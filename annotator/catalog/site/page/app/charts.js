@@ -86,7 +86,7 @@ annotator.charts = (() => {
       ...{ width, height: rows.length * ROW + 52, ...edges, style: STYLE },
       x: {
         ...{ domain, grid: true, tickFormat: format, ticks: width < 500 ? 4 : 8, tickSize: 0 },
-        ...{ label, labelAnchor: "center", labelArrow: "none" },
+        ...{ label, labelAnchor: width < 500 ? "right" : "center", labelArrow: "none" },
       },
       y: { domain: names, axis: null },
       marks: [

@@ -70,6 +70,12 @@ annotator.cite = (() => {
 
   const permalink = (name) => `${window.location.href.split("#")[0]}#/${name}`;
 
+  /** The head's name in the world, as every export has it. */
+  const id = (name) => {
+    const { model } = annotator.model.data;
+    return `${model.id}@${model.revision || model.weight_digest.slice(0, 12)}/${name}`;
+  };
+
   function reference(name) {
     const { data } = annotator.model;
     const revision = data.model.revision ? `, revision ${data.model.revision}` : "";
@@ -91,7 +97,7 @@ annotator.cite = (() => {
         weight_digest: data.model.weight_digest,
         annotator: data.annotator,
       },
-      ...{ head: name(index), kv_head: head.kv_head },
+      ...{ id: id(name(index)), head: name(index), kv_head: head.kv_head },
       signatures: Object.fromEntries(
         Object.entries(data.signatures).map(([key, values]) => [key, values[index]]),
       ),

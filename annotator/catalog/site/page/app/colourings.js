@@ -44,6 +44,8 @@ annotator.colourings = (() => {
     };
   }
 
+  const among = (k, end) => (k === 1 ? `of the ${end} logit` : `among the ${k} ${end} logits`);
+
   function relationColourings() {
     const { relations, best } = annotator.model.data;
     if (!relations.length) return [];
@@ -83,7 +85,7 @@ annotator.colourings = (() => {
         relation: at,
         q: column(at, "q"),
         flag: true,
-        help: `phi: the share of its ${one.sources} sources with a target among the ${one.k} largest logits.`,
+        help: `phi: the share of its ${one.sources} sources with a target ${among(one.k, "largest")}.`,
       }),
     );
     const suppressed = relations.map((one, at) =>
@@ -99,7 +101,7 @@ annotator.colourings = (() => {
           relation: at,
           q: column(at, "suppression_q"),
           flag: true,
-          help: `The share of its ${one.sources} sources with a target among the ${one.k} smallest logits.`,
+          help: `The share of its ${one.sources} sources with a target ${among(one.k, "smallest")}.`,
         },
       ),
     );
@@ -186,8 +188,17 @@ annotator.colourings = (() => {
     return to > from ? [from, to] : [from, from + 1];
   }
 
-  /** Every head's colour, and that of a letter upon it. A zero score is an empty cell. */
+  let painted = {};
+
+  /** Every head's colour, kept until another is asked for. A zero score is an empty cell. */
   function colours(colouring, values) {
+    const theme = annotator.theme.now();
+    if (painted.colouring !== colouring || painted.theme !== theme)
+      painted = { colouring, theme, colours: mixed(colouring, values) };
+    return painted.colours;
+  }
+
+  function mixed(colouring, values) {
     if (colouring.kind === "class") return values.map((value) => colouring.classes[value].color);
     const [low, high] = domain(colouring, values);
     const none = "var(--cell-none)";

@@ -99,8 +99,8 @@
   function unknown(path) {
     const { name, count } = annotator.model;
     return m(
-      ".missing",
-      m("h1", { tabindex: -1 }, "There is no such page"),
+      ".page",
+      m("header.intro", m("h1", { tabindex: -1 }, "There is no such page")),
       problem(
         `The link names ${path}, which is neither a page nor a head of this model; its heads are ${name(0)} to ${name(count() - 1)}.`,
       ),

@@ -1,12 +1,14 @@
 /* The model as a map: a row for each layer, a column for each head. Plot draws the cells once for a
    width; colours, letters, dots, and who is pointed at or does not pass, are set upon them, so that
-   thousands of heads follow at once. */
+   thousands of heads follow at once. A cell that does not pass lets a speck beneath it show. */
 "use strict";
 
 annotator.map = (() => {
   const { safe, Chart } = annotator.parts;
   const MARGIN = { marginTop: 22, marginLeft: 34, marginRight: 2, marginBottom: 2 };
   const LETTERS_FROM = 10; // px of the smaller side of a cell
+  const SIDES = ["x", "y", "width", "height"];
+  const SPECK = 0.24; // of a cell's sides
 
   // What many layers share: a screen, less what stands above the map.
   const room = () => Math.min(720, Math.max(440, window.innerHeight - 330));
@@ -99,14 +101,27 @@ annotator.map = (() => {
     return group && { group, heads, marks: [...group.children] };
   }
 
+  function shape(name, attributes) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  }
+
+  /** A small rectangle in the middle of a cell, as a path. */
+  function speck(cell) {
+    const [x, y, width, height] = SIDES.map((side) => +cell.getAttribute(side));
+    const [w, h] = [width * SPECK, height * SPECK];
+    return `M${x + (width - w) / 2},${y + (height - h) / 2}h${w}v${h}h${-w}z`;
+  }
+
   const HeadMap = {
     /** Plot has drawn the cells: say of each which head it is, and set the rest upon them. */
     drawn(svg, width, attrs) {
       this.cells = [...svg.querySelectorAll('g[aria-label="cell"] rect')];
       this.cells.forEach((cell, head) => (cell.dataset.head = annotator.model.name(head)));
-      this.ring = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      this.ring.setAttribute("class", "ring");
-      svg.append(this.ring);
+      this.ring = svg.appendChild(shape("rect", { class: "ring" }));
+      const beneath = this.cells[0].parentNode;
+      beneath.before(shape("path", { class: "specks", d: this.cells.map(speck).join("") }));
       Object.assign(this, { svg, size: sized(width), painted: null, dimmed: null, over: null });
       this.mark(attrs);
     },
@@ -119,8 +134,7 @@ annotator.map = (() => {
       Object.assign(this, { painted: key, dimmed: passing });
       const cell = at === null ? null : this.cells[at];
       this.ring.style.display = cell ? "" : "none";
-      const sides = cell ? ["x", "y", "width", "height"] : [];
-      for (const side of sides) this.ring.setAttribute(side, cell.getAttribute(side));
+      for (const side of cell ? SIDES : []) this.ring.setAttribute(side, cell.getAttribute(side));
     },
 
     paint(colouring, values) {

@@ -3,9 +3,9 @@
 
 annotator.measured = (() => {
   const { safe, headLink } = annotator.parts;
-  const { score, q, plain, percent, saying, silence } = annotator.text;
+  const { score, q, plain, percent, saying, silence, many, NONE } = annotator.text;
 
-  /** Thirds of a scores row: [relation, phi, p, q, suppression, suppression_p, suppression_q]. */
+  /** Places in a row of scores: [relation, phi, p, q, suppression, suppression_p, suppression_q]. */
   const [RELATION, PHI, , Q, DOWN, , DOWN_Q] = d3.range(7);
 
   function scored(row) {
@@ -23,16 +23,13 @@ annotator.measured = (() => {
           },
           one.name,
         ),
-      ),
-      m("td.number", score(row[PHI])),
-      m("td.number", row[PHI] > 0 ? q(row[Q]) : "–"),
-      m("td.number", score(row[DOWN])),
-      m("td.number", row[DOWN] > 0 ? q(row[DOWN_Q]) : "–"),
-      m(
-        "td",
         implemented(row[PHI], row[Q]) && m("span.badge.good", "implements"),
         implemented(row[DOWN], row[DOWN_Q]) && m("span.badge.bad", "suppresses"),
       ),
+      m("td.number", score(row[PHI])),
+      m("td.number", row[PHI] > 0 ? q(row[Q]) : NONE),
+      m("td.number", score(row[DOWN])),
+      m("td.number", row[DOWN] > 0 ? q(row[DOWN_Q]) : NONE),
     ]);
   }
 
@@ -53,7 +50,6 @@ annotator.measured = (() => {
                 name,
               ),
             ),
-            m("th", { scope: "col" }, m("span.hidden", "Flag")),
           ]),
         ),
         m("tbody", rows.map(scored)),
@@ -110,7 +106,7 @@ annotator.measured = (() => {
         m("h2", "Signatures"),
         m(
           "p.help",
-          `How many of the model's ${annotator.model.count().toLocaleString("en")} heads it is above.`,
+          `The share of the model's ${many(annotator.model.count() - 1, "other head")} that it is above.`,
         ),
         m(
           "table",
@@ -118,7 +114,7 @@ annotator.measured = (() => {
             "thead.hidden",
             m(
               "tr",
-              ["Signature", "Value", "As a bar", "Heads it is above"].map((one) =>
+              ["Signature", "Value", "As a bar", "Share of heads it is above"].map((one) =>
                 m("th", { scope: "col" }, one),
               ),
             ),
@@ -150,7 +146,7 @@ annotator.measured = (() => {
           m("h2", "Its KV group"),
           m(
             "p.help",
-            `They share KV head ${annotator.model.kv(index)}: the same values, written out differently.`,
+            `They share KV head ${annotator.model.kv(index)}: they read the same values, and write them out each in its own way.`,
           ),
           m(
             "ul.heads",
@@ -159,7 +155,10 @@ annotator.measured = (() => {
         ],
         head.similar.length > 0 && [
           m("h2", "Most similar heads"),
-          m("p.help", "By the cosine of their salient tokens; heads of its own KV group aside."),
+          m(
+            "p.help",
+            "The mean of two cosines, of their sources and of their targets; the fewer heads have a token, the more it counts. Heads of its own KV group aside.",
+          ),
           m(
             "ul.heads",
             head.similar.map(([other, cosine]) =>

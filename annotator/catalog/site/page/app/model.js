@@ -40,11 +40,12 @@ annotator.model = (() => {
     return d3.range(first, first + groupSize()).filter((other) => other !== index);
   }
 
-  /** The share of the other heads that a head's signature lies above. */
+  /** The share of the other heads that a head's signature lies above; null where it has none. */
   function percentile(signature, index) {
     const values = data.signatures[signature];
+    if (values[index] === null) return null;
     sorted[signature] ||= Float64Array.from(values, (value) => value ?? -Infinity).sort();
-    const below = d3.bisectLeft(sorted[signature], values[index] ?? -Infinity);
+    const below = d3.bisectLeft(sorted[signature], values[index]);
     return count() > 1 ? below / (count() - 1) : 0;
   }
 

@@ -69,7 +69,9 @@ annotator.overview = (() => {
           " ",
           m("strong", annotator.colourings.words(colouring, values, at)),
         ),
-        category ? chip(category) : m("span.muted", silence(describer, at)),
+        category
+          ? colouring.id !== `category:${said.llm}` && chip(category)
+          : m("span.muted", silence(describer, at)),
       ]),
       m("p.said", saying(describer, at) || m("span.muted", said && "No description.")),
       best &&

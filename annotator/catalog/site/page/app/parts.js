@@ -80,23 +80,26 @@ annotator.parts = (() => {
    */
   const Chart = {
     oncreate(vnode) {
-      this.watch = new ResizeObserver(() => this.draw(vnode.dom));
+      this.watch = new ResizeObserver(() => this.measure(vnode.dom));
       this.watch.observe(vnode.dom);
-      this.update(vnode);
+      this.attrs = vnode.attrs;
+      this.measure(vnode.dom);
     },
     onupdate(vnode) {
-      this.update(vnode);
+      this.attrs = vnode.attrs;
+      this.draw(vnode.dom);
     },
     onremove() {
       this.watch.disconnect();
     },
-    update(vnode) {
-      this.attrs = vnode.attrs;
-      this.draw(vnode.dom);
+    /** Only here: to ask for a width lays the whole page out. */
+    measure(dom) {
+      this.width = dom.clientWidth;
+      this.draw(dom);
     },
     draw(dom) {
       const { of, draw, label, drawn } = this.attrs;
-      const width = Math.floor(dom.clientWidth);
+      const { width } = this;
       const key = [width, annotator.theme.now(), of].join(" ");
       if (!width || key === this.key) return;
       this.key = key;

@@ -27,7 +27,7 @@ annotator.said = (() => {
       m("summary", "Where it came from"),
       pairs([
         ["model", who(one.describer).llm],
-        ["template", one.template && m("code", { title: one.template }, short(one.template))],
+        ["template", one.template ? m("code", { title: one.template }, short(one.template)) : null],
         ["answered", moment(one.at)],
         ["cost", cost(one)],
         ["took", `${plain(one.seconds)} s`],
@@ -80,36 +80,35 @@ annotator.said = (() => {
     },
   };
 
-  /** Of all pairs of raters who answered, how many gave the same answer. */
+  /** Of all pairs of answers to the same question of the same item, how many are the same. */
   function agreement(judgments, question) {
-    const answers = judgments
-      .filter((one) => !one.skipped && one[question] !== null)
-      .map((one) => one[question]);
-    const pairs = d3
-      .cross(d3.range(answers.length), d3.range(answers.length))
-      .filter(([a, b]) => a < b);
-    return { of: pairs.length, same: pairs.filter(([a, b]) => answers[a] === answers[b]).length };
+    const answers = judgments.filter((one) => !one.skipped && one[question] !== null);
+    const pairs = answers.flatMap((one, at) =>
+      answers.slice(at + 1).flatMap((other) => (other.item === one.item ? [[one, other]] : [])),
+    );
+    const same = pairs.filter(([one, other]) => one[question] === other[question]);
+    return { of: pairs.length, same: same.length };
   }
 
   const agreed = ({ of, same }) =>
     of ? `${percent(same / of)} (${same} of ${many(of, "pair")})` : NONE;
 
-  function judged(describer, judgments, said) {
-    const answered = judgments.filter((one) => !one.skipped);
+  function judged(describer, judgments) {
+    const described = judgments.filter((one) => one.status === "described");
+    const answered = described.filter((one) => !one.skipped);
     const accepted = answered.filter((one) => one.pattern && ACCEPTED.includes(one.precision));
-    const described = said?.status === "described";
     const cell = (value) => m("td", value ?? NONE);
     return m(".judged", [
       m("h3", `Of what ${who(describer).by} said`),
       pairs([
         [
           "accepted",
-          described && answered.length
+          answered.length
             ? `${percent(accepted.length / answered.length)} (${accepted.length} of ${many(answered.length, "answer")})`
             : NONE,
         ],
         ["agree: a pattern?", agreed(agreement(judgments, "pattern"))],
-        ["agree: how well?", agreed(agreement(judgments, "precision"))],
+        ["agree: how well?", agreed(agreement(described, "precision"))],
         ["agree: category", agreed(agreement(judgments, "category"))],
       ]),
       scroll(
@@ -156,13 +155,7 @@ annotator.said = (() => {
         "section.judgments",
         { "data-testid": "judgments" },
         m("h2", "Judgments"),
-        Array.from(by, ([describer, own]) =>
-          judged(
-            describer,
-            own,
-            head.descriptions.find((one) => one.describer === describer),
-          ),
-        ),
+        Array.from(by, ([describer, own]) => judged(describer, own)),
       );
     },
   };

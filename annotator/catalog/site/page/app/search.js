@@ -46,9 +46,9 @@ annotator.search = (() => {
   function find(query, places, describer) {
     const key = [query, places, describer].join("\u0000");
     if (found.key === key && !found.waiting) return found;
-    if (!query.trim()) return (found = { key, hits: null, matched: {} });
+    if (!query.trim()) return (found = { key, hits: null, matched: [] });
     const hits = new Uint8Array(annotator.model.count());
-    const matched = {};
+    const matched = new Array(annotator.model.count());
     const sides = ["sources", "targets"].filter((side) => places.includes(side));
     const files = [
       ...(places.includes("descriptions") ? [inDescriptions(query, describer, hits)] : []),

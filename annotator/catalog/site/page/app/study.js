@@ -17,7 +17,7 @@ annotator.study = (() => {
     strict: ["accurate", "described, with a pattern"],
     accepted_of_all: ["accepted", "all answers on descriptions"],
     strict_of_all: ["accurate", "all answers on descriptions"],
-    same_category: ["same category as the language model", "described, with a pattern"],
+    same_category: ["same category as the description's", "described, with a pattern, its category known"],
   };
   const PUBLISHED = { matched: "matched", invented_of_none: "invented", strict: "strict" };
   const AGREEMENT = {
@@ -265,7 +265,7 @@ annotator.study = (() => {
           m("h1", { tabindex: -1 }, "Human study"),
           m(
             "p.facts",
-            "Do the descriptions hold? People say so. Here question 1, whether there is a pattern, is asked before the description is shown, which the published protocol did not.",
+            "Whether the descriptions hold, as people judge. Here question 1, whether there is a pattern, is asked before the description is shown, which the published protocol did not.",
           ),
         ),
         withData("results", "The study", (data) => data.study.map(one)),

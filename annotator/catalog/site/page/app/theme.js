@@ -15,6 +15,7 @@ annotator.theme = (() => {
   const KEY = "annotator-theme";
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
+  let dark = system.matches; // kept: to ask again lays the whole page out
   const redraw = () => window.m && m.redraw();
 
   // A page opened from disk may be refused its storage; the choice then lasts as long as the page.
@@ -35,7 +36,7 @@ annotator.theme = (() => {
   }
 
   /** "light" or "dark", as it is shown now. */
-  const now = () => root.dataset.theme || (system.matches ? "dark" : "light");
+  const now = () => root.dataset.theme || (dark ? "dark" : "light");
 
   function toggle() {
     root.dataset.theme = now() === "dark" ? "light" : "dark";
@@ -44,6 +45,6 @@ annotator.theme = (() => {
   }
 
   if (["light", "dark"].includes(stored())) root.dataset.theme = stored();
-  system.addEventListener("change", redraw);
+  system.addEventListener("change", () => ((dark = system.matches), redraw()));
   return { now, toggle };
 })();
