@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,9 @@ def export_site(catalog: Catalog, folder: Path, *, progress: bool = True) -> lis
             run,
             _similar(tables["mappings"], dims["n_heads"], dims["n_heads"] // dims["n_kv_heads"]),
             {name: result for name, result in results.items() if result},
+            partial(track, label="Writing", total=dims["n_layers"], unit="layer", show=progress),
         )
-        total = dims["n_layers"] + (len(run.valid) if run else 0)
-        written = track(writing, "Writing", total, unit="file", show=progress)
-        paths = [path.relative_to(part) for path in written]
+        paths = [path.relative_to(part) for path in writing]
     return [folder / PAGE, *(folder / path for path in paths if str(path) != PAGE)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -52,6 +52,7 @@ def write_site(
     run: RelationRun | None,
     similar: Sequence[Sequence[tuple[int, float]]],
     results: Mapping[str, Any],
+    watch: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Path]:
     """Write it, file by file.
 
@@ -62,6 +63,7 @@ def write_site(
         run: which relations were scored, and how; None: there are no scores.
         similar: of every head others and their cosines.
         results: of `annotator.catalog.site.results`: validation and study, where there are any.
+        watch: passes the layers through, as they are written.
 
     Yields:
         Each file that was written; a file of data for each layer and relation, and a few more.
@@ -94,7 +96,7 @@ def write_site(
     }
     if results:
         yield write_data(data, "results", _results(results, names["describers"]))
-    for layer, content in enumerate(layer_data(heads, frames, names, similar)):
+    for layer, content in enumerate(watch(layer_data(heads, frames, names, similar))):
         yield write_data(data, f"layer-{layer}", content)
 
 
