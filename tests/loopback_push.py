@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha1, sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.loopback import serving
 
 Files = dict[str, bytes]
 
@@ -231,30 +233,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # a client that hangs up is no concern of the hub's
-
-
-@contextmanager
-def _serving(handler: type[_Handler]) -> Iterator[str]:
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @contextmanager
 def running() -> Iterator[PushHub]:
     """A hub and its store on free ports of 127.0.0.1 until the block ends."""
     hub = PushHub()
     hub.waits.set()
     handler = type("Handler", (_Handler,), {"hub": hub})
-    with _serving(handler) as hub.url, _serving(handler) as hub.store:
+    with serving(handler) as hub.url, serving(handler) as hub.store:
         yield hub

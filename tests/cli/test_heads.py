@@ -102,11 +102,11 @@ def test_show_says_which_relations_a_head_implements(catalog: Catalog, capsys: C
 
 
 def test_show_says_how_it_was_judged(catalog: Catalog, capsys: Capture) -> None:
-    by_head: dict[HeadId, list[bool]] = {}
+    by_head: dict[HeadId, list[bool | None]] = {}
     for item, judgment in catalog.judgments():
         if judgment.pattern is not None and item.status == "described":
             accepts = judgment.precision in ("accurate", "scope") if judgment.pattern else None
-            by_head.setdefault(item.head, []).append(accepts)  # type: ignore[arg-type]
+            by_head.setdefault(item.head, []).append(accepts)
     assert len(by_head) > 5
     for head, accepts in list(by_head.items())[:8]:
         seen = [one for one in accepts if one is not None]

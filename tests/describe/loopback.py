@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from anthropic.types import ErrorResponse, Message, MessageTokensCount
@@ -22,6 +22,7 @@ from openai.types.responses import InputTokenCountResponse
 
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, fields_of
+from tests.loopback import serving
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 SCHEMA_WORDS = "Answer with one JSON object"
@@ -117,28 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True  # a client may keep its connection open for longer than the server
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # a client that hangs up is no concern of the server's
-
-
 @contextmanager
 def running() -> Iterator[Provider]:
     """A provider on a free port of 127.0.0.1 until the block ends."""
     provider = Provider()
     handler = type("Handler", (_Handler,), {"provider": provider})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        provider.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(handler) as provider.url:
         try:
             yield provider
         finally:
             provider.closing.set()
-            server.shutdown()
-            thread.join()
 
 
 def completion(content: str | None, finish: str = "stop", **message: Any) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import huggingface_hub.constants
 import pytest
 
 import annotator
@@ -20,6 +24,7 @@ from annotator.pipeline.describe import describe_heads
 from annotator.records import HeadId
 from tests.answering import make_home
 from tests.judge.made import judgment
+from tests.loopback_push import PushHub, running
 
 SECRET = "hunter2-the-secret-token"
 URL = "http://10.1.2.3:8080/v1"
@@ -28,6 +33,7 @@ LLMS = (
     "openai:tiny@https://elsewhere.example/v1",
     "local:/home/ada/tiny.gguf",
 )
+REPO = "me/heads"
 RATERS = ("zoe", "ada.lovelace@example.com", "ben")
 HOSTILE = "=1+1,'\"\n| <b>\x00\x1b[31m ␣ {{ 7 * 7 }} \u2028"
 OUTCOMES: tuple[Outcome, ...] = (
@@ -99,3 +105,25 @@ def bare(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(all_there: Path, tmp_path: Path) -> Path:
     """The catalog with every table, to write in."""
     return shutil.copytree(all_there, tmp_path / "catalog")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PushHub]:
+    """A hub, and a user of it who is logged in."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
+    quick = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
+    monkeypatch.setattr("huggingface_hub.utils._http.time", quick)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_OIDC_RESOURCE"):
+        monkeypatch.delenv(name, raising=False)
+    with running() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_TOKEN", hub.token)
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def dataset(all_there: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dataset") / "hf"
+    annotator.export(all_there, "hf", out, progress=False)
+    return out

@@ -20,7 +20,7 @@ def refused(*_: Any, **__: Any) -> None:
 def main(folder: str, cache: str, out: str, *configs: str) -> None:
     from datasets import get_dataset_config_names, load_dataset
 
-    socket.socket.connect = refused  # type: ignore[method-assign]
+    socket.socket.connect = refused
     found: dict[str, Any] = {}
     for config in configs:
         loaded = load_dataset(folder, config, cache_dir=cache)

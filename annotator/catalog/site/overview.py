@@ -125,7 +125,7 @@ def plausibility(
         own = judged[(judged["llm"] == describer["llm"]) & ~judged["skipped"]]
         own = own[own["status"] == "described"]
         if len(own):
-            accepts = (own["pattern"] == True) & own["precision"].isin(ACCEPTED)  # noqa: E712
+            accepts = own["pattern"].eq(True) & own["precision"].isin(ACCEPTED)
             per_head = accepts.groupby([own["layer"], own["head"]]).agg(["mean", "count"])
             rows = per_head.reset_index()
             found.append(
