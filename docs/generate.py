@@ -50,7 +50,10 @@ def _words() -> Iterator[tuple[str, ...]]:
     for name, command in app.commands.items():
         yield (name,)
         if isinstance(command, click.Group):
-            yield from ((name, own) for own in command.commands)
+            defined = list(command.commands)  # after those that a registry adds
+            every = command.list_commands(click.Context(command))
+            known = {own: place for place, own in enumerate(defined)}
+            yield from ((name, own) for own in sorted(every, key=lambda own: known.get(own, -1)))
 
 
 def families() -> str:

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from annotator.catalog.files import join_tables, make_folder, write_table
+from annotator.catalog.files import make_folder, write_table
 from annotator.catalog.lock import LOCK, alone
 from annotator.catalog.manifest import FILE, Manifest
 from annotator.catalog.schema import TABLES, to_tables
+from annotator.catalog.shards import LayerShards
 from annotator.errors import CatalogForeign, CatalogUnwritable
 from annotator.records import HeadMap
 
 BUILDING = "building"
+REMEDY = "Delete that file and run the same annotator map again"
 
 
 class Builder:
@@ -40,7 +42,7 @@ class Builder:
     def __init__(self, folder: Path, manifest: Manifest, groups: Sequence[tuple[int, ...]]) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.groups = groups
+        self._shards = LayerShards(folder / BUILDING, TABLES, REMEDY, groups)
         self._alone = alone(folder)
 
     def __enter__(self) -> Builder:
@@ -76,9 +78,7 @@ class Builder:
 
     def missing(self) -> list[tuple[int, ...]]:
         """The groups that are not finished, ascending."""
-        if self.finished:
-            return []
-        return [g for g in self.groups if not all(self._shard(t, g).is_file() for t in TABLES)]
+        return [] if self.finished else self._shards.missing()
 
     def add(self, heads: Iterable[HeadMap], group: tuple[int, ...]) -> None:
         """Write one group's shards.
@@ -86,8 +86,7 @@ class Builder:
         Raises:
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
-        for name, table in to_tables(heads).items():
-            write_table(self._shard(name, group), table)
+        self._shards.add(to_tables(heads), group)
 
     def finish(self) -> None:
         """Join the shards and remove them.
@@ -96,15 +95,9 @@ class Builder:
             CatalogBroken: a shard cannot be read.
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
-        if not self.finished:
-            for name, schema in TABLES.items():
-                shards = [self._shard(name, group) for group in self.groups]
-                join_tables(shards, self.folder / f"{name}.parquet", schema)
+        for name in () if self.finished else TABLES:
+            write_table(self.folder / f"{name}.parquet", self._shards.whole(name))
         shutil.rmtree(self.folder / BUILDING, ignore_errors=True)
-
-    def _shard(self, table: str, group: tuple[int, ...]) -> Path:
-        name = "-".join(f"{layer:03d}" for layer in sorted({min(group), max(group)}))
-        return self.folder / BUILDING / table / f"L{name}.parquet"
 
 
 def refuse_foreign(folder: Path) -> None:

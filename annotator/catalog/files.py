@@ -69,16 +69,6 @@ def write_table(path: Path, table: pa.Table) -> None:
         file.write(encoded.getvalue())
 
 
-def join_tables(shards: list[Path], path: Path, schema: pa.Schema) -> None:
-    """Write the shards as one Parquet file.
-
-    Raises:
-        CatalogBroken: a shard cannot be read.
-        CatalogUnwritable: the disk is full, or the path cannot be written.
-    """
-    write_table(path, pa.concat_tables([read_table(shard, schema) for shard in shards]))
-
-
 def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = None) -> pa.Table:
     """Read a Parquet file that must have this schema, or the rows where columns have these values.
 

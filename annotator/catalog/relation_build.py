@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from annotator.catalog.files import make_folder, read_table, write_table
+from annotator.catalog.files import make_folder, write_table
 from annotator.catalog.lock import alone
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relation_run import FILE, REMEDY, RelationRun
 from annotator.catalog.relations import SCORES, SHARDS, to_shards, with_q
+from annotator.catalog.shards import LayerShards
 from annotator.errors import CatalogBroken, NoRelations
 
 if TYPE_CHECKING:
@@ -54,20 +53,19 @@ class RelationBuilder:
     def __init__(self, folder: Path, run: RelationRun, groups: Sequence[tuple[int, ...]]) -> None:
         self.folder = folder
         self.run = run
-        self.groups = groups
-        self.shards = folder / BUILDING
+        self._shards = LayerShards(folder / BUILDING, SHARDS, REMEDY, groups)
         try:
-            same = RelationRun.read(self.shards) == run
+            same = RelationRun.read(self._shards.folder) == run
         except (NoRelations, CatalogBroken):
             same = False
         if not same:
-            shutil.rmtree(self.shards, ignore_errors=True)
-            make_folder(self.shards)
-            run.write(self.shards)
+            shutil.rmtree(self._shards.folder, ignore_errors=True)
+            make_folder(self._shards.folder)
+            run.write(self._shards.folder)
 
     def missing(self) -> list[tuple[int, ...]]:
         """The groups that are not finished, ascending."""
-        return [g for g in self.groups if not all(self._shard(t, g).is_file() for t in SHARDS)]
+        return self._shards.missing()
 
     def add(self, layers: Iterable[LayerScores], group: tuple[int, ...]) -> None:
         """Write one group's shards.
@@ -76,9 +74,8 @@ class RelationBuilder:
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
         dims = Manifest.read(self.folder).dims
-        tables = to_shards(layers, self.run.valid, dims["n_heads"] // dims["n_kv_heads"])
-        for name, table in tables.items():
-            write_table(self._shard(name, group), table)
+        kv_group = dims["n_heads"] // dims["n_kv_heads"]
+        self._shards.add(to_shards(layers, self.run.valid, kv_group), group)
 
     def finish(self) -> None:
         """Find q, put the whole tables in the place of older ones, and remove the shards.
@@ -87,20 +84,10 @@ class RelationBuilder:
             CatalogBroken: a shard cannot be read.
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
-        tables = {name: self._joined(name) for name in SHARDS}
+        tables = {name: self._shards.whole(name) for name in SHARDS}
         tables[SCORES] = with_q(tables[SCORES])
         (self.folder / FILE).unlink(missing_ok=True)
         for name, table in tables.items():
             write_table(self.folder / f"{name}.parquet", table)
         self.run.write(self.folder)
-        shutil.rmtree(self.shards, ignore_errors=True)
-
-    def _joined(self, name: str) -> pa.Table:
-        paths = [self._shard(name, group) for group in self.groups]
-        try:
-            return pa.concat_tables([read_table(path, SHARDS[name]) for path in paths])
-        except CatalogBroken as broken:
-            raise CatalogBroken(broken.path, broken.reason, REMEDY) from broken
-
-    def _shard(self, table: str, group: tuple[int, ...]) -> Path:
-        return self.shards / table / f"L{min(group):03d}.parquet"
+        shutil.rmtree(self._shards.folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from annotator.cli.commands import app
 from annotator.errors import AnnotatorError
 
 RESUMED = (
-    *("map", "quickstart", "relations", "correlate", "multi-token", "ablate"),
+    *("map", "quickstart", "relations", "validate"),
     *("describe", "serve", "push", "pull"),
 )
 

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from annotator.cli.app import FOLDER, app
 
-TARGETS = ("hf", "jsonl", "csv", "parquet", "site")
 _PUSHED = "--private, --revision and --dry-run say how to --push"
+
+
+class Format(click.ParamType[str]):
+    """One of the formats that there are."""
+
+    name = "format"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """All of them."""
+        return f"[{'|'.join(_formats())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse any other."""
+        return click.Choice(_formats()).convert(value, param, ctx)
+
+
+def _formats() -> list[str]:
+    from annotator.catalog.export.formats import FORMATS
+
+    return ["hf", *FORMATS, "site"]
 
 
 @app.command()
 @click.argument("catalog", type=FOLDER)
-@click.option("--to", required=True, type=click.Choice(TARGETS), help="Format.")
+@click.option("--to", required=True, type=Format(), help="Format.")
 @click.option(
     "--out",
     type=FOLDER,

@@ -1,17 +1,20 @@
-"""Commands that test relation scores in inference, and set models side by side."""
+"""Commands that test relation scores in inference, one an experiment; and set models side by side.
+
+The experiments are those of `annotator.validate.registry`: each brings its name, help and options.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from annotator.cli.app import FOLDER, app
 from annotator.cli.relations import opened_options
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from annotator.validate.experiment import Experiment
 
 CATALOG = click.argument("catalog", type=FOLDER)
 OUT = click.option(
@@ -25,12 +28,50 @@ RELATIONS = click.option(
 )
 
 
-def experiment(command: Command) -> Command:
-    """The options of every command that runs the model."""
-    return CATALOG(RELATIONS(opened_options(OUT(command))))
+class Experiments(click.Group):
+    """A command for each experiment that stands alone, beside those that are defined here."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, as help lists them."""
+        return [*_alone(), *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        found = _alone().get(cmd_name)
+        return super().get_command(ctx, cmd_name) if found is None else _command(found)
 
 
-@app.group()
+def _alone() -> dict[str, Experiment]:
+    from annotator.validate.registry import experiments
+
+    return {one.command: one for one in experiments() if one.beside is None}
+
+
+def _command(of: Experiment) -> click.Command:
+    """The command that runs an experiment, with a switch for each that may stand beside it."""
+    from annotator.validate.registry import experiments
+
+    beside = [one for one in experiments() if one.beside == of.name]
+
+    def run(catalog: Path, **given: Any) -> None:
+        from annotator.cli.findings import print_findings
+        from annotator.pipeline.validate import run_experiments
+
+        names = [of.name, *(one.name for one in beside if given.pop(one.name))]
+        options = {one.name: given.pop(one.name) for one in of.options}
+        print_findings(run_experiments(catalog, names, options=options, **given))
+
+    command: Any = run
+    for one in reversed(beside):
+        command = click.option(f"--{one.command}", one.name, is_flag=True, help=one.help)(command)
+    for option in reversed(of.options):
+        shown: Any = {"default": option.default, "show_default": True, "help": option.help}
+        command = click.option(f"--{option.name}", **shown)(command)
+    with_all = CATALOG(RELATIONS(opened_options(OUT(command))))
+    return click.command(of.command, help=of.help)(with_all)
+
+
+@app.group(cls=Experiments)
 def validate() -> None:
     """Test relation scores with the model in inference.
 
@@ -38,54 +79,6 @@ def validate() -> None:
     its tables (CSV, Markdown, LaTeX) and figures (PNG, SVG) into the catalog's validation folder,
     `compare` only where --out says.
     """
-
-
-@validate.command()
-@experiment
-@click.option(
-    "--variants", is_flag=True, help="Also compare four variants of the static score with it."
-)
-def correlate(catalog: Path, **options: Any) -> None:
-    """Correlate static scores with what heads write in prompts.
-
-    For each relation: Pearson's r over all heads and four templates, with the attention of the
-    prompt and with all of it on the source. One forward pass of a prompt serves all heads.
-
-    A run that was stopped goes on at its first unfinished relation: run the same command again.
-    """
-    from annotator.cli.validated import print_correlate
-    from annotator.pipeline.validate import correlate as run
-
-    print_correlate(run(catalog, **options))
-
-
-@validate.command("multi-token")
-@experiment
-def multi_token(catalog: Path, **options: Any) -> None:
-    """Do the same for sources of several tokens.
-
-    Static scores are those of the relation's single-token sources.
-    """
-    from annotator.cli.validated import print_multi_token
-    from annotator.pipeline.validate import multi_token as run
-
-    print_multi_token(run(catalog, **options))
-
-
-@validate.command()
-@experiment
-@SEED
-def ablate(catalog: Path, **options: Any) -> None:
-    """Silence a relation's heads and see whether the model still knows it.
-
-    The heads of highest score are silenced one after the other, at the last position of a prompt
-    that asks for the target; beside them as many random heads, and the same heads on prompts of
-    other relations.
-    """
-    from annotator.cli.validated import print_ablate
-    from annotator.pipeline.validate import ablate as run
-
-    print_ablate(run(catalog, **options))
 
 
 @validate.command()
@@ -99,7 +92,7 @@ def compare(catalogs: tuple[Path, ...], **options: Any) -> None:
     By depth, per head, shared between relations, and alike within groups that share a value head.
     The models are not loaded.
     """
-    from annotator.cli.validated import print_compare
+    from annotator.cli.compared import print_compare
     from annotator.pipeline.comparing import compare as run
 
     print_compare(*run(catalogs, **options))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import SettingInvalid
 from annotator.paths import user_path
-from annotator.pipeline.experiment import Experiment, write_all
+from annotator.pipeline.experiment import Runner
 from annotator.pipeline.progress import say
+from annotator.pipeline.validate import write_all
 
 if TYPE_CHECKING:
     from annotator.validate.compare import Comparison
@@ -41,8 +42,8 @@ def compare(
         NoRelations: a catalog has no scores, or not of these; or they share no valid relation.
         CatalogError: a catalog cannot be read.
     """
-    from annotator.catalog.compared import comparison_results
-    from annotator.catalog.figures.validation import draw_comparison
+    from annotator.catalog.compared import comparison_tables
+    from annotator.catalog.figures.comparison import draw_comparison
     from annotator.validate.compare import compare as side_by_side
     from annotator.validate.groups import Scored
 
@@ -53,9 +54,8 @@ def compare(
     models: list[Scored] = []
     words: dict[str, set[tuple[tuple[str, str], ...]]] = {}
     for name, catalog in zip(_names(opened), opened, strict=True):
-        of = Experiment(catalog)
-        wanted = {one.name: one for one in of.wanted(relations)}
-        scores = [score for score in of.scores if score.relation in wanted]
+        wanted = {one.name: one for one in Runner(catalog).wanted(relations)}
+        scores = [one for one in catalog.relation_scores() if one.relation in wanted]
         models.append(Scored(name, catalog.manifest.dims, scores))
         for one in wanted.values():
             words.setdefault(one.name, set()).add(one.relation.pairs)
@@ -64,8 +64,8 @@ def compare(
         say(f"Not of the same pairs in all of the catalogs: {', '.join(other)}.")
     if out is None:
         return found, []
-    results = comparison_results(found)
-    return found, write_all(user_path(out), results, partial(draw_comparison, found))
+    tables = comparison_tables(found)
+    return found, write_all(user_path(out), tables, partial(draw_comparison, found))
 
 
 def _names(catalogs: Sequence[Catalog]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the experiments share: the relations and the model of a catalog, and one shard a relation.
+"""One runner for every experiment: a shard a relation, what they come to, and resume.
 
 A shard is written as soon as its relation is done, so that a run that was stopped goes on at the
 first relation that is missing. The model is opened only where one is.
@@ -6,39 +6,44 @@ first relation that is missing. The model is opened only where one is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from annotator.catalog.experiments import schema_of, shards_of
+from annotator.catalog.export.public import public_model
 from annotator.catalog.lock import alone
 from annotator.catalog.read import Catalog
-from annotator.catalog.results import Result, write_result
-from annotator.catalog.validation import Shard, joined, read_shard, write_shard
-from annotator.errors import MissingExtra, NoRelations
-from annotator.pipeline.opened import open_model_of
-from annotator.pipeline.progress import say, track
-from annotator.records import RelationPairs, RelationScore
+from annotator.catalog.sums import Sums, digest_of_shards, keep_sums, read_sums
+from annotator.errors import NoRelations
+from annotator.pipeline.progress import track
+from annotator.records import RelationPairs
+from annotator.validate.experiment import Experiment, Facts, Kept, Options, Settings, about
+from annotator.validate.registry import experiment
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor, nn
+    from torch import nn
 
     from annotator.tokens.vocabulary import Vocabulary
-    from annotator.validate.inference import Inference
+    from annotator.validate.lab import Lab
     from annotator.weights.model import Model
     from annotator.weights.source import Source
 
-Compute = Callable[[Sequence[RelationPairs]], Iterator[tuple[str, Shard]]]
+_MAP = ("vocabulary", "source_form", "dtype")
 
 
 @dataclass
-class Experiment:
-    """A catalog's relations, and its model where it is needed.
+class Runner:
+    """Runs experiments on a catalog, and reads what they gave before.
 
     Attributes:
         catalog: with relation scores.
+        options: of experiments; what is not here has its default.
         model: where its model is; None: where it was mapped from.
         revision: branch, tag or commit on the hub.
         tokenizer: in place of the model's own.
@@ -47,6 +52,7 @@ class Experiment:
     """
 
     catalog: Catalog
+    options: Options = field(default_factory=dict[str, Any])
     model: str | Path | nn.Module | Source | None = None
     revision: str | None = None
     tokenizer: Any = None
@@ -59,9 +65,42 @@ class Experiment:
         return self.catalog.relation_pairs()
 
     @cached_property
-    def scores(self) -> list[RelationScore]:
-        """The static scores of all heads."""
-        return self.catalog.relation_scores()
+    def called(self) -> str:
+        """What the model is called."""
+        return public_model(self.catalog.manifest)
+
+    @cached_property
+    def lab(self) -> Lab:
+        """What experiments work with."""
+        from annotator.validate.lab import Lab
+
+        manifest = self.catalog.manifest
+        return Lab(
+            pairs=self.pairs,
+            read_scores=self.catalog.relation_scores,
+            dims=manifest.dims,
+            made_with={
+                "weights": manifest.model["weight_digest"],
+                "tokenizer": manifest.model["tokenizer_digest"],
+                "map": {name: manifest.settings[name] for name in _MAP},
+            },
+            open=self._open,
+            finished=self._finished,
+            track=partial(track, show=self.progress),
+        )
+
+    def _open(self) -> tuple[Model, Vocabulary]:
+        from annotator.pipeline.opened import open_model_of
+
+        named = (self.model, self.revision, self.tokenizer, self.device, self.progress)
+        return open_model_of(self.catalog, *named)
+
+    def _finished(
+        self, name: str, relation: str, settings: Mapping[str, Any]
+    ) -> pd.DataFrame | None:
+        shards = shards_of(self.catalog.folder, experiment(name))
+        there = shards.has(relation, settings)
+        return shards.read(name, relation).to_pandas() if there else None
 
     def wanted(self, relations: Sequence[str] | None) -> list[RelationPairs]:
         """The relations of these names; none named: all.
@@ -76,154 +115,101 @@ class Experiment:
             raise NoRelations(str(self.catalog.folder), reason, known)
         return [there[name] for name in dict.fromkeys(relations or there)]
 
-    def static(self, relation: str) -> Tensor:
-        """The static scores of a relation, [n_layers, n_heads], in float64."""
-        import torch
+    def settings(self, of: Experiment) -> Settings:
+        """What enters a relation's numbers."""
+        given = {one.name: self.options.get(one.name, one.default) for one in of.options}
+        return of.settings(self.lab, given)
 
-        dims = self.catalog.manifest.dims
-        grid = torch.zeros(dims["n_layers"], dims["n_heads"], dtype=torch.float64)
-        for score in self._by_relation[relation]:
-            grid[score.head.layer, score.head.head] = score.phi
-        return grid
-
-    @cached_property
-    def _by_relation(self) -> Mapping[str, list[RelationScore]]:
-        found: dict[str, list[RelationScore]] = {}
-        for score in self.scores:
-            found.setdefault(score.relation, []).append(score)
-        return found
-
-    def settings_of(self, pairs: RelationPairs) -> dict[str, Any]:
-        """What enters the numbers of a relation in every experiment."""
-        manifest = self.catalog.manifest
-        map_settings = ("vocabulary", "source_form", "dtype")
-        return {
-            "weights": manifest.model["weight_digest"],
-            "tokenizer": manifest.model["tokenizer_digest"],
-            "map": {name: manifest.settings[name] for name in map_settings},
-            "pairs": [list(pair) for pair in pairs.ids],
-            "k": pairs.k,
-        }
-
-    @cached_property
-    def _opened(self) -> tuple[Model, Vocabulary]:
-        named = (self.model, self.revision, self.tokenizer, self.device, self.progress)
-        return open_model_of(self.catalog, *named)
-
-    @property
-    def matrices(self) -> Model:
-        """The model, as it is mapped."""
-        return self._opened[0]
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Its tokens."""
-        return self._opened[1]
-
-    @cached_property
-    def module(self) -> nn.Module:
-        """The model, as it is run."""
-        from annotator.weights.module import module_of
-
-        return module_of(self.matrices)
-
-    @cached_property
-    def usable(self) -> list[int] | None:
-        """Token ids that count; None: all."""
-        usable = self.catalog.manifest.settings["vocabulary"] == "usable"
-        return self.vocabulary.usable() if usable else None
-
-    @cached_property
-    def inference(self) -> Inference:
-        """The model, ready for dynamic scores."""
-        from annotator.validate.inference import open_inference
-
-        return open_inference(self.matrices, self.module, self.usable)
-
-    def run(
-        self,
-        name: str,
-        relations: Sequence[RelationPairs],
-        settings: Callable[[RelationPairs], Mapping[str, Any]],
-        compute: Compute,
-    ) -> tuple[pd.DataFrame, dict[str, Mapping[str, Any]]]:
-        """See that there is a shard of every relation.
+    def run(self, of: Experiment, relations: Iterable[RelationPairs], *, named: bool) -> None:
+        """See that there is a shard of every relation that the experiment takes.
 
         Args:
-            name: of the experiment.
-            relations: the relations that are wanted.
-            settings: what a relation's numbers are made with.
-            compute: makes the shards of some relations, one after the other.
-
-        Returns:
-            The rows of all of them, and their facts.
+            of: the experiment.
+            relations: those that are wanted.
+            named: whether the user asked for them by name.
 
         Raises:
             CatalogBusy: a shard is missing, and another process writes the catalog.
             CatalogError: a shard cannot be read or written.
         """
-        folder, total = self.catalog.folder, len(relations)
-        by_name = {one.name: settings(one) for one in relations}
-        missing = [
-            one
-            for one in relations
-            if read_shard(folder, name, one.name, by_name[one.name]) is None
-        ]
-        if missing:
-            how: Any = {"unit": "relation", "done": total - len(missing), "show": self.progress}
-            with alone(folder):
-                for relation, shard in track(compute(missing), LABELS[name], total, **how):
-                    write_shard(folder, name, relation, shard, by_name[relation])
-        return self.kept(name, relations, settings)
+        shards, settings = shards_of(self.catalog.folder, of), self.settings(of)
+        taken = [one for one in relations if of.left_out(one, named) is None]
+        missing = [one for one in taken if not shards.has(one.name, settings(one))]
+        if not missing:
+            return
+        by_name = {one.name: settings(one) for one in missing}
+        given = {one.name: self.options.get(one.name, one.default) for one in of.options}
+        done, total = len(taken) - len(missing), len(taken)
+        with alone(self.catalog.folder):
+            computed = of.compute(self.lab, missing, given)
+            how: Any = {"unit": "relation", "done": done, "show": self.progress}
+            for relation, shard in track(computed, of.label, total, **how):
+                rows = _table(shard.rows, schema_of(of))
+                shards.write(relation, {of.name: rows}, by_name[relation], shard.facts)
 
-    def kept(
-        self,
-        name: str,
-        relations: Sequence[RelationPairs],
-        settings: Callable[[RelationPairs], Mapping[str, Any]],
-    ) -> tuple[pd.DataFrame, dict[str, Mapping[str, Any]]]:
-        """What there is already, of relations that have a shard; the model is not opened.
+    def there(self, of: Experiment, relations: Iterable[RelationPairs]) -> list[RelationPairs]:
+        """The relations that have a shard."""
+        shards, settings = shards_of(self.catalog.folder, of), self.settings(of)
+        taken = [one for one in relations if of.left_out(one, False) is None]
+        return [one for one in taken if shards.has(one.name, settings(one))]
 
-        Args and errors are those of `run`, as is what it returns.
+    def kept(self, of: Experiment, relations: Sequence[RelationPairs], *, named: bool) -> Kept:
+        """What there is of an experiment on some relations; the model is not opened.
+
+        Args and errors are those of `run`.
         """
-        by_name = {one.name: settings(one) for one in relations}
-        table, facts = joined(self.catalog.folder, name, by_name)
-        there = [one for one in relations if one.name in facts]
-        return table.to_pandas(), {one.name: {**facts[one.name], **about(one)} for one in there}
+        shards, there = shards_of(self.catalog.folder, of), self.there(of, relations)
+        rows = shards.joined(of.name, [one.name for one in there]).to_pandas()
+        facts = {
+            one.name: {**shards.about(of.name, one.name)["facts"], **about(one)} for one in there
+        }
+        beside = None
+        if of.beside is not None:
+            beside = self.kept(experiment(of.beside), relations, named=named).rows
+        return Kept(rows, facts | _left_out(of, relations, named), self.called, beside)
+
+    def sums(self, of: Experiment, relations: Sequence[RelationPairs], *, named: bool) -> Sums:
+        """What an experiment comes to, of the relations that it has shards of.
+
+        Sums of all relations are kept, and made anew only where a shard has changed.
+        """
+        folder = shards_of(self.catalog.folder, of).folder / of.name
+        digest = None if named else self._digest(of, relations)
+        if digest is not None and (known := read_sums(folder, digest)) is not None:
+            return known
+        kept = self.kept(of, relations, named=named)
+        tables = list(of.tables(kept))
+        sums = Sums(tables, [one for one in of.figures(kept, tables) if one.on_page])
+        if digest is not None:
+            keep_sums(folder, digest, sums)
+        return sums
+
+    def _digest(self, of: Experiment, relations: Sequence[RelationPairs]) -> str | None:
+        """Of all that enters the sums; None where there is nothing to sum up."""
+        both = [of, *([experiment(of.beside)] if of.beside else [])]
+        there = {one: self.there(one, relations) for one in both}
+        paths = [
+            shards_of(self.catalog.folder, one).path(one.name, pairs.name)
+            for one in both
+            for pairs in there[one]
+        ]
+        known = {
+            "experiment": [of.name, of.version],
+            "model": self.called,
+            "there": {pairs.name: about(pairs) for pairs in there[of]},
+            "left out": _left_out(of, relations, named=False),
+        }
+        return digest_of_shards(paths, known) if there[of] else None
 
 
-def about(pairs: RelationPairs) -> dict[str, Any]:
-    """What is true of a relation in every experiment, and enters no number."""
-    return {"published": pairs.relation.published, "k": pairs.k}
+def _left_out(of: Experiment, relations: Iterable[RelationPairs], named: bool) -> dict[str, Facts]:
+    """The facts of relations that the experiment does not take, where there is a reason to give."""
+    return {
+        one.name: {**facts, **about(one)} for one in relations if (facts := of.left_out(one, named))
+    }
 
 
-def write_all(
-    folder: Path, results: Mapping[str, Result], draw: Callable[[Path], list[Path]]
-) -> list[Path]:
-    """Write tables, and figures where matplotlib is there.
-
-    Args:
-        folder: where.
-        results: tables by name.
-        draw: draws the figures into a folder.
-
-    Returns:
-        The files written.
-
-    Raises:
-        CatalogUnwritable: the disk is full, or a path cannot be written.
-    """
-    files = [path for name, one in results.items() for path in write_result(folder, name, one)]
-    try:
-        return [*files, *draw(folder)]
-    except MissingExtra as missing:
-        say(f"No figures: {missing}")
-        return files
-
-
-LABELS = {
-    "correlate": "Correlating",
-    "multi_token": "Correlating",
-    "variants": "Scoring variants",
-    "ablate": "Ablating",
-}
+def _table(rows: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    if not rows:
+        return schema.empty_table()
+    return pa.table({name: rows[name] for name in schema.names}, schema)

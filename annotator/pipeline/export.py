@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from annotator.catalog.export import FORMATS, hf, together
-from annotator.catalog.export.tables import SCHEMAS, exported
+from annotator.catalog.export import hf
+from annotator.catalog.export.folder import together
+from annotator.catalog.export.formats import FORMATS, writer
+from annotator.catalog.export.tables import exported, schemas
 from annotator.catalog.files import whole_file
 from annotator.catalog.manifest import FILE as MANIFEST
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import CatalogForeign, SettingInvalid
 from annotator.paths import user_path
-from annotator.pipeline.recorded import recorded
+from annotator.pipeline.recorded import recorded, rows_of
 
 HF, SITE = "hf", "site"
-TARGETS = (HF, *FORMATS, SITE)
 
 
 def export(
@@ -45,8 +46,8 @@ def export(
         CatalogError: the catalog cannot be read, or the files cannot be written.
         SettingInvalid: a format that is not offered, or no licence's identifier.
     """
-    if to not in TARGETS:
-        raise SettingInvalid("to", to, "one of " + ", ".join(TARGETS))
+    if to not in (HF, *FORMATS, SITE):
+        raise SettingInvalid("to", to, "one of " + ", ".join((HF, *FORMATS, SITE)))
     if not re.fullmatch(hf.LICENSE, license.lower()):
         wanted = "a licence's identifier as the hub has it, such as cc-by-4.0 or apache-2.0"
         raise SettingInvalid("license", license, wanted)
@@ -60,12 +61,12 @@ def export(
         return export_site(opened, folder, progress=progress)
     if to == HF:
         return _dataset(opened, folder, license.lower(), progress)
-    found = recorded(opened, summed=False, progress=progress)
-    tables = exported(opened, found)
-    with together(folder, [f"{name}.{to}" for name in SCHEMAS]) as part:
+    tables = exported(opened, rows_of(recorded(opened, summed=False, progress=progress)))
+    write = writer(to)
+    with together(folder, [f"{name}.{to}" for name in schemas()]) as part:
         for name, table in tables.items():
             with whole_file(part / f"{name}.{to}") as file:
-                FORMATS[to](table, file)
+                write(table, file)
     return [folder / f"{name}.{to}" for name in tables]
 
 
@@ -78,9 +79,10 @@ def _dataset(catalog: Catalog, folder: Path, license: str, progress: bool) -> li
         reason = f"holds a {hf.CARD} that is no dataset card of annotator's"
         raise CatalogForeign(str(folder), [hf.CARD], reason)
     found = recorded(catalog, progress=progress)
-    tables = exported(catalog, found)
+    tables = exported(catalog, rows_of(found))
     relations = catalog.relation_pairs() if "relations" in tables else ()
-    with together(folder, hf.FILES) as part:
-        written = hf.write(part, catalog.manifest, tables, relations, found, license)
+    results = [table for one in found if one.sums for table in one.sums.tables]
+    with together(folder, hf.every_file()) as part:
+        written = hf.write(part, catalog.manifest, tables, relations, results, license)
         names = [path.relative_to(part) for path in written]
     return [folder / name for name in names]

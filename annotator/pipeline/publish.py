@@ -66,7 +66,7 @@ def to_send(folder: str | Path) -> dict[str, Path]:
     place = user_path(folder)
     if not (place / hf.CARD).is_file() or not hf.is_ours(place):
         raise SettingInvalid("folder", str(folder), "what annotator export --to hf wrote")
-    return {name: place / name for name in hf.FILES if (place / name).is_file()}
+    return {name: place / name for name in hf.every_file() if (place / name).is_file()}
 
 
 def publish(
@@ -98,7 +98,7 @@ def publish(
         api = _hub(repo)
         _require_place(api, repo, private, revision)
         there = api.list_repo_files(repo, revision=revision, **_DATASET)
-        stale = [name for name in hf.FILES if name in there and name not in files]
+        stale = [name for name in hf.every_file() if name in there and name not in files]
         added = [CommitOperationAdd(name, path) for name, path in files.items()]
         upload = partial(api.preupload_lfs_files, repo, added, free_memory=False)
         _stoppable(partial(upload, revision=revision, **_DATASET))

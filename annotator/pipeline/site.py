@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.export import together
+from annotator.catalog.export.folder import together
 from annotator.catalog.export.public import pseudonyms, public_llms
 from annotator.catalog.export.tables import exported
 from annotator.catalog.read import Catalog
@@ -42,10 +42,10 @@ def export_site(catalog: Catalog, folder: Path, *, progress: bool = True) -> lis
     from annotator.catalog.site.write import PAGE, READ, names_of, write_site
 
     dims, before = catalog.manifest.dims, names_of(folder)
-    found = recorded(catalog, progress=progress)
-    tables = exported(catalog, None, READ)
+    sums = [one.sums for one in recorded(catalog, progress=progress) if one.sums]
+    tables = exported(catalog, {}, READ)
     run = relation_run(catalog) if "relations" in tables else None
-    results = {"validation": validation(found) if found.results else {}, "study": _study(catalog)}
+    results = {"validation": validation(sums), "study": _study(catalog)}
     with together(folder, before) as part:
         writing = write_site(
             part,

@@ -1,5 +1,5 @@
 """The paper's experiments with the model in inference: does what the weights say hold in use?
 
-`correlate` and `multi-token` compare static relation scores with what heads write in prompts,
-`ablate` silences the heads of a relation, `compare` sets several models side by side.
+`experiment` says what an experiment is, `registry` which there are, one file each; `lab` is what
+they work with. `compare` sets several models side by side.
 """

@@ -1,246 +1,223 @@
-"""Does a relation break without the heads that implement it? (Elhelo & Geva 2024, section 5).
+"""Accuracy with a relation's heads ablated, beside random heads and another relation's prompts.
 
-The heads of highest relation score are silenced one after the other while the model is asked for
-the relation's targets. Beside it, so that a loss means something: as many other heads, drawn at
-random, and the same heads while another relation is asked for.
+Every share is read at one step: the first at which the relation's own heads bring its accuracy to
+0, or the last one where they never do (as Elhelo & Geva 2024 read it).
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from annotator.records import HeadId, RelationPairs
+from annotator.records.figure import DIAMONDS, DOTS, LINE, THIN, Figure, Panel, Series
+from annotator.records.table import CHANGE, NUMBER, REASON, TEXT, WHOLE, Column, Table
+from annotator.validate.accuracies import CONTROL, OWN, RANDOM, Accuracies, accuracies
+from annotator.validate.experiment import (
+    Experiment,
+    Exported,
+    Facts,
+    Field,
+    Kept,
+    Option,
+    Options,
+    Settings,
+    Shard,
+    not_valid,
+)
 
-from annotator.records import HeadId, RelationPairs, RelationScore
-from annotator.tokens.vocabulary import Vocabulary
-from annotator.validate.silence import Watched, count_right
-from annotator.weights.dims import Dims
-from annotator.weights.model import Model
+if TYPE_CHECKING:
+    from annotator.validate.ablation import Ablation, AblationTask
+    from annotator.validate.lab import Lab
 
-SOURCE = "<X>"
-LEAST_BASE = 0.1
-DRAWS, CONTROLS = 5, 5
-MOST_SHARED, MOST_APART = 0.15, 0.2
-_ROUNDING = 1e-9  # .9 and .7 are .2 apart
-SIZES = ((300, 30), (500, 50), (1000, 100), (1500, 150))
-"""Heads of a model, heads silenced at most in models of fewer."""
-MOST = 250
-"""Heads silenced at most in larger models."""
-
-
-@dataclass(frozen=True)
-class AblationTask:
-    """A relation as questions.
-
-    Attributes:
-        pairs: the relation's pairs that count for the model.
-        prompts: a tokenised question for each distinct source, in the order of `pairs.targets`.
-    """
-
-    pairs: RelationPairs
-    prompts: tuple[tuple[int, ...], ...]
-
-    @property
-    def name(self) -> str:
-        """The relation's name."""
-        return self.pairs.name
-
-    @cached_property
-    def answers(self) -> tuple[frozenset[int], ...]:
-        """The targets of each question; any of them is right."""
-        return tuple(self.pairs.targets.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Heads drawn at random, and how many questions were answered without them."""
-
-    heads: tuple[HeadId, ...]
-    correct: int
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """Another relation, asked for without the heads of the first.
-
-    Attributes:
-        relation: the other relation.
-        prompts: its questions.
-        base: how many of them the whole model answers.
-        correct: how many it answers without those heads.
-    """
-
-    relation: str
-    prompts: int
-    base: int
-    correct: int
+NO_PROMPT = "it has no prompt that asks for it"
+ELSEWHERE = "its heads, another relation"
+TITLE = "Accuracy as a relation's heads are silenced"
+ABOUT = (
+    "Share of prompts whose answer is the target, before and after so many heads are zeroed at the "
+    "last position: the relation's own, as many random ones, and its own on the prompts of others."
+)
+NOTE = (
+    "accuracy: share of prompts answered by the whole model; heads: how many of the relation's, "
+    "the strongest first, are silenced at the last position: the fewest that leave no right "
+    "answer, else all; left: accuracy without them; random: without as many other heads, mean of "
+    "the draws; controls: mean accuracy on other relations before and after silencing the same "
+    "heads."
+)
+FIELDS = {
+    "kind": Field(
+        "string",
+        "own: the relation's heads; random: others; control: its heads, another's prompts",
+    ),
+    "other": Field(
+        "string", "random: the draw's number, from 0; control: whose prompts; else empty"
+    ),
+    "step": Field("int32", "how many heads are silenced"),
+    "heads": Field("string", "those silenced since the row before, spaces between"),
+    "correct": Field("int32", "prompts whose answer is the target"),
+    "prompts": Field("int32", "prompts asked"),
+}
+"""A row per measured accuracy: own at all steps from 0; control at step 0 too, its base."""
 
 
-@dataclass(frozen=True)
-class Ablation:
-    """What became of a relation's questions.
-
-    Attributes:
-        relation: its name.
-        prompts: how many questions.
-        heads: its heads, in the order in which they were silenced.
-        correct: how many questions were answered with the first 0, 1, ... of them silent.
-        step: how many are silent where the table reads: the first step of no right answer, else
-            the last.
-        random: as many other heads silenced, five times.
-        controls: other relations, without these heads.
-    """
-
-    relation: str
-    prompts: int
-    heads: tuple[HeadId, ...]
-    correct: tuple[int, ...]
-    step: int
-    random: tuple[Draw, ...]
-    controls: tuple[Control, ...]
+def asked_for(relations: Sequence[RelationPairs]) -> list[RelationPairs]:
+    """The valid relations that have a prompt."""
+    return [one for one in relations if one.valid and one.relation.prompt]
 
 
-def task_of(pairs: RelationPairs, vocabulary: Vocabulary) -> AblationTask:
-    """The questions of a relation that has a prompt."""
-    asks = pairs.relation.prompt
-    assert asks is not None
-    prompts: list[tuple[int, ...]] = []
-    for source in pairs.targets:
-        word = (vocabulary.text(source) or "").removeprefix(" ")
-        prompts.append(tuple(vocabulary.prompt(asks.replace(SOURCE, word))))
-    return AblationTask(pairs, tuple(prompts))
+def left_out(pairs: RelationPairs, named: bool) -> Facts | None:
+    """Relations that are not valid, or have no prompt; of these nobody wants to hear unasked."""
+    if pairs.relation.prompt:
+        return not_valid(pairs)
+    return {"reason": NO_PROMPT} if named else {}
 
 
-def base_correct(model: Model, module: nn.Module, task: AblationTask) -> int:
-    """How many of a relation's questions the whole model answers.
-
-    Raises:
-        NotRun: see `count_right`.
-    """
-    return count_right(model, module, task.prompts, task.answers, [()])[0]
-
-
-def why_dropped(task: AblationTask, correct: int, heads: Sequence[HeadId]) -> str | None:
-    """Why a relation cannot be ablated, if it cannot."""
-    base = correct / len(task.prompts)
-    if base < LEAST_BASE:
-        return f"the model answers {base:.1%} of its prompts, fewer than {LEAST_BASE:.0%}"
-    return None if heads else "no head scores above 0 on it"
-
-
-def most_heads(dims: Dims) -> int:
-    """How many heads are silenced at most, by how many a model has."""
-    count = dims.n_layers * dims.n_heads
-    return next((most for size, most in SIZES if count < size), MOST)
-
-
-def relation_heads(scores: Iterable[RelationScore], most: int) -> dict[str, tuple[HeadId, ...]]:
-    """The heads of highest phi above 0 of each relation, highest first.
-
-    Of equal ones the higher layer comes first, and in it the higher head.
-    """
-    by_relation: dict[str, list[RelationScore]] = {}
-    for score in scores:
-        by_relation.setdefault(score.relation, [])
-        if score.phi > 0:
-            by_relation[score.relation].append(score)
-    ordered = {
-        name: sorted(found, key=lambda score: (score.phi, score.head), reverse=True)
-        for name, found in by_relation.items()
+def settings(lab: Lab, options: Options) -> Settings:
+    """What enters a relation's accuracies: all relations that ask, for any may be a control."""
+    asked = [(one.name, one.relation.prompt, lab.settings_of(one)) for one in asked_for(lab.pairs)]
+    others = sha256(repr(sorted(asked)).encode()).hexdigest()
+    return lambda pairs: {
+        **lab.settings_of(pairs),
+        "prompt": pairs.relation.prompt,
+        "others": others,
+        "controls": "of the same number of heads",
+        "seed": options["seed"],
     }
-    return {name: tuple(s.head for s in found[:most]) for name, found in ordered.items()}
 
 
-def controls_of(
-    name: str, bases: Mapping[str, float], heads: Mapping[str, Sequence[HeadId]], seed: int = 0
-) -> list[str]:
-    """The other relations on which a relation's heads are silenced, five at most.
+def compute(
+    lab: Lab, relations: Sequence[RelationPairs], options: Options
+) -> Iterator[tuple[str, Shard]]:
+    """Ablate each relation's heads, one more at each step, and what that is compared with."""
+    from annotator.validate import ablation
 
-    Few of the relation's m heads may be among the m highest of the other.
+    model, module, seed = lab.matrices, lab.module, options["seed"]
+    tasks = {one.name: ablation.task_of(one, lab.vocabulary) for one in asked_for(lab.pairs)}
+    bases = _bases(lab, tasks, settings(lab, options))
+    heads = ablation.relation_heads(lab.scores, ablation.most_heads(model.dims))
+    for pairs in relations:
+        name = pairs.name
+        reason = ablation.why_dropped(tasks[name], bases[name], heads[name])
+        if reason is None:
+            watched = partial(_watched, lab, name)
+            found = ablation.ablate(model, module, name, tasks, bases, heads, seed, watched)
+            rows = list(_rows(found))
+        else:
+            rows = [_row(name, OWN, "", 0, (), bases[name], len(tasks[name].prompts))]
+        columns = {field: [row[field] for row in rows] for field in rows[0]}
+        yield name, Shard(columns, {"reason": reason})
 
-    Args:
-        name: the relation.
-        bases: accuracy of the whole model, by relation; those below .1 are no controls, since
-            they have nothing to lose.
-        heads: see `relation_heads`.
-        seed: of the order in which candidates are taken.
-    """
-    own = set(heads[name])
-    order = sorted(set(bases) - {name})
-    random.Random(f"{seed} controls {name}").shuffle(order)
-    fitting = [
-        other
-        for other in order
-        if bases[other] >= LEAST_BASE
-        and abs(bases[other] - bases[name]) <= MOST_APART + _ROUNDING
-        and len(own & set(heads.get(other, ())[: len(own)])) / len(own) < MOST_SHARED
+
+def _watched(lab: Lab, name: str, batches: Sequence[Any]) -> Iterable[Any]:
+    return lab.track(batches, f"Silencing, {name}", len(batches), unit="batch")
+
+
+def _bases(lab: Lab, tasks: Mapping[str, AblationTask], made_with: Settings) -> dict[str, int]:
+    """How many questions of each the whole model answers; a finished shard says it."""
+    from annotator.validate.ablation import base_correct
+
+    bases: dict[str, int] = {}
+    for name, task in lab.track(tasks.items(), "Asking", len(tasks), unit="relation"):
+        rows = lab.finished("ablate", name, made_with(task.pairs))
+        if rows is None:
+            bases[name] = base_correct(lab.matrices, lab.module, task)
+        else:
+            own = rows[(rows["kind"] == OWN) & (rows["step"] == 0)]
+            bases[name] = int(own["correct"].iloc[0])
+    return bases
+
+
+def _rows(found: Ablation) -> Iterator[dict[str, Any]]:
+    name, step, prompts = found.relation, found.step, found.prompts
+    added = [(), *((head,) for head in found.heads)]
+    for at, (heads, correct) in enumerate(zip(added, found.correct, strict=True)):
+        yield _row(name, OWN, "", at, heads, correct, prompts)
+    for at, draw in enumerate(found.random):
+        yield _row(name, RANDOM, str(at), step, draw.heads, draw.correct, prompts)
+    for one in found.controls:
+        yield _row(name, CONTROL, one.relation, 0, (), one.base, one.prompts)
+        own = found.heads[:step]
+        yield _row(name, CONTROL, one.relation, step, own, one.correct, one.prompts)
+
+
+def _row(relation: str, *values: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"relation": relation, **dict(zip(FIELDS, values, strict=True))}
+    heads: Sequence[HeadId] = row["heads"]
+    return {**row, "heads": " ".join(map(str, heads))}
+
+
+def tables(kept: Kept) -> list[Table]:
+    """What the accuracies come to."""
+    return [accuracy_table(accuracies(kept.rows, kept.facts))]
+
+
+def accuracy_table(rows: Sequence[Accuracies]) -> Table:
+    """A row for each relation; the single draws and controls are in the experiment's rows."""
+    names = [row.relation for row in rows]
+    changes = [(r.control_base, r.control_mean) if r.controls else None for r in rows]
+    columns = [
+        Column(TEXT, names, "relation", "relation", "relation", "head"),
+        Column(WHOLE, [row.prompts for row in rows], "prompts", "prompts", "prompts"),
+        _share("base", "accuracy", "accuracy", [row.base for row in rows]),
+        Column(WHOLE, [row.step for row in rows], "step", "heads", "heads"),
+        _share("own", "without them", "left", [row.own for row in rows]),
+        _share("random", "without random ones", "random", [row.random_mean for row in rows]),
+        _share("control_base", "others' accuracy", None, [row.control_base for row in rows]),
+        _share("control", "others' without them", None, [row.control_mean for row in rows]),
+        Column(CHANGE, changes, printed="controls", digits=2),
+        Column(WHOLE, [len(row.random) for row in rows], "draws"),
+        Column(TEXT, [" ".join(o.relation for o in r.controls) for r in rows], "controls"),
+        Column(REASON, [row.reason for row in rows], "reason", "missing because"),
     ]
-    return fitting[:CONTROLS]
+    unmeasured = frozenset(at for at, row in enumerate(rows) if row.step is None)
+    return Table("ablate", TITLE, ABOUT, columns, note=NOTE, unmeasured=unmeasured)
 
 
-def random_heads(
-    dims: Dims, name: str, heads: Sequence[HeadId], count: int, seed: int = 0
-) -> list[tuple[HeadId, ...]]:
-    """Five draws of so many heads outside a relation's own; none where there are not so many."""
-    every = [HeadId(layer, head) for layer in range(dims.n_layers) for head in range(dims.n_heads)]
-    others = sorted(set(every) - set(heads))
-    draws = DRAWS if count <= len(others) else 0
-    draw = random.Random(f"{seed} random {name}")
-    return [tuple(draw.sample(others, count)) for _ in range(draws)]
+def _share(name: str, label: str, printed: str | None, values: Sequence[float | None]) -> Column:
+    return Column(NUMBER, values, name, label, printed, digits=2)
 
 
-def ablate(
-    model: Model,
-    module: nn.Module,
-    name: str,
-    tasks: Mapping[str, AblationTask],
-    bases: Mapping[str, int],
-    heads: Mapping[str, Sequence[HeadId]],
-    seed: int = 0,
-    watched: Watched = iter,
-) -> Ablation:
-    """Silence a relation's heads, one more at each step, and what it is compared with.
+def figures(kept: Kept, _: Sequence[Table]) -> list[Figure]:
+    """The curves of accuracy."""
+    return ablations(accuracies(kept.rows, kept.facts))
 
-    Args:
-        model: the checkpoint.
-        module: what `annotator.weights.module.module_of` made of it.
-        name: the relation; `why_dropped` must have no reason against it.
-        tasks: the questions of this relation and of those that may be its controls.
-        bases: how many of the questions of each the whole model answers, see `base_correct`.
-        heads: the heads of each, see `relation_heads`.
-        seed: of the random draws and of the order of controls.
-        watched: see `count_right`.
 
-    Raises:
-        NotRun: see `count_right`.
-    """
-    task, own = tasks[name], tuple(heads[name])
-    steps = [own[:step] for step in range(len(own) + 1)]
-    correct = count_right(model, module, task.prompts, task.answers, steps, watched)
-    step = correct.index(0) if 0 in correct else len(own)
-    drawn = random_heads(model.dims, name, own, step, seed)
-    counts = count_right(model, module, task.prompts, task.answers, drawn, watched)
-    accuracies = {other: bases[other] / len(tasks[other].prompts) for other in tasks}
-    controls = [
-        Control(
-            relation=other,
-            prompts=len(tasks[other].prompts),
-            base=bases[other],
-            correct=count_right(
-                model, module, tasks[other].prompts, tasks[other].answers, [own[:step]], watched
-            )[0],
-        )
-        for other in controls_of(name, accuracies, heads, seed)
+def ablations(rows: Sequence[Accuracies]) -> list[Figure]:
+    """Accuracy as heads are ablated, a panel for each relation that was."""
+    panels = [_panel(row, row.step) for row in rows if row.step is not None]
+    x, y = "heads silenced (dotted: where the table reads)", "accuracy"
+    return [Figure("ablate", x, y, panels, on_page=True)] if panels else []
+
+
+def _panel(row: Accuracies, step: int) -> Panel:
+    after = [one.accuracy for one in row.controls]
+    series = [
+        Series("its own heads", LINE, list(range(len(row.curve))), row.curve),
+        Series("as many other heads", DOTS, [step] * len(row.random), row.random),
+        *(Series(ELSEWHERE, THIN, (0, step), (one.base, one.accuracy)) for one in row.controls),
+        Series(ELSEWHERE, DIAMONDS, [step] * len(after), after),
     ]
-    return Ablation(
-        relation=name,
-        prompts=len(task.prompts),
-        heads=own,
-        correct=tuple(correct),
-        step=step,
-        random=tuple(Draw(*pair) for pair in zip(drawn, counts, strict=True)),
-        controls=tuple(controls),
-    )
+    return Panel(row.relation, f"{row.prompts} prompts", series, at=step)
+
+
+EXPERIMENT = Experiment(
+    name="ablate",
+    heading="Accuracy of {model} with heads silenced",
+    help="""Silence a relation's heads and see whether the model still knows it.
+
+    The heads of highest score are silenced one after the other, at the last position of a prompt
+    that asks for the target; beside them as many random heads, and the same heads on prompts of
+    other relations.
+    """,
+    label="Ablating",
+    fields=FIELDS,
+    settings=settings,
+    compute=compute,
+    tables=tables,
+    figures=figures,
+    left_out=left_out,
+    options=(Option("seed", 0, "Of everything that is drawn."),),
+    exported=Exported("ablations", "a row per measured accuracy with heads silenced"),
+)

@@ -1,4 +1,4 @@
-"""What silencing heads does to accuracy: from the table `ablate` to rows.
+"""What silencing heads does to accuracy: from the experiment's rows to one for each relation.
 
 Every share is read at one step: the first at which the relation's own heads bring its accuracy to
 0, or the last one where they never do (as Elhelo & Geva 2024 read it).
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from annotator.validate.experiment import Facts
+
 if TYPE_CHECKING:
     import pandas as pd
 
-Facts = Mapping[str, Mapping[str, Any]]
 OWN, RANDOM, CONTROL = "own", "random", "control"
 
 
@@ -75,7 +76,7 @@ class Accuracies:
         return mean(one.accuracy for one in self.controls) if self.controls else None
 
 
-def accuracies(rows: pd.DataFrame, facts: Facts) -> list[Accuracies]:
+def accuracies(rows: pd.DataFrame, facts: Mapping[str, Facts]) -> list[Accuracies]:
     """The rows of `ablate`, in the order of the facts.
 
     Args:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from annotator.validate.report import Scores, scores_in
+from annotator.validate.scores import Scores, scores_in
 from annotator.validate.statistics import (
     DRAWS,
     Sides,

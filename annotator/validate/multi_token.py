@@ -10,29 +10,66 @@ it is several tokens.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from annotator.records import RelationPairs
-from annotator.tokens.pairs import token_of
-from annotator.tokens.vocabulary import Vocabulary
-from annotator.validate.dynamic import Case, Dynamic, Question, dynamic_scores
-from annotator.validate.inference import Inference
-from annotator.validate.prompts import (
-    OF_SEVERAL_TOKENS,
-    Prompt,
-    natural_prompt,
-    published_prompt,
+from annotator.records.figure import Figure
+from annotator.records.table import Table
+from annotator.validate.correlate import DYNAMIC, both_sides
+from annotator.validate.experiment import (
+    LAYER_AND_HEAD,
+    STATIC,
+    Experiment,
+    Facts,
+    Field,
+    Kept,
+    Options,
+    Settings,
+    Shard,
+    head_rows,
+    not_valid,
+    stacked,
 )
 
-Form = Literal["natural", "paper"]
-FORMS: Mapping[Form, Callable[[Vocabulary, str, str], Prompt | str]] = {
-    "natural": natural_prompt,
-    "paper": published_prompt,
-}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from annotator.tokens.vocabulary import Vocabulary
+    from annotator.validate.correlations import Correlation
+    from annotator.validate.dynamic import Dynamic, Question
+    from annotator.validate.inference import Inference
+    from annotator.validate.lab import Lab
+
+FORMS = ("natural", "paper")
 LEAST_PAIRS = 10
 """A relation with fewer pairs is named, and left out of the median."""
+ELEVEN = frozenset(
+    {
+        *("copying", "country_capital", "country_language", "first_letter", "following_year"),
+        *("last_letter", "name_copying", "noun_pronoun", "object_superclass", "synonym"),
+        "work_location",
+    }
+)
+"""The relations of the paper's multi-token experiment."""
+TITLE = "Sources of several tokens"
+ABOUT = (
+    "The same r, in one template, with the dynamic score from sources of several tokens, read at "
+    "the last of them. Form: how a source was tokenised."
+)
+MEDIANS = "Medians for sources of several tokens, beside the published ones"
+NOTE = (
+    "natural: the source as it is written in a sentence; paper: without a leading space, after a "
+    "space of its own."
+)
+PUBLISHED = (
+    ("GPT-2 xl, published", 11, 0.89, 0.72),
+    ("Pythia 6.9B, published", 11, 0.87, 0.67),
+    ("Pythia 12B, published", 11, 0.85, 0.64),
+)
+"""Medians of r without and with context over so many relations (Elhelo & Geva 2024; read off its
+figures, see DESIGN)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +85,7 @@ class MultiToken:
     """
 
     relation: str
-    form: Form
+    form: str
     pairs: int
     dropped: Mapping[str, int]
     dynamic: Dynamic | None
@@ -61,11 +98,42 @@ class MultiToken:
         return f"{self.pairs} pairs with a source of several tokens; {LEAST_PAIRS} are needed"
 
 
+def settings(lab: Lab, _: Options) -> Settings:
+    """The words and the template, beside what every experiment has."""
+    from annotator.validate.prompts import OF_SEVERAL_TOKENS
+
+    return lambda pairs: {
+        **lab.settings_of(pairs),
+        "words": [list(pair) for pair in pairs.relation.pairs],
+        "template": OF_SEVERAL_TOKENS,
+    }
+
+
+def compute(
+    lab: Lab, relations: Sequence[RelationPairs], _: Options
+) -> Iterator[tuple[str, Shard]]:
+    """Dynamic scores of all heads in both forms."""
+    usable = None if lab.usable is None else frozenset(lab.usable)
+    forms = [multi_token(lab.inference, lab.vocabulary, relations, f, usable) for f in FORMS]
+    for pairs, *found in zip(relations, *forms, strict=True):
+        rows = [
+            head_rows(both_sides(lab, one.dynamic, 0), relation=pairs.name, form=one.form)
+            for one in found
+            if one.dynamic is not None
+        ]
+        facts = {
+            "pairs": {one.form: one.pairs for one in found},
+            "dropped": {one.form: dict(one.dropped) for one in found},
+            "reason": {one.form: one.reason for one in found},
+        }
+        yield pairs.name, Shard(stacked(rows), facts)
+
+
 def multi_token(
     inference: Inference,
     vocabulary: Vocabulary,
     relations: Sequence[RelationPairs],
-    form: Form,
+    form: str,
     usable: Collection[int] | None = None,
 ) -> Iterator[MultiToken]:
     """Dynamic scores of all heads on sources of several tokens.
@@ -74,12 +142,14 @@ def multi_token(
         inference: see `open_inference`.
         vocabulary: of the model.
         relations: all their words are looked at; k is theirs, whether or not they are valid.
-        form: how sources are tokenised.
+        form: how sources are tokenised, one of FORMS.
         usable: token ids that count, as `inference` has them; None: all.
 
     Yields:
         One relation's scores after the other, in the order given.
     """
+    from annotator.validate.dynamic import dynamic_scores
+
     asked = [_question(vocabulary, one, form, usable) for one in relations]
     enough = [question for question, pairs in asked if pairs >= LEAST_PAIRS]
     scores = dynamic_scores(inference, enough)
@@ -89,9 +159,19 @@ def multi_token(
 
 
 def _question(
-    vocabulary: Vocabulary, pairs: RelationPairs, form: Form, usable: Collection[int] | None
+    vocabulary: Vocabulary, pairs: RelationPairs, form: str, usable: Collection[int] | None
 ) -> tuple[Question, int]:
     """The relation's words in the template, and how many of its pairs they are."""
+    from annotator.tokens.pairs import token_of
+    from annotator.validate.dynamic import Case, Question
+    from annotator.validate.prompts import (
+        OF_SEVERAL_TOKENS,
+        Prompt,
+        natural_prompt,
+        published_prompt,
+    )
+
+    written = {"natural": natural_prompt, "paper": published_prompt}[form]
     dropped: Counter[str] = Counter()
     targets: dict[str, set[int]] = {}
     for source, target in pairs.relation.pairs:
@@ -102,10 +182,89 @@ def _question(
             targets.setdefault(source, set()).add(id)
     cases: list[Case] = []
     for source, ids in targets.items():
-        prompt = FORMS[form](vocabulary, OF_SEVERAL_TOKENS, source)
+        prompt = written(vocabulary, OF_SEVERAL_TOKENS, source)
         if isinstance(prompt, Prompt):
             cases.append(Case(prompt, frozenset(ids)))
         else:
             dropped[prompt] += len(ids)
     kept = sum(len(case.targets) for case in cases)
     return Question(pairs.name, pairs.k, [cases], dict(dropped)), kept
+
+
+def left_out(pairs: RelationPairs, _: bool) -> Facts | None:
+    """Relations that are not valid, in each form."""
+    facts = not_valid(pairs)
+    if facts is None:
+        return None
+    return {"reason": dict.fromkeys(FORMS, facts["reason"]), "pairs": dict.fromkeys(FORMS, 0)}
+
+
+def correlations(
+    rows: pd.DataFrame, facts: Mapping[str, Facts], draws: int | None = None
+) -> list[Correlation]:
+    """A row for each relation and form, in the order of the facts.
+
+    Args:
+        rows: the experiment's.
+        facts: of each relation; `pairs` and `reason` are by form.
+        draws: resamples of the intervals.
+    """
+    from annotator.validate.correlations import correlation
+    from annotator.validate.statistics import DRAWS
+
+    found: list[Correlation] = []
+    for name, own in facts.items():
+        for form in FORMS:
+            side = rows[(rows["relation"] == name) & (rows["form"] == form)]
+            here = {**own, "reason": (own.get("reason") or {}).get(form)}
+            found.append(correlation(name, here, own["pairs"][form], side, draws or DRAWS, form))
+    return found
+
+
+def tables(kept: Kept) -> list[Table]:
+    """R by relation and form, and the medians beside the published ones."""
+    from annotator.validate import correlations as shared
+
+    rows = correlations(kept.rows, kept.facts)
+    over = shared.medians(rows, kept.model, PUBLISHED, is_published)
+    note = f"{shared.NOTE} {NOTE}"
+    return [
+        shared.correlation_table(rows, "multi-token", TITLE, ABOUT),
+        shared.medians_table(over, "multi-token-medians", MEDIANS, note),
+    ]
+
+
+def is_published(row: Correlation) -> bool:
+    """Whether the paper had a row's relation in this experiment."""
+    return row.published and row.relation in ELEVEN
+
+
+def figures(kept: Kept, tables: Sequence[Table]) -> list[Figure]:
+    """A point for each head; a figure for each form."""
+    from annotator.validate.correlations import scatter
+
+    by_form = {form: kept.rows[kept.rows["form"] == form] for form in FORMS}
+    drawn = [scatter(f"multi-token-{f}", rows, tables[0], f) for f, rows in by_form.items()]
+    return [figure for one in drawn for figure in one]
+
+
+EXPERIMENT = Experiment(
+    name="multi_token",
+    heading="Static and dynamic scores of {model}, sources of several tokens",
+    help="""Do the same for sources of several tokens.
+
+    Static scores are those of the relation's single-token sources.
+    """,
+    label="Correlating",
+    fields={
+        "form": Field("string", "how sources were tokenised, natural or paper"),
+        **LAYER_AND_HEAD,
+        **STATIC,
+        **DYNAMIC,
+    },
+    settings=settings,
+    compute=compute,
+    tables=tables,
+    figures=figures,
+    left_out=left_out,
+)

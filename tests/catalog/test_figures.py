@@ -13,14 +13,18 @@ import pytest
 
 from annotator.catalog.figures import relations
 from annotator.catalog.figures.canvas import drawn
-from annotator.catalog.figures.validation import (
-    draw_ablations,
-    draw_comparison,
-    draw_correlations,
-)
+from annotator.catalog.figures.comparison import draw_comparison
+from annotator.catalog.figures.panels import draw_panels
 from annotator.errors import CatalogUnwritable, MissingExtra
 from annotator.records import Relation, RelationPairs, RelationScore
-from annotator.validate.report import Correlation, correlations
+from annotator.records.figure import Figure
+from annotator.validate.ablate import ablations
+from annotator.validate.correlations import (
+    Correlation,
+    correlation_table,
+    correlations,
+    scatter,
+)
 from tests.validate.made import (
     ABLATED,
     DIMS,
@@ -47,6 +51,11 @@ def scores() -> list[RelationScore]:
 def draw(*args: Any) -> list[Path]:
     """All files of the figures of relations."""
     return [file for both in relations.draw(*args) for file in both]
+
+
+def scatters(rows: list[Correlation], table: Any = None) -> list[Figure]:
+    found = correlation_table(rows, "correlate", "A title", "About it.")
+    return scatter("scatter", correlate_table() if table is None else table, found)
 
 
 def size_of(png: Path) -> tuple[int, int]:
@@ -103,8 +112,8 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
     assert draw([], DIMS, tmp_path, PAIRS) == []
     none = [Correlation("copying", True, 1, 40, reason="no scores")]
-    assert draw_correlations(correlate_table(), none, tmp_path) == []
-    assert draw_ablations(ABLATED[2:], tmp_path) == []
+    assert draw_panels(scatters(none), tmp_path) == []
+    assert draw_panels(ablations(ABLATED[2:]), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,7 +134,7 @@ def test_correlations(tmp_path: Path) -> None:
     table = correlate_table()
     table.loc[table["relation"] == "copying", "with_context"] = 0.0
     rows = correlations(table, correlate_facts(), draws=20)
-    files = draw_correlations(table, rows, tmp_path, "scatter")
+    files = draw_panels(scatters(rows, table), tmp_path)
     assert files == [tmp_path / "scatter.png", tmp_path / "scatter.svg"]
     require_whole(files)
     shown = shown_in(files[1])
@@ -139,7 +148,7 @@ def test_correlations(tmp_path: Path) -> None:
 
 
 def test_ablations(tmp_path: Path) -> None:
-    files = draw_ablations(ABLATED, tmp_path)
+    files = draw_panels(ablations(ABLATED), tmp_path)
     require_whole(files)
     shown = shown_in(files[1])
     assert "country capital" in shown
@@ -167,9 +176,9 @@ def test_the_users_own_look_is_left_alone(tmp_path: Path) -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"font.size": 31, "svg.hashsalt": "mine"}):
-        other = [path.read_bytes() for path in draw_ablations(ABLATED, tmp_path / "a")]
+        other = [path.read_bytes() for path in draw_panels(ablations(ABLATED), tmp_path / "a")]
         assert mpl.rcParams["font.size"] == 31
-    assert other == [path.read_bytes() for path in draw_ablations(ABLATED, tmp_path / "b")]
+    assert other == [path.read_bytes() for path in draw_panels(ablations(ABLATED), tmp_path / "b")]
 
 
 def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,18 +14,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.catalog.compared import comparison_results
+from annotator.catalog.compared import comparison_tables
 from annotator.catalog.export import latex, markdown
-from annotator.catalog.results import (
-    Result,
-    accuracy_result,
-    correlation_result,
-    difference_result,
-    medians_result,
-    write_result,
+from annotator.catalog.results import numbers, shown, write_result
+from annotator.catalog.sums import Sums, keep_sums, read_sums
+from annotator.records.figure import DOTS, Figure, Panel, Series
+from annotator.records.table import Table
+from annotator.validate.ablate import accuracy_table
+from annotator.validate.correlations import (
+    Correlation,
+    Medians,
+    correlation_table,
+    medians_table,
 )
 from annotator.validate.differences import Difference
-from annotator.validate.report import Correlation, Medians
+from annotator.validate.variants import difference_table
 from tests.validate.made import ABLATED, comparison
 
 ROWS = (
@@ -34,6 +37,14 @@ ROWS = (
         "a_b & 50%", False, 10, 31, None, None, 0.25, None, "the static scores are the same"
     ),
 )
+
+
+def correlated(rows: Sequence[Correlation]) -> Table:
+    return correlation_table(rows, "correlate", "A title", "About it.")
+
+
+def medians(rows: Sequence[Medians]) -> Table:
+    return medians_table(rows, "medians", "A title")
 
 
 def text_of(table: pa.Table, write: Callable[[pa.Table, BinaryIO], None]) -> str:
@@ -49,7 +60,7 @@ def cells_of(line: str) -> list[str]:
 
 
 def test_markdown() -> None:
-    lines = text_of(correlation_result(ROWS).shown, markdown.write).splitlines()
+    lines = text_of(shown(correlated(ROWS)), markdown.write).splitlines()
     assert lines == [
         "| relation | k | sources | r without context | 95 % | r with context | 95 % "
         "| missing because |",
@@ -60,7 +71,7 @@ def test_markdown() -> None:
 
 
 def test_latex() -> None:
-    lines = text_of(correlation_result(ROWS).shown, latex.write).splitlines()
+    lines = text_of(shown(correlated(ROWS)), latex.write).splitlines()
     assert lines == [
         r"\begin{tabular}{lrrrlrll}",
         r"\toprule",
@@ -75,7 +86,7 @@ def test_latex() -> None:
 
 
 def test_csv_holds_every_digit(tmp_path: Path) -> None:
-    files = write_result(tmp_path / "new", "correlate", correlation_result(ROWS))
+    files = write_result(tmp_path / "new", correlated(ROWS))
     assert [path.name for path in files] == ["correlate.csv", "correlate.md", "correlate.tex"]
     with files[0].open(encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
@@ -133,21 +144,21 @@ def test_dashes_are_no_longer_than_they_are() -> None:
 
 
 def test_medians() -> None:
-    result = medians_result([Medians("tiny", 3, 0.5, None), Medians("GPT-2 xl", 18, 0.945, 0.736)])
-    assert result.numbers.column_names == ["of", "relations", "without", "with_context"]
-    lines = text_of(result.shown, markdown.write).splitlines()
+    result = medians([Medians("tiny", 3, 0.5, None), Medians("GPT-2 xl", 18, 0.945, 0.736)])
+    assert numbers(result).column_names == ["of", "relations", "without", "with_context"]
+    lines = text_of(shown(result), markdown.write).splitlines()
     assert lines[2:] == ["| tiny | 3 | 0.500 | – |", "| GPT-2 xl | 18 | 0.945 | 0.736 |"]
 
 
 def test_accuracies() -> None:
-    result = accuracy_result(ABLATED)
-    first, second, third = result.numbers.to_pylist()
+    result = accuracy_table(ABLATED)
+    first, second, third = numbers(result).to_pylist()
     assert first["random"] == pytest.approx(0.832)
     assert (first["control_base"], first["control"]) == pytest.approx((0.9, 0.8))
     assert (first["step"], first["controls"], first["draws"]) == (3, "copying antonym", 5)
     assert (second["control"], second["controls"], second["own"]) == (None, "", 0.5)
     assert (third["base"], third["step"], third["own"]) == (0.05, None, None)
-    assert result.shown["missing because"].to_pylist() == ["", *(r.reason for r in ABLATED[1:])]
+    assert shown(result)["missing because"].to_pylist() == ["", *(r.reason for r in ABLATED[1:])]
 
 
 def test_differences() -> None:
@@ -156,41 +167,54 @@ def test_differences() -> None:
         Difference("value gain", None, 20, 0.9, paired, 0.8, None),
         Difference("value gain", "copying", 1, None, None, 0.8, paired),
     ]
-    result = difference_result(rows)
-    first, second = result.numbers.to_pylist()
+    result = difference_table(rows)
+    first, second = numbers(result).to_pylist()
     assert (first["relation"], second["relation"]) == (None, "copying")
     assert first["without_difference"] == 0.0123
     assert (second["with_context_difference_low"], second["without"]) == (-0.01, None)
-    lines = text_of(result.shown, markdown.write).splitlines()
+    lines = text_of(shown(result), markdown.write).splitlines()
     assert "| value gain | median of 20 | 0.900 | +0.012 (-0.010 to +0.050) | 0.800 | – |" in lines
 
 
 def test_comparisons(tmp_path: Path) -> None:
-    results = comparison_results(comparison())
-    for name, result in results.items():
-        write_result(tmp_path, name, result)
-    assert results["compare"].numbers["relation heads"].to_pylist() == [3, 3]
-    groups = results["compare_groups"].numbers.to_pylist()
+    results = {table.name: table for table in comparison_tables(comparison())}
+    for result in results.values():
+        write_result(tmp_path, result)
+    assert numbers(results["compare"])["relation heads"].to_pylist() == [3, 3]
+    groups = numbers(results["compare_groups"]).to_pylist()
     assert groups[0]["p"] > 0
     assert groups[1]["missing because"] == "no two heads share their values"
-    relations = results["compare_relations"].numbers.to_pylist()
+    relations = numbers(results["compare_relations"]).to_pylist()
     assert relations[0] == {
         **{"relation": "capital", "model": "a/small-model", "heads": 3, "best": "L4H0", "phi": 0.6},
         "depth": pytest.approx(11 / 12),
     }
-    depth = results["compare_depth"].numbers.to_pylist()
+    depth = numbers(results["compare_depth"]).to_pylist()
     assert [row["relation heads"] for row in depth if row["model"] == "another"][-3:] == [1, 0, 2]
-    assert results["compare_overlap"].shown.num_rows == 1
+    assert shown(results["compare_overlap"]).num_rows == 1
     assert "| capital, copying | 2 of 3 | 2 of 3 |" in (tmp_path / "compare_overlap.md").read_text()
 
 
 def test_a_table_without_rows() -> None:
-    nothing: list[Result] = [
-        correlation_result([]),
-        medians_result([]),
-        accuracy_result([]),
-        difference_result([]),
-    ]
+    nothing = [correlated([]), medians([]), accuracy_table([]), difference_table([])]
     for result in nothing:
-        assert text_of(result.shown, markdown.write).count("\n") == 2
-        assert "\\midrule\n\\bottomrule" in text_of(result.shown, latex.write)
+        assert text_of(shown(result), markdown.write).count("\n") == 2
+        assert "\\midrule\n\\bottomrule" in text_of(shown(result), latex.write)
+
+
+def test_sums_come_back_as_they_were(tmp_path: Path) -> None:
+    tables = [correlated(ROWS), accuracy_table(ABLATED), medians([])]
+    panel = Panel("copying", "50 prompts", [Series("own", DOTS, [0, 1], [0.25, 1 / 3])], at=1)
+    keep_sums(tmp_path, "a digest", Sums(tables, [Figure("one", "x", "y", [panel])]))
+    found = read_sums(tmp_path, "a digest")
+    assert found is not None
+    for table, other in zip(tables, found.tables, strict=True):
+        assert numbers(table).equals(numbers(other))
+        assert shown(table).equals(shown(other))
+        assert (table.note, table.unmeasured, table.chart) == (
+            *(other.note, other.unmeasured, other.chart),
+        )
+    assert found.figures == [Figure("one", "x", "y", [panel])]
+    assert read_sums(tmp_path, "another") is None
+    (tmp_path / "summed.json").write_text('{"of": "a digest", "sums": {"tables": 1}}')
+    assert read_sums(tmp_path, "a digest") is None

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from annotator.catalog.figures import validation as figures
-from annotator.pipeline import experiment
+from annotator.catalog.experiments import FOLDER
+from annotator.catalog.figures import comparison, panels
+from annotator.catalog.shards import Shards
 from tests.answering import make_home
 
 
@@ -27,13 +28,14 @@ def answering(home: Path, tmp_path: Path) -> Path:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The relations of which a shard is written from now on."""
     names: list[str] = []
-    write = experiment.write_shard
+    write = Shards.write
 
-    def noting(folder: Path, name: str, relation: str, *rest: Any) -> None:
-        write(folder, name, relation, *rest)
-        names.append(relation)
+    def noting(shards: Shards, part: str, *rest: Any) -> None:
+        write(shards, part, *rest)
+        if shards.folder.name == FOLDER:  # and not of a map or of scores
+            names.append(part)
 
-    monkeypatch.setattr(experiment, "write_shard", noting)
+    monkeypatch.setattr(Shards, "write", noting)
     return names
 
 
@@ -44,4 +46,5 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*_: Any) -> list[Path]:
         return []
 
-    monkeypatch.setattr(figures, "drawn", nothing)
+    for figures in (comparison, panels):
+        monkeypatch.setattr(figures, "drawn", nothing)

@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import pearsonr
 
 import annotator
+from annotator.catalog.experiments import FOLDER
 from annotator.catalog.read import open_catalog
-from annotator.catalog.validation import FOLDER
 from annotator.cli import main
 from tests import tiny
 from tests.answering import saying_words
@@ -93,8 +93,8 @@ def test_sources_of_several_tokens_are_counted_by_form(answering: Path, capsys: 
 def test_heads_are_silenced_and_what_is_not_known_is_named(
     answering: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("annotator.validate.ablate.MOST_SHARED", 2)  # of twelve heads, all share
-    monkeypatch.setattr("annotator.validate.ablate.SIZES", ((300, 5),))
+    monkeypatch.setattr("annotator.validate.ablation.MOST_SHARED", 2)  # of twelve heads, all share
+    monkeypatch.setattr("annotator.validate.ablation.SIZES", ((300, 5),))
     text = text_of(capsys, "validate", "ablate", answering)
     rows = result(answering, "ablate").set_index("relation")
     for name, other in (("known", "also"), ("also", "known")):

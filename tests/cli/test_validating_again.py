@@ -13,11 +13,11 @@ import pytest
 from filelock import FileLock
 
 import annotator
+from annotator.catalog.experiments import FOLDER
 from annotator.catalog.location import remember
-from annotator.catalog.validation import FOLDER
+from annotator.catalog.shards import Shards
 from annotator.cli import main
-from annotator.pipeline import experiment
-from annotator.validate.ablate import AblationTask, base_correct
+from annotator.validate.ablation import AblationTask, base_correct
 from tests import tiny
 from tests.answering import saying_words
 from tests.commands import error_of, files_of, text_of
@@ -59,15 +59,15 @@ def test_a_finished_run_is_shown_again_without_the_model(
 def test_a_killed_run_keeps_what_is_finished(
     command: str, answering: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, done = experiment.write_shard, list[str]()
+    write, done = Shards.write, list[str]()
 
-    def stopped(folder: Path, name: str, relation: str, *rest: Any) -> None:
+    def stopped(shards: Shards, relation: str, *rest: Any) -> None:
         if done:
             raise KeyboardInterrupt
-        write(folder, name, relation, *rest)
+        write(shards, relation, *rest)
         done.append(relation)
 
-    monkeypatch.setattr(experiment, "write_shard", stopped)
+    monkeypatch.setattr(Shards, "write", stopped)
     assert main(["validate", command, str(answering)]) == 130
     printed = capsys.readouterr()
     assert "run the same command again to go on" in printed.err
@@ -75,11 +75,11 @@ def test_a_killed_run_keeps_what_is_finished(
     first = (answering / FOLDER).rglob("*.parquet")
     assert [path.stem for path in first] == done == ["also"]
 
-    def noting(folder: Path, name: str, relation: str, *rest: Any) -> None:
-        write(folder, name, relation, *rest)
+    def noting(shards: Shards, relation: str, *rest: Any) -> None:
+        write(shards, relation, *rest)
         done.append(relation)
 
-    monkeypatch.setattr(experiment, "write_shard", noting)
+    monkeypatch.setattr(Shards, "write", noting)
     text_of(capsys, "validate", command, answering)
     assert len(done) == len(set(done))
     assert set(done) >= {"known", "also", "unknown"}
@@ -96,7 +96,7 @@ def test_a_question_that_was_asked_is_not_asked_again(
             to.append(task.name)
             return base_correct(model, module, task)
 
-        monkeypatch.setattr("annotator.validate.ablate.base_correct", asking)
+        monkeypatch.setattr("annotator.validate.ablation.base_correct", asking)
         for name in missing:
             (answering / FOLDER / "ablate" / f"{name}.parquet").unlink()
         assert text_of(capsys, "validate", "ablate", answering) == text

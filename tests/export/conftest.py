@@ -13,7 +13,7 @@ import pytest
 
 import annotator
 from annotator.catalog.descriptions import LEDGER
-from annotator.catalog.figures import validation as figures
+from annotator.catalog.figures import panels as figures
 from annotator.catalog.read import open_catalog
 from annotator.describe.outcome import Described, Outcome, Refused, Truncated, Unclear, fields_of
 from annotator.judge.items import items_of

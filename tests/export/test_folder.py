@@ -11,18 +11,20 @@ from pathlib import Path
 import pytest
 
 import annotator
-from annotator.catalog import export as room
 from annotator.catalog.export import hf
-from annotator.catalog.export.tables import SCHEMAS
+from annotator.catalog.export.formats import FORMATS
+from annotator.catalog.export.tables import schemas
 from annotator.errors import SettingInvalid
 from tests.commands import error_of, files_of, text_of
 
+SCHEMAS = schemas()
+ALL = len(hf.every_file())
 Capture = pytest.CaptureFixture[str]
 FLAT = ("jsonl", "csv", "parquet")
 
 
 def names(to: str) -> set[str]:
-    return set(hf.FILES) if to == "hf" else {f"{name}.{to}" for name in SCHEMAS}
+    return set(hf.every_file()) if to == "hf" else {f"{name}.{to}" for name in SCHEMAS}
 
 
 @contextmanager
@@ -88,7 +90,7 @@ def dataset_of(catalog: Path, folder: Path) -> list[Path]:
     return annotator.export(catalog, "hf", folder, progress=False)
 
 
-@pytest.mark.parametrize("at", [0, 4, len(hf.FILES), len(hf.FILES) + 2, len(hf.FILES) + 3])
+@pytest.mark.parametrize("at", [0, 4, ALL, ALL + 2, ALL + 3])
 def test_stopped_while_the_files_take_their_places(
     all_there: Path, bare: Path, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +103,7 @@ def test_stopped_while_the_files_take_their_places(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", stopped)
-    if at < len(hf.FILES) + 3:
+    if at < ALL + 3:
         with pytest.raises(KeyboardInterrupt):
             dataset_of(bare, tmp_path)
         assert {tmp_path / name: content for name, content in files_of(tmp_path).items()} == older
@@ -116,7 +118,7 @@ def test_stopped_while_it_writes(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(room.FORMATS, to, stopped)
+    monkeypatch.setattr(f"{FORMATS[to]}.write", stopped)
     with pytest.raises(KeyboardInterrupt):
         annotator.export(bare, to, tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []

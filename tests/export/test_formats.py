@@ -20,18 +20,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.catalog.export import FORMATS
-from annotator.catalog.export.tables import SCHEMAS
+from annotator.catalog.export.formats import writer
+from annotator.catalog.export.tables import schemas
 from annotator.tokens.load import load_vocabulary
 from annotator.weights.model import open_model
 from tests.export.hostile import SHAPES, tables, texts
+
+SCHEMAS = schemas()
 
 some_table = st.sampled_from(sorted(SCHEMAS)).flatmap(lambda name: tables(SCHEMAS[name]))
 
 
 def written(table: pa.Table, to: str) -> bytes:
     buffer = io.BytesIO()
-    FORMATS[to](table, buffer)
+    writer(to)(table, buffer)
     return buffer.getvalue()
 
 

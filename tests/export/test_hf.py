@@ -20,14 +20,15 @@ from markdown_it import MarkdownIt
 
 import annotator
 from annotator.catalog.export import hf
-from annotator.catalog.export.tables import SCHEMAS, exported
+from annotator.catalog.export.tables import exported, schemas
 from annotator.catalog.read import open_catalog
-from annotator.catalog.recorded import Recorded
-from annotator.catalog.results import Result
 from annotator.errors import CatalogForeign, SettingInvalid
-from annotator.pipeline.recorded import recorded
+from annotator.pipeline.recorded import recorded, rows_of
+from annotator.records.table import TEXT, Column, Table
 from tests.export import load
 from tests.export.hostile import SHAPES, texts
+
+SCHEMAS = schemas()
 
 TYPES = {
     "string": "Value('string')",
@@ -59,7 +60,7 @@ def loaded(folder: Path, tmp_path: Path, configs: list[str]) -> Any:
 def dataset(all_there: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("dataset") / "hf"
     files = annotator.export(all_there, "hf", out, license="CC-BY-4.0", progress=False)
-    assert files == [out / name for name in hf.FILES]
+    assert files == [out / name for name in hf.every_file()]
     return out
 
 
@@ -67,7 +68,7 @@ def test_datasets_loads_every_config_without_a_network(
     dataset: Path, all_there: Path, tmp_path: Path
 ) -> None:
     catalog = open_catalog(all_there)
-    tables = exported(catalog, recorded(catalog, progress=False))
+    tables = exported(catalog, rows_of(recorded(catalog, progress=False)))
     names, default, found = loaded(dataset, tmp_path, list(tables))
     assert names == list(SCHEMAS) == list(found)
     assert default == tables["heads"].to_pylist()
@@ -84,7 +85,7 @@ def test_datasets_loads_a_catalog_with_nothing_but_maps(bare: Path, tmp_path: Pa
     names, default, found = loaded(tmp_path / "hf", tmp_path, ["heads", "mappings"])
     assert names == ["heads", "mappings"]
     assert len(default) == 12
-    assert found["mappings"][2] == exported(open_catalog(bare), None)["mappings"].to_pylist()
+    assert found["mappings"][2] == exported(open_catalog(bare), {})["mappings"].to_pylist()
     card = (tmp_path / "hf" / hf.CARD).read_text(encoding="utf-8")
     for absent in ("relations", "ablations", "What was measured", "Judgments are", "by language"):
         assert absent not in card.replace("the pairs of relations", "").replace("`ablations`", "")
@@ -175,8 +176,8 @@ def card_of(outside: str, other: str) -> str:
     heads = SCHEMAS["heads"].empty_table()
     said = pa.table({"llm": [other, outside], "status": [outside, other]})
     tables = {"heads": heads, "descriptions": described(said)}
-    result = Result(pa.table({"a": [1]}), pa.table({"relation": [outside], "reason": [other]}))
-    return hf.card(manifest, tables, (), Recorded(results={"correlate": result}))
+    columns = [Column(TEXT, [outside], label="relation"), Column(TEXT, [other], label="reason")]
+    return hf.card(manifest, tables, (), [Table("correlate", "A title", "About it.", columns)])
 
 
 def described(said: pa.Table) -> pa.Table:
@@ -211,7 +212,7 @@ def test_the_same_catalog_gives_the_same_bytes(
     dataset: Path, all_there: Path, tmp_path: Path
 ) -> None:
     annotator.export(all_there, "hf", tmp_path, license="cc-by-4.0", progress=False)
-    for name in hf.FILES:
+    for name in hf.every_file():
         assert (tmp_path / name).read_bytes() == (dataset / name).read_bytes()
 
 

@@ -34,7 +34,7 @@ def test_one_commit_holds_exactly_the_folder(
     ((branch, message, files),) = repo.commits
     assert (branch, message) == ("main", "Attention heads, from annotator")
     assert files == files_of(out)
-    assert files.keys() == set(hf.FILES)
+    assert files.keys() == set(hf.every_file())
     large = {sha256(content).hexdigest() for name, content in files.items() if name != hf.CARD}
     assert hub.stored.keys() == large
 

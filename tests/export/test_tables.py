@@ -11,19 +11,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from annotator.catalog.descriptions import LEDGER
-from annotator.catalog.export.columns import TABLES, meaning
+from annotator.catalog.experiments import schema_of
+from annotator.catalog.export.columns import about, meaning
 from annotator.catalog.export.public import pseudonyms, public_llms, public_model
-from annotator.catalog.export.tables import IDENTITY, SCHEMAS, exported
+from annotator.catalog.export.tables import IDENTITY, exported, schemas
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.catalog.validation import ABLATE, EXPERIMENTS
 from annotator.describe.outcome import Described, fields_of
 from annotator.errors import CatalogBroken
 from annotator.ledger.entries import Recorded
 from annotator.ledger.ledger import Ledger
-from annotator.pipeline.recorded import recorded
+from annotator.pipeline.recorded import recorded, rows_of
 from annotator.records import HeadId, HeadSummary
 from tests.export.conftest import LLMS, RATERS
+
+SCHEMAS = schemas()
 
 NAMES = (
     *("heads", "mappings", "relations", "relation_curves", "descriptions", "judgments"),
@@ -38,12 +40,13 @@ def catalog(all_there: Path) -> Catalog:
 
 @pytest.fixture(scope="module")
 def tables(catalog: Catalog) -> dict[str, pa.Table]:
-    return exported(catalog, recorded(catalog, progress=False))
+    return exported(catalog, rows_of(recorded(catalog, progress=False)))
 
 
 def test_every_table_has_its_schema_and_rows(tables: dict[str, pa.Table]) -> None:
-    assert tuple(tables) == tuple(SCHEMAS) == tuple(TABLES) == NAMES
+    assert tuple(tables) == tuple(SCHEMAS) == NAMES
     for name, table in tables.items():
+        assert about(name)
         table.validate(full=True)
         assert table.schema.equals(SCHEMAS[name])
         assert len(table) > 0
@@ -77,7 +80,7 @@ def of_hub(folder: Path, **model: Any) -> Catalog:
 
 def test_ids_of_a_hub_model_have_its_commit(copied: Path) -> None:
     catalog = of_hub(copied, id="someone/tiny", revision="f" * 40)
-    row = exported(catalog, None)["heads"].to_pylist()[5]
+    row = exported(catalog, {})["heads"].to_pylist()[5]
     assert row["id"] == f"someone/tiny@{'f' * 40}/L1H1"
     assert (row["model"], row["revision"]) == ("someone/tiny", "f" * 40)
 
@@ -114,20 +117,17 @@ def test_the_catalogs_own_rows_are_in_it(catalog: Catalog, tables: dict[str, pa.
 
 
 def test_experiments_are_rows_of_one_table(catalog: Catalog, tables: dict[str, pa.Table]) -> None:
-    found = recorded(catalog, progress=False).tables
+    found = {one.experiment.name: one for one in recorded(catalog, progress=False)}
     rows = tables["validation"].to_pylist()
-    for experiment, name in {
-        "correlate": "correlate",
-        "multi_token": "multi-token",
-        "variants": "variants",
-    }.items():
-        own = EXPERIMENTS[experiment].names
-        of_it = [row for row in rows if row["experiment"] == name]
-        assert [{c: row[c] for c in own} for row in of_it] == found[experiment].to_dict("records")
+    for name in ("correlate", "multi_token", "variants"):
+        own = schema_of(found[name].experiment).names
+        of_it = [row for row in rows if row["experiment"] == name.replace("_", "-")]
+        assert [{c: row[c] for c in own} for row in of_it] == found[name].rows.to_dict("records")
         absent = set(SCHEMAS["validation"].names) - {*own, *IDENTITY, "experiment"}
         assert all(row[column] is None for row in of_it for column in absent)
-    ablations = tables["ablations"].select(ABLATE.names).to_pylist()
-    assert ablations == found["ablate"].to_dict("records")
+    ablate = found["ablate"]
+    ablations = tables["ablations"].select(schema_of(ablate.experiment).names).to_pylist()
+    assert ablations == ablate.rows.to_dict("records")
 
 
 def test_raters_are_called_by_the_order_of_their_answers(
@@ -200,7 +200,7 @@ def test_what_nobody_made_is_not_exported(bare: Path) -> None:
 
 def test_the_ledger_is_only_read(copied: Path) -> None:
     before = (copied / LEDGER).read_bytes()
-    exported(open_catalog(copied), None)
+    exported(open_catalog(copied), {})
     assert (copied / LEDGER).read_bytes() == before
 
 
@@ -210,7 +210,7 @@ def test_a_table_that_lacks_heads(copied: Path, name: str) -> None:
     table = pq.read_table(path)
     pq.write_table(table.filter(pa.compute.field("layer") > 0), path)
     with pytest.raises(CatalogBroken, match="rows of 8 heads, not 12"):
-        exported(open_catalog(copied), None)
+        exported(open_catalog(copied), {})
 
 
 def test_a_number_that_is_none(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_a_number_that_is_none(copied: Path, monkeypatch: pytest.MonkeyPatch) ->
     logits = pa.array([float("inf"), *table["logit"].to_pylist()[1:]], pa.float32())
     pq.write_table(table.set_column(at, table.schema.field(at), logits), path)
     with pytest.raises(CatalogBroken, match="logit in mappings is not finite"):
-        exported(open_catalog(copied), None)
+        exported(open_catalog(copied), {})
 
 
 def test_summaries_are_what_heads_are_sorted_by(
@@ -237,6 +237,6 @@ def test_half_a_character_is_no_reason_to_fail(copied: Path) -> None:
         said = fields_of(Described("a\ud800", "\udc00b\ud83d\ude42", "c", "general"))
         ledger.add("openai:half", [(HeadId(0, 0), "half", {"template": ""})])
         ledger.record(ledger.begin("half", {}), Recorded("described", said))
-    rows = exported(open_catalog(copied), None)["descriptions"].to_pylist()
+    rows = exported(open_catalog(copied), {})["descriptions"].to_pylist()
     (row,) = [row for row in rows if row["llm"] == "openai:half"]
     assert (row["reasoning"], row["inputs"]) == ("a\ufffd", "\ufffdb\U0001f642")

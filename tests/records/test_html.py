@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.catalog.read import open_catalog
-from annotator.pipeline.validate import Ablated, Correlated
+from annotator.pipeline.validate import Findings
 from annotator.records import (
     HeadId,
     HeadMap,
@@ -28,8 +28,7 @@ from annotator.records import (
     Target,
     Token,
 )
-from annotator.validate.accuracies import Accuracies
-from annotator.validate.report import Correlation, Medians
+from annotator.records.table import INTERVAL, NUMBER, REASON, TEXT, Column, Table
 from tests import large_catalog
 from tests.judge import made
 from tests.large_catalog import HOSTILE, SAID
@@ -84,7 +83,7 @@ def records(text: str) -> list[Any]:
     said = made.description(llm=text, inputs=text, pattern=text, reasoning=text, problem=text)
     item = replace(made.item(), llm=text, status=text)
     relation = Relation(text, ((text, text),), text, text)
-    accuracies = Accuracies(text, 3, 0.5, (0.5, 0.1), 1, 0.1, (0.2,), reason=text)
+    columns = [Column(TEXT, [text], "a", "a"), Column(REASON, [text], "reason", text)]
     return [
         mapping,
         HeadMap(head, 1, (mapping,), Signatures(*[0.5] * 8)),
@@ -95,9 +94,7 @@ def records(text: str) -> list[Any]:
         made.judgment(item, rater=text, precision=text, category=text, comment=text),
         RelationPairs(relation, 10, ((1, 2),), {text: 3}),
         RelationScore(head, text, 10, 40, 0.5, 0.1, 0.2, 0.0, 1.0, 1.0),
-        Correlated(text, [Correlation(text, True, 10, 40, 0.5, None, None, None, text)], []),
-        Correlated("m", [], [Medians(text, 3, 0.5, None)]),
-        Ablated(text, [accuracies]),
+        Findings(text, {"one": Table("one", "One", "", columns)}),
     ]
 
 
@@ -155,9 +152,12 @@ def test_a_frame_is_one_call_away() -> None:
         {"side": "top", "target_rank": 0, "target_id": 5, "target": "a", "logit": 2.0},
         {"side": "bottom", "target_rank": 0, "target_id": 6, "target": "b", "logit": -2.0},
     ]
-    correlation = Correlation("r", True, 10, 40, 0.5, (0.4, 0.6), 0.25, None)
-    [line] = Correlated("m", [correlation], []).frame().to_dict("records")
-    assert (line["relation"], line["without_low"], line["with_context"]) == ("r", 0.4, 0.25)
-    accuracies = Accuracies("r", 3, 0.5, (0.5, 0.1), 1, 0.1, (0.2,))
-    [line] = Ablated("m", [accuracies]).frame().to_dict("records")
-    assert (line["relation"], line["base"], line["own"]) == ("r", 0.5, 0.1)
+    columns = [Column(TEXT, ["r"], "relation"), Column(INTERVAL, [(0.4, 0.6)], "without")]
+    tables = {
+        "one": Table("one", "One", "", columns),
+        "two": Table("two", "Two", "", [Column(NUMBER, [0.5], "base")]),
+    }
+    found = Findings("m", tables)
+    [line] = found.frame().to_dict("records")
+    assert line == {"relation": "r", "without_low": 0.4, "without_high": 0.6}
+    assert found.frame("two").to_dict("records") == [{"base": 0.5}]

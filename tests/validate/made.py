@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import torch
 from torch import Tensor
 
-from annotator.catalog.validation import ABLATE, score_rows
+from annotator.catalog.experiments import schema_of
 from annotator.records import HeadId, RelationScore
 from annotator.validate.accuracies import Accuracies, Elsewhere
 from annotator.validate.compare import Comparison, compare
+from annotator.validate.experiment import head_rows
 from annotator.validate.groups import Scored
+from annotator.validate.registry import experiment
 
 DIMS = {"n_layers": 5, "n_heads": 4, "n_kv_heads": 2}
 NAMES = ("country_capital", "copying", "own_one")
@@ -49,16 +51,22 @@ def grids(seed: int) -> dict[str, Tensor]:
     return {"static": static, "without": static + noise[0], "with_context": static / 2 + noise[1]}
 
 
+def score_rows(name: str, scores: Mapping[str, Tensor], **keys: str | int) -> pd.DataFrame:
+    """The rows of one relation and template, form or variant."""
+    columns: dict[str, Any] = head_rows(scores, **keys)
+    return pd.DataFrame({column: columns[column] for column in schema_of(experiment(name)).names})
+
+
 def correlate_table(names: Sequence[str] = NAMES) -> pd.DataFrame:
     """The table of `correlate`; each relation's grids are those of its place as the seed."""
-    tables: list[pa.Table] = []
+    tables: list[pd.DataFrame] = []
     for seed, name in enumerate(names):
         found = grids(seed)
         for at in range(4):
             scores = {"static": found["static"]}
             scores |= {side: found[side][at] for side in ("without", "with_context")}
             tables.append(score_rows("correlate", scores, relation=name, template=at))
-    return pa.concat_tables(tables).to_pandas()
+    return pd.concat(tables, ignore_index=True)
 
 
 def correlate_facts(names: Sequence[str] = NAMES) -> dict[str, Mapping[str, object]]:
@@ -67,8 +75,7 @@ def correlate_facts(names: Sequence[str] = NAMES) -> dict[str, Mapping[str, obje
 
 def ablate_table(rows: Sequence[tuple[str, str, str, int, str, int, int]]) -> pd.DataFrame:
     """The table of `ablate`: relation, kind, other, step, heads, correct, prompts."""
-    columns = [pa.array(column) for column in zip(*rows, strict=True)]
-    return pa.table(columns, names=ABLATE.names).cast(ABLATE).to_pandas()
+    return pd.DataFrame(rows, columns=schema_of(experiment("ablate")).names)
 
 
 ABLATED = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from annotator.records import HeadId, Relation, RelationPairs, RelationScore
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
-from annotator.validate.ablate import (
+from annotator.validate.ablation import (
     AblationTask,
     ablate,
     base_correct,
@@ -202,7 +202,7 @@ def test_the_table_reads_the_first_step_without_a_right_answer(
     def counted(_: Any, __: Any, ___: Any, ____: Any, sets: Sequence[Any], _watched: Any) -> Any:
         return [counts[len(heads)] for heads in sets]
 
-    monkeypatch.setattr("annotator.validate.ablate.count_right", counted)
+    monkeypatch.setattr("annotator.validate.ablation.count_right", counted)
     own = (H(2, 1), H(0, 3), H(1, 0))
     found = ablate(model, module, "own", {"own": task}, {"own": 11}, {"own": own})
     assert (found.correct, found.step) == ((11, 4, 0, 2), 2)

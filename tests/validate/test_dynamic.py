@@ -17,7 +17,7 @@ from annotator.errors import SettingInvalid
 from annotator.records import Relation, RelationPairs
 from annotator.tokens.load import load_vocabulary
 from annotator.validate import batches, dynamic
-from annotator.validate.correlate import correlate, question_of
+from annotator.validate.correlate import question_of
 from annotator.validate.dynamic import Case, Dynamic, Question, dynamic_scores
 from annotator.validate.inference import Inference, may_share, open_inference, run_prompts
 from annotator.validate.prompts import TEMPLATES, Prompt
@@ -235,7 +235,7 @@ def test_the_real_model_equals_transformers(real_gguf: Path) -> None:
     ids = tuple((vocabulary.one(" " + s), vocabulary.one(" " + t)) for s, t in CAPITALS)
     pairs = RelationPairs(Relation("capitals", CAPITALS), 10, ids)
     question = question_of(vocabulary, pairs)
-    (found,) = correlate(inference, vocabulary, [pairs])
+    (found,) = dynamic_scores(inference, [question_of(vocabulary, pairs)])
     assert (found.prompts, found.dropped) == ((4, 4, 4, 4), {})
     wanted = expected(inference, [question.cases[3]], layers=LAYERS)[0]
     for part, reached in zip((found.without, found.with_context), wanted, strict=True):

@@ -14,7 +14,7 @@ from annotator.errors import SettingInvalid
 from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.records import Relation, RelationPairs
-from annotator.validate.variants import VARIANTS, absent_variants, gains_of, variant_scores
+from annotator.validate.variant_scores import VARIANTS, absent_variants, gains_of, variant_scores
 from annotator.weights.model import open_model
 from annotator.weights.module import module_of
 from tests.maps.test_ranks import rank

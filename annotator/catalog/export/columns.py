@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from annotator.validate.experiment import Experiment
+from annotator.validate.registry import experiments
+
 TABLES = {
     "heads": "a row per head: signatures of its 30 most salient sources with 5 targets each",
     "mappings": "a row per head, source token and target token: the salient mappings",
@@ -9,9 +14,10 @@ TABLES = {
     "relation_curves": "a row per head, relation and k: the same for every k up to the largest",
     "descriptions": "a row per head and describer: what it says the head does",
     "judgments": "a row per rater and description judged: the rater's last answer",
-    "validation": "a row per experiment, relation and head: static and dynamic scores",
-    "ablations": "a row per measured accuracy with heads silenced",
 }
+"""Of those that no experiment brings."""
+EXPERIMENT = "experiment"
+"""A column of tables in which several experiments have their rows."""
 
 _EVERYWHERE = {
     "model": "the model's name, or its id on the Hugging Face hub",
@@ -22,7 +28,6 @@ _EVERYWHERE = {
     "kv_head": "the key-value head that it reads its values from",
     "relation": "the relation's name",
     "llm": "who wrote the description; rules: the baseline, and no language model",
-    "static": "relation score from the weights, phi",
     "suppression": "the same share on the negated map",
 }
 _OWN = {
@@ -91,23 +96,21 @@ _OWN = {
         "seconds": "the rater spent on it; null: not known",
         "at": "when it was given or last edited, UTC",
     },
-    "validation": {
-        "experiment": "correlate, multi-token or variants",
-        "template": "correlate: which of the four prompts, from 0; else null",
-        "form": "multi-token: how sources were tokenised, natural or paper; else null",
-        "variant": "variants: what the static score had more, or in place; else null",
-        "without": "dynamic score with the attention forced onto the source; null for variants",
-        "with_context": "dynamic score with the attention as it is; null for variants",
-    },
-    "ablations": {
-        "kind": "own: the relation's heads; random: others; control: its heads, another's prompts",
-        "other": "random: the draw's number, from 0; control: whose prompts; else empty",
-        "step": "how many heads are silenced",
-        "heads": "those silenced since the row before, spaces between",
-        "correct": "prompts whose answer is the target",
-        "prompts": "prompts asked",
-    },
 }
+
+
+def by_table() -> dict[str, list[Experiment]]:
+    """The experiments, by the table that holds their rows."""
+    found: dict[str, list[Experiment]] = {}
+    for one in experiments():
+        found.setdefault(one.exported.name, []).append(one)
+    return found
+
+
+def about(table: str) -> str:
+    """What a table's rows are."""
+    measured = by_table().get(table)
+    return measured[0].exported.about if measured else TABLES[table]
 
 
 def meaning(table: str, column: str) -> str:
@@ -116,5 +119,26 @@ def meaning(table: str, column: str) -> str:
     Raises:
         KeyError: nothing is said of it.
     """
-    own = _OWN[table]
-    return own[column] if column in own else _EVERYWHERE[column]
+    own = _measured(by_table()[table], column) if table in by_table() else _OWN[table].get(column)
+    return _EVERYWHERE[column] if own is None else own
+
+
+def _measured(sharing: Sequence[Experiment], column: str) -> str | None:
+    """What a column of experiments means; in some rows of a shared table it is null."""
+    if column == EXPERIMENT and sharing[0].exported.shared:
+        return _listed([one.command for one in sharing])
+    having = [one for one in sharing if column in one.fields]
+    if not having:
+        return None
+    field, without = having[0].fields[column], [one for one in sharing if one not in having]
+    if not without:
+        return field.meaning
+    if field.kind.startswith("float"):
+        return f"{field.meaning}; null for {_listed([one.command for one in without])}"
+    return f"{_listed([one.command for one in having])}: {field.meaning}; else null"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -17,13 +17,14 @@ from typing import Any
 import pyarrow as pa
 
 from annotator.catalog.export import markdown, parquet
-from annotator.catalog.export.columns import TABLES, meaning
+from annotator.catalog.export.columns import about, by_table, meaning
 from annotator.catalog.export.public import public_model
-from annotator.catalog.export.tables import IDENTITY, SCHEMAS
+from annotator.catalog.export.tables import IDENTITY, schemas
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.manifest import Manifest
-from annotator.catalog.recorded import Recorded
+from annotator.catalog.results import shown
 from annotator.records import ACCEPTED, RelationPairs, by_whom
+from annotator.records.table import Table
 
 CARD = "README.md"
 _MARK = "made with [annotator](#citation)"
@@ -42,34 +43,8 @@ _SUMMARIES = {
         "Answers by describer. Accepted: correct, be it too general or too specific; of the "
         "answers that see a pattern where one was described.",
     ),
-    "correlate": (
-        "Static against dynamic scores",
-        "Pearson's r over heads and four prompt templates, between the score from the weights and "
-        "the same test on what the head writes at the last position of a prompt: without context, "
-        "attention is forced onto the source; with context, it is as it is. 95 %: intervals from "
-        "resampled heads, layer by layer.",
-    ),
-    "correlate-medians": ("Their medians", "Published: by the paper, on other models."),
-    "multi-token": (
-        "Sources of several tokens",
-        "The same r, in one template, with the dynamic score from sources of several tokens, read "
-        "at the last of them. Form: how a source was tokenised.",
-    ),
-    "multi-token-medians": (
-        "Medians over sources of several tokens",
-        "Published: by the paper, on other models.",
-    ),
-    "variants": (
-        "Variants of the static score",
-        "The r of static scores that are computed otherwise, and how it differs.",
-    ),
-    "ablate": (
-        "Accuracy with a relation's heads silenced",
-        "Share of prompts whose answer is the target, before and after so many heads are zeroed at "
-        "the last position: the relation's own, as many random ones, and its own on the prompts of "
-        "others.",
-    ),
 }
+"""Title and explanation of what is summed up here; experiments bring their own."""
 _LONG = 30
 """A summary of more rows is folded away."""
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
@@ -87,8 +62,9 @@ def file_of(table: str) -> str:
     return f"data/{table}.parquet"
 
 
-FILES = (CARD, *map(file_of, SCHEMAS))
-"""Every file that a dataset may have."""
+def every_file() -> list[str]:
+    """Every file that a dataset may have."""
+    return [CARD, *map(file_of, schemas())]
 
 
 def is_ours(folder: Path) -> bool:
@@ -106,7 +82,7 @@ def write(
     manifest: Manifest,
     tables: Mapping[str, pa.Table],
     relations: Sequence[RelationPairs],
-    recorded: Recorded,
+    results: Sequence[Table],
     license: str = NO_LICENSE,
 ) -> list[Path]:
     """Write the dataset.
@@ -116,7 +92,7 @@ def write(
         manifest: what was mapped, and how.
         tables: of `annotator.catalog.export.tables`.
         relations: those that were scored, valid or not.
-        recorded: what experiments came to.
+        results: what experiments came to.
         license: as the hub identifies one.
 
     Raises:
@@ -128,7 +104,7 @@ def write(
         with whole_file(path) as file:
             parquet.write(table, file)
     with whole_file(folder / CARD) as file:
-        file.write(card(manifest, tables, relations, recorded, license).encode())
+        file.write(card(manifest, tables, relations, results, license).encode())
     return [folder / CARD, *paths]
 
 
@@ -136,7 +112,7 @@ def card(
     manifest: Manifest,
     tables: Mapping[str, pa.Table],
     relations: Sequence[RelationPairs],
-    recorded: Recorded,
+    results: Sequence[Table],
     license: str = NO_LICENSE,
 ) -> str:
     """The dataset's card; see `write`."""
@@ -148,7 +124,7 @@ def card(
     environment.filters["yaml"] = _yaml
     source = files("annotator").joinpath("catalog", "export", "card.md.jinja")
     template = environment.from_string(source.read_text(encoding="utf-8"))
-    said = _about(manifest, tables, relations, recorded)
+    said = _about(manifest, tables, relations, results)
     return template.render(**said, license=license) + "\n"
 
 
@@ -156,7 +132,7 @@ def _about(
     manifest: Manifest,
     tables: Mapping[str, pa.Table],
     relations: Sequence[RelationPairs],
-    recorded: Recorded,
+    results: Sequence[Table],
 ) -> dict[str, Any]:
     """What the template says of a catalog."""
     model = public_model(manifest)
@@ -171,22 +147,23 @@ def _about(
         "facts": _facts(manifest),
         "tables": [_table(name, table) for name, table in tables.items()],
         "identity": _columns("heads", tables["heads"], IDENTITY),
-        "summaries": _summaries(tables, relations, recorded),
+        "summaries": [*_summaries(tables, relations), *map(_result, results)],
         "sources": manifest.settings["sources"],
         "targets": manifest.settings["targets"],
         "relations": len(valid) if "relations" in tables else None,
         "not_valid": ", ".join(one.name for one in relations if not one.valid),
         "describers": ", ".join(map(by_whom, llms)) if llms else None,
         "raters": ("one rater" if raters == 1 else f"{raters} raters") if raters else None,
-        "experiments": "validation" in tables or "ablations" in tables,
+        "experiments": any(name in tables for name in by_table()),
+        "headless": _listed([n for n, own in schemas().items() if "id" not in own.names]),
         "version": manifest.versions["annotator"],
     }
 
 
 def _table(name: str, table: pa.Table) -> dict[str, Any]:
-    about = {"name": _Done(name), "file": file_of(name), "rows": len(table), "about": TABLES[name]}
+    known = {"name": _Done(name), "file": file_of(name), "rows": len(table), "about": about(name)}
     own = [column for column in table.schema.names if column not in IDENTITY]
-    return {**about, "columns": _columns(name, table, own)}
+    return {**known, "columns": _columns(name, table, own)}
 
 
 def _columns(name: str, table: pa.Table, columns: Sequence[str]) -> str:
@@ -206,7 +183,7 @@ def _facts(manifest: Manifest) -> str:
 
 
 def _summaries(
-    tables: Mapping[str, pa.Table], relations: Sequence[RelationPairs], recorded: Recorded
+    tables: Mapping[str, pa.Table], relations: Sequence[RelationPairs]
 ) -> list[dict[str, Any]]:
     found: dict[str, pa.Table] = {}
     if "relations" in tables:
@@ -214,12 +191,14 @@ def _summaries(
     for name, summed in (("descriptions", _said), ("judgments", _judged)):
         if name in tables:
             found[name] = pa.table(dict(summed(tables[name])))
-    found |= {name: result.shown for name, result in recorded.results.items()}
-    return [_summary(name, table) for name, table in found.items()]
+    return [_summary(*_SUMMARIES[name], table) for name, table in found.items()]
 
 
-def _summary(name: str, table: pa.Table) -> dict[str, Any]:
-    title, about = _SUMMARIES[name]
+def _result(table: Table) -> dict[str, Any]:
+    return _summary(table.title, table.about, shown(table))
+
+
+def _summary(title: str, about: str, table: pa.Table) -> dict[str, Any]:
     folded = len(table) if len(table) > _LONG else None
     return {"title": title, "about": about, "folded": folded, "text": _markdown(table)}
 
@@ -266,6 +245,10 @@ def _judged(rows: pa.Table) -> Cells:
         found.setdefault(row["llm"], Counter()).update({n: int(yes) for n, yes in facts.items()})
     names = list(dict.fromkeys(name for counts in found.values() for name in counts))
     return {"on": list(found), **{name: [one[name] for one in found.values()] for name in names}}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return _Done(", ".join(f"`{name}`" for name in names))
 
 
 def _texts(tables: Mapping[str, pa.Table], name: str, column: str) -> list[str]:

@@ -11,23 +11,27 @@ wrote is there word for word.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from annotator.catalog import descriptions, judgments, relations, validation
+from annotator.catalog import descriptions, judgments, relations
+from annotator.catalog.experiments import schema_of
+from annotator.catalog.export.columns import EXPERIMENT, by_table
 from annotator.catalog.export.public import pseudonyms as pseudonyms
 from annotator.catalog.export.public import public_llms, public_model
 from annotator.catalog.read import TELLING, Catalog
-from annotator.catalog.recorded import Recorded
 from annotator.catalog.schema import MAPS, SIGNATURES
 from annotator.errors import CatalogBroken
 from annotator.records import HeadId
 
-_EXPERIMENTS = {"correlate": "correlate", "multi_token": "multi-token", "variants": "variants"}
-"""Those that give a number to each head, as the catalog and as the command line name them."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from annotator.validate.experiment import Experiment
+
 _MODEL = [pa.field("model", pa.string(), nullable=False), pa.field("revision", pa.string())]
 _ID = pa.field("id", pa.string(), nullable=False)
 _AT = ("layer", "head")
@@ -38,53 +42,63 @@ def _of_heads(*fields: pa.Field[Any]) -> pa.Schema:
     return pa.schema([*_MODEL, _ID, *at, *(field for field in fields if field.name not in _AT)])
 
 
-def _of_experiments() -> pa.Schema:
-    """Their columns together; those that not all have may be null."""
-    every = [validation.EXPERIMENTS[name] for name in _EXPERIMENTS]
-    names = dict.fromkeys(name for schema in every for name in schema.names)
-    types = {field.name: field.type for schema in every for field in schema}
-    keys = [name for name in names if not pa.types.is_floating(types[name])]
-    fields = [
-        pa.field(name, types[name], nullable=not all(name in schema.names for schema in every))
-        for name in (*keys, *(name for name in names if name not in keys))
-    ]
-    return _of_heads(pa.field("experiment", pa.string(), nullable=False), *fields)
-
-
 IDENTITY = (*(field.name for field in _MODEL), _ID.name, *_AT)
 """The columns that every table of heads begins with."""
-SCHEMAS: dict[str, pa.Schema] = {
+_OWN: dict[str, pa.Schema] = {
     "heads": _of_heads(*SIGNATURES, pa.field(TELLING, pa.float64(), nullable=False)),
     "mappings": _of_heads(*MAPS),
     **{name: _of_heads(*schema) for name, schema in relations.TABLES.items()},
     descriptions.NAME: _of_heads(*descriptions.SCHEMA),
     judgments.NAME: _of_heads(*judgments.SCHEMA),
-    "validation": _of_experiments(),
-    "ablations": pa.schema([*_MODEL, *validation.ABLATE]),
 }
 
 
+def schemas() -> dict[str, pa.Schema]:
+    """Every table that an export may have: the catalog's, then those of the experiments."""
+    return {**_OWN, **{name: _measured_schema(own) for name, own in by_table().items()}}
+
+
+def _measured_schema(rows: Sequence[Experiment]) -> pa.Schema:
+    """The columns of experiments that share a table; those that not all have may be null."""
+    every = [schema_of(one) for one in rows]
+    names = dict.fromkeys(name for schema in every for name in schema.names)
+    types = {field.name: field.type for schema in every for field in schema}
+    keys = [name for name in names if not pa.types.is_floating(types[name])]
+    shared = [pa.field(EXPERIMENT, pa.string(), nullable=False)] if rows[0].exported.shared else []
+    fields = [
+        pa.field(name, types[name], nullable=not all(name in schema.names for schema in every))
+        for name in (*keys, *(name for name in names if name not in keys))
+    ]
+    if {*_AT} <= {*names}:
+        return _of_heads(*shared, *fields)
+    return pa.schema([*_MODEL, *shared, *fields])
+
+
 def exported(
-    catalog: Catalog, recorded: Recorded | None, wanted: Collection[str] = SCHEMAS
+    catalog: Catalog,
+    measured: Mapping[str, pd.DataFrame],
+    wanted: Collection[str] | None = None,
 ) -> dict[str, pa.Table]:
-    """The tables of a catalog that have rows, in the order of SCHEMAS.
+    """The tables of a catalog that have rows, in the order of `schemas`.
 
     Args:
         catalog: a finished one.
-        recorded: what experiments gave; None: nothing of it is wanted.
-        wanted: only tables of these names.
+        measured: the rows of experiments, by name.
+        wanted: only tables of these names; None: all.
 
     Raises:
         CatalogBroken: a table cannot be read, lacks rows, or holds a number that is none.
         LedgerUnusable: the descriptions or judgments cannot be read.
     """
+    every = schemas()
+    wanted = every if wanted is None else wanted
     found = {"heads": _heads(catalog), "mappings": _mappings(catalog)}
     there = {*catalog.tables()} & {*wanted}
     found |= {name: catalog.table(name) for name in relations.TABLES if name in there}
     found |= _said(catalog)
-    found |= _measured(recorded or Recorded())
-    names = [name for name in SCHEMAS if name in wanted and found.get(name)]
-    return {name: _whole(catalog, name, found[name]) for name in names}
+    found |= _measured(measured)
+    names = [name for name in every if name in wanted and found.get(name)]
+    return {name: _whole(catalog, name, every[name], found[name]) for name in names}
 
 
 def _heads(catalog: Catalog) -> pa.Table:
@@ -127,28 +141,26 @@ def _renamed(table: pa.Table, column: str, names: Mapping[str, str]) -> pa.Table
     return table.set_column(at, table.schema.field(at), pa.array(values, pa.string()))
 
 
-def _measured(recorded: Recorded) -> dict[str, pa.Table]:
-    """The rows of the experiments, one after the other."""
-    rows: dict[str, list[pa.Table]] = {"validation": [], "ablations": []}
-    for experiment, schema in validation.EXPERIMENTS.items():
-        # One that was not made has its columns all the same: they are empty then.
-        table = schema.empty_table()
-        if experiment in recorded.tables:
-            frame = recorded.tables[experiment]
-            table = pa.Table.from_pandas(frame, schema, preserve_index=False)
-        if experiment in _EXPERIMENTS:
-            name = pa.repeat(pa.scalar(_EXPERIMENTS[experiment], pa.string()), len(table))
-            rows["validation"].append(table.append_column("experiment", name))
-        else:
-            rows["ablations"].append(table)
-    return {
-        name: pa.concat_tables(parts, promote_options="default") for name, parts in rows.items()
-    }
+def _measured(frames: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
+    """The rows of experiments, those that share a table one after the other."""
+    found: dict[str, pa.Table] = {}
+    for name, sharing in by_table().items():
+        parts: list[pa.Table] = []
+        for one in sharing:
+            # One that was not made has its columns all the same: they are empty then.
+            schema = schema_of(one)
+            rows = schema.empty_table()
+            if one.name in frames:
+                rows = pa.Table.from_pandas(frames[one.name], schema, preserve_index=False)
+            named = pa.repeat(pa.scalar(one.command, pa.string()), len(rows))
+            parts.append(rows.append_column(EXPERIMENT, named))
+        found[name] = pa.concat_tables(parts, promote_options="default")
+    return found
 
 
-def _whole(catalog: Catalog, name: str, rows: pa.Table) -> pa.Table:
+def _whole(catalog: Catalog, name: str, schema: pa.Schema, rows: pa.Table) -> pa.Table:
     """The rows with whose they are, as their schema has it."""
-    manifest, schema = catalog.manifest, SCHEMAS[name]
+    manifest = catalog.manifest
     model, revision = public_model(manifest), manifest.model.get("revision")
     columns: dict[str, Any] = {one: rows[one] for one in rows.column_names}
     columns["model"] = pa.repeat(model, len(rows))

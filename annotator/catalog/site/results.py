@@ -7,47 +7,31 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from annotator.catalog.export.markdown import is_number
-from annotator.catalog.site.data import short, shorts
+from annotator.catalog.results import shown
+from annotator.catalog.site.data import short
 from annotator.judge.report import PUBLISHED
+from annotator.records.table import INTERVAL, Chart, Table
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from annotator.catalog.recorded import Recorded
+    from annotator.catalog.sums import Sums
     from annotator.judge.report import Agreement, Report, Share, Summary
-    from annotator.validate.accuracies import Accuracies
 
-TITLES = {
-    "correlate": "Static against dynamic scores",
-    "correlate-medians": "Medians over relations, beside the published ones",
-    "variants": "Variants of the static score",
-    "multi-token": "Sources of several tokens",
-    "multi-token-medians": "Medians for sources of several tokens, beside the published ones",
-    "ablate": "Accuracy as a relation's heads are silenced",
-}
 _SHARES = (
     *("matched", "invented_of_none", "accepted", "strict"),
     *("accepted_of_all", "strict_of_all", "same_category"),
 )
 
 
-def validation(recorded: Recorded) -> dict[str, Any]:
-    """The experiments: tables as readers get them, and the numbers of the charts."""
-    results = recorded.results
-    tables = [
-        {"id": name, "title": title, **_shown(results[name].shown)}
-        for name, title in TITLES.items()
-        if name in results
+def validation(found: Sequence[Sums]) -> list[dict[str, Any]]:
+    """The experiments: tables as readers get them, and the numbers of charts and figures."""
+    return [
+        {
+            "title": one.tables[0].title,
+            "tables": list(map(_table, one.tables)),
+            "figures": [asdict(figure) for figure in one.figures],
+        }
+        for one in found
     ]
-    charts = {
-        key: _rows(results[name].numbers)
-        for key, name in (
-            *(("correlate", "correlate"), ("medians", "correlate-medians")),
-            *(("multi_token", "multi-token"), ("multi_token_medians", "multi-token-medians")),
-        )
-        if name in results
-    }
-    return {"tables": tables, **charts, "ablations": list(map(_ablation, recorded.ablations))}
 
 
 def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -75,34 +59,52 @@ def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[
     ]
 
 
-def _shown(table: pa.Table) -> dict[str, Any]:
-    columns = [{"name": one.name, "number": is_number(one.type)} for one in table.schema]
-    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    return {"columns": columns, "rows": [list(map(_plain, row)) for row in rows]}
+def _table(table: Table) -> dict[str, Any]:
+    """A table for readers; the rows that show at first are the first ones."""
+    content = shown(table)
+    columns = [{"name": one.name, "number": is_number(one.type)} for one in content.schema]
+    rows = list(zip(*(column.to_pylist() for column in content.columns), strict=True))
+    order = sorted(range(len(rows)), key=lambda row: row not in table.lead)
+    return {
+        **{"title": table.title, "about": table.about, "columns": columns},
+        "rows": [list(map(_plain, rows[row])) for row in order],
+        "first": len(table.lead) or None,
+        "chart": None if table.chart is None else _chart(table, table.chart),
+    }
 
 
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    return [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
+def _chart(table: Table, chart: Chart) -> dict[str, Any]:
+    """A chart's rows, by group; one without any number is left out."""
+    names = table.columns[0].values
+    groups = table.column(table.group).values if table.group else [None] * len(names)
+    values = {key: table.column(key).values for key in chart.series}
+    ends = {column.name: column.values for column in table.columns if column.kind == INTERVAL}
+    rows = [
+        {
+            "name": name,
+            "group": group,
+            **{key: _measured(own[row], ends[key][row]) for key, own in values.items()},
+        }
+        for row, (name, group) in enumerate(zip(names, groups, strict=True))
+        if any(own[row] is not None for own in values.values())
+    ]
+    titles = {group: f"{group} {table.group}" if table.group else "" for group in groups}
+    return {
+        **{"title": chart.title, "axis": chart.axis, "series": dict(chart.series)},
+        "groups": [
+            {"title": title, "rows": [row for row in rows if row["group"] == group]}
+            for group, title in titles.items()
+        ],
+    }
+
+
+def _measured(value: float | None, ends: Sequence[float] | None) -> dict[str, Any]:
+    low, high = ends or (None, None)
+    return {"value": short(value), "low": short(low), "high": short(high)}
 
 
 def _plain(value: Any) -> Any:
     return short(value) if isinstance(value, float) else value
-
-
-def _ablation(one: Accuracies) -> dict[str, Any]:
-    return {
-        "relation": one.relation,
-        "prompts": one.prompts,
-        "base": short(one.base),
-        "step": one.step,
-        "own": shorts(one.curve),
-        "random": shorts(one.random),
-        "controls": [
-            {"relation": o.relation, "base": short(o.base), "accuracy": short(o.accuracy)}
-            for o in one.controls
-        ],
-        "reason": one.reason,
-    }
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _overview(
 
 def _results(results: Mapping[str, Any], llms: Sequence[str]) -> dict[str, Any]:
     study = [{**one, "describer": llms.index(one["llm"])} for one in results.get("study", ())]
-    return {**results.get("validation", {}), "study": study}
+    return {"validation": results.get("validation", ()), "study": study}
 
 
 def _page(source: Traversable, folder: Path) -> Iterator[Path]:

@@ -5,22 +5,18 @@ annotator.charts = (() => {
   const { safe, scroll, Chart } = annotator.parts;
   const { plain, score } = annotator.text;
   // Two series differ in colour, in shape, and in being filled or not.
-  const SERIES = {
-    without: {
-      label: "without context",
-      color: "var(--class-1)",
-      symbol: "circle",
-      dy: -4,
-      filled: true,
-    },
-    with_context: {
-      label: "with context",
-      color: "var(--class-3)",
-      symbol: "diamond2",
-      dy: 4,
-      filled: false,
-    },
-  };
+  const LOOKS = [
+    { color: "var(--class-1)", symbol: "circle", dy: -4, filled: true },
+    { color: "var(--class-3)", symbol: "diamond2", dy: 4, filled: false },
+  ];
+  /** Series by their keys, each with a look of its own. */
+  const seriesOf = (labels) =>
+    Object.fromEntries(
+      Object.entries(labels).map(([name, label], at) => [
+        name,
+        { label, ...LOOKS[at % LOOKS.length] },
+      ]),
+    );
   const STYLE = { background: "none", fontSize: "12px", overflow: "visible" };
   const ROW = 26;
 
@@ -157,14 +153,32 @@ annotator.charts = (() => {
     },
   };
 
-  /** One relation's accuracy as its heads are silenced, with random and control heads at the step. */
-  function ablation(one, width) {
-    const points = one.own.map((accuracy, silenced) => ({ accuracy, silenced }));
-    const last = points.length - 1;
-    const at = (values) => values.map((accuracy) => ({ accuracy, silenced: one.step }));
-    const control = one.controls.length
-      ? [{ accuracy: d3.mean(one.controls, (own) => own.accuracy), silenced: one.step }]
-      : [];
+  // How the marks of a figure's series look; the first line is the one that matters.
+  const MARKS = {
+    line: { color: "var(--class-1)", symbol: "circle", filled: true },
+    dots: { color: "var(--class-3)", symbol: "circle", filled: false },
+    crosses: { color: "var(--class-3)", symbol: "times", filled: false },
+    diamonds: { color: "var(--class-2)", symbol: "square", filled: true },
+    thin: { color: "var(--class-2)", symbol: "square", filled: true },
+  };
+
+  const pointsOf = (one) => Array.from(one.x, (x, at) => ({ x, y: one.y[at] }));
+
+  function mark(one) {
+    const { color, symbol: shape, filled } = MARKS[one.mark];
+    const at = { x: "x", y: "y" };
+    if (one.mark === "line") return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 2 });
+    if (one.mark === "thin")
+      return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 0.6 });
+    const paint = filled ? { fill: color, stroke: "var(--page)" } : { fill: "var(--page)" };
+    return Plot.dot(pointsOf(one), {
+      ...{ ...at, symbol: shape, r: 3.5, stroke: color, strokeWidth: filled ? 1 : 1.8, ...paint },
+    });
+  }
+
+  /** One of a figure's small multiples: upwards from 0 to 1. */
+  function panel(one, figure, width) {
+    const last = d3.max(one.series, (own) => d3.max(own.x)) || 1;
     return Plot.plot({
       ...{
         width,
@@ -176,8 +190,8 @@ annotator.charts = (() => {
         style: { ...STYLE, fontSize: "11px" },
       },
       x: {
-        domain: [0, Math.max(1, last)],
-        label: "heads silenced",
+        domain: [0, last],
+        label: figure.x,
         labelAnchor: "center",
         labelArrow: "none",
         ticks: 5,
@@ -185,63 +199,33 @@ annotator.charts = (() => {
       },
       y: { domain: [0, 1], label: null, grid: true, ticks: 3, tickSize: 0, tickFormat: score },
       marks: [
-        Plot.ruleX([one.step], { stroke: "var(--edge)", strokeDasharray: "2,3" }),
-        Plot.line(points, {
-          x: "silenced",
-          y: "accuracy",
-          stroke: "var(--class-1)",
-          strokeWidth: 2,
+        Plot.ruleX(one.at === null ? [] : [one.at], {
+          stroke: "var(--edge)",
+          strokeDasharray: "2,3",
         }),
-        Plot.dot(at(one.random), {
-          x: "silenced",
-          y: "accuracy",
-          symbol: "circle",
-          r: 3.5,
-          fill: "var(--page)",
-          stroke: "var(--class-3)",
-          strokeWidth: 1.8,
-        }),
-        Plot.dot(control, {
-          x: "silenced",
-          y: "accuracy",
-          symbol: "square",
-          r: 4,
-          fill: "var(--class-2)",
-          stroke: "var(--page)",
-        }),
+        ...one.series.map(mark),
       ],
     });
   }
 
-  const ABLATED = [
-    {
-      label: "the relation's own heads, strongest first",
-      color: "var(--class-1)",
-      symbol: "circle",
-      filled: true,
-    },
-    {
-      label: "as many random heads (five draws)",
-      color: "var(--class-3)",
-      symbol: "circle",
-      filled: false,
-    },
-    {
-      label: "its heads, while other relations are asked for (mean)",
-      color: "var(--class-2)",
-      symbol: "square",
-      filled: true,
-    },
-  ];
+  /** A line's first height, and that where the table reads, in words. */
+  function told(one, figure) {
+    const line = one.series.find((own) => own.mark === "line");
+    const from = line ? `: from ${score(line.y[0])}` : "";
+    const to = line && one.at !== null ? ` to ${score(line.y[one.at])} at ${one.at}` : "";
+    return `${one.relation}, ${figure.y}${from}${to}`;
+  }
 
-  const Ablations = {
-    view: ({ attrs: { ablations } }) => [
-      key(ABLATED),
-      m(
-        ".small",
-        ablations
-          .filter((one) => one.own.length > 1)
-          .map((one) =>
+  const Panels = {
+    view: ({ attrs: { figure } }) => {
+      const labels = new Map(
+        figure.panels.flatMap((one) => one.series.map((own) => [own.label, MARKS[own.mark]])),
+      );
+      return [
+        key(Array.from(labels, ([label, look]) => ({ label, ...look }))),
+        m(
+          ".small",
+          figure.panels.map((one) =>
             m(
               "figure",
               m(
@@ -251,18 +235,19 @@ annotator.charts = (() => {
                   { href: annotator.state.colouredBy(`phi:${one.relation}`) },
                   one.relation,
                 ),
-                m("span.muted", ` ${one.prompts} prompts`),
+                m("span.muted", ` ${one.title}`),
               ),
               m(Chart, {
-                of: one.relation,
-                label: `${one.relation}: accuracy falls from ${score(one.base)} to ${score(one.own[one.step])} with ${one.step} heads silenced`,
-                draw: (width) => ablation(one, width),
+                of: `${figure.name} ${one.relation}`,
+                label: told(one, figure),
+                draw: (width) => panel(one, figure, width),
               }),
             ),
           ),
-      ),
-    ],
+        ),
+      ];
+    },
   };
 
-  return { SERIES, Intervals: safe(Intervals), Results: safe(Results), Ablations: safe(Ablations) };
+  return { seriesOf, Intervals: safe(Intervals), Results: safe(Results), Panels: safe(Panels) };
 })();

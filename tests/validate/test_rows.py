@@ -8,25 +8,24 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import torch
 from scipy.stats import pearsonr
 
-from annotator.catalog.validation import score_rows
+from annotator.validate import correlate, multi_token
 from annotator.validate.accuracies import Elsewhere, accuracies, read_step
+from annotator.validate.correlations import Correlation, Medians, correlations, medians
 from annotator.validate.differences import differences
-from annotator.validate.report import (
-    ELEVEN,
-    PUBLISHED,
-    PUBLISHED_MULTI_TOKEN,
-    Correlation,
-    correlations,
-    medians,
-    multi_token,
-    scores_in,
+from annotator.validate.multi_token import ELEVEN, is_published
+from annotator.validate.scores import scores_in
+from tests.validate.made import (
+    NAMES,
+    ablate_table,
+    correlate_facts,
+    correlate_table,
+    grids,
+    score_rows,
 )
-from tests.validate.made import NAMES, ablate_table, correlate_facts, correlate_table, grids
 
 DRAWS = 200
 
@@ -98,28 +97,28 @@ def test_an_r_without_an_interval_says_why() -> None:
 def test_medians_leave_out_what_is_undefined() -> None:
     rows = correlations(correlate_table(), correlate_facts(), DRAWS)
     rows.append(Correlation("synonym", published=True, k=10, sources=3, reason="no scores"))
-    theirs, every, *published = medians(rows, "tiny")
+    theirs, every, *published = medians(rows, "tiny", correlate.PUBLISHED)
     assert theirs.relations == 2
     assert theirs.without == pytest.approx((r(0, "without") + r(1, "without")) / 2)
     assert every.relations == 3
     assert every.with_context == pytest.approx(median(r(n, "with_context") for n in range(3)))
-    assert tuple(published) == PUBLISHED
+    assert published == [Medians(*one) for one in correlate.PUBLISHED]
 
 
 def test_medians_of_nothing() -> None:
     none = [Correlation("synonym", published=True, k=10, sources=3, reason="no scores")]
-    first, *_ = medians(none, "tiny")
+    first, *_ = medians(none, "tiny", correlate.PUBLISHED)
     assert (first.relations, first.without, first.with_context) == (0, None, None)
 
 
 def multi_token_table() -> pd.DataFrame:
-    tables: list[pa.Table] = []
+    tables: list[pd.DataFrame] = []
     for seed, form in enumerate(("paper", "natural")):
         found = grids(seed)
         scores = {"static": found["static"], "without": found["without"][2]}
         scores["with_context"] = found["with_context"][2]
         tables.append(score_rows("multi_token", scores, relation="copying", form=form))
-    return pa.concat_tables(tables).to_pandas()
+    return pd.concat(tables, ignore_index=True)
 
 
 def test_each_form_has_its_own_r() -> None:
@@ -133,7 +132,7 @@ def test_each_form_has_its_own_r() -> None:
             "reason": {"paper": "4 pairs, fewer than 10", "natural": "5 pairs, fewer than 10"},
         },
     }
-    rows = multi_token(multi_token_table(), facts, DRAWS)
+    rows = multi_token.correlations(multi_token_table(), facts, DRAWS)
     assert [(row.relation, row.form, row.sources) for row in rows] == [
         ("copying", "natural", 30),
         ("copying", "paper", 20),
@@ -145,8 +144,9 @@ def test_each_form_has_its_own_r() -> None:
         expected = pearsonr(found["static"].flatten(), found["without"][2].flatten()).statistic
         assert row.without == pytest.approx(float(expected), abs=1e-12)
     assert rows[3].reason == "4 pairs, fewer than 10"
-    found = medians(rows, "tiny")
-    named = [one.of for one in found[: -len(PUBLISHED_MULTI_TOKEN)]]
+    published = multi_token.PUBLISHED
+    found = medians(rows, "tiny", published, is_published)
+    named = [one.of for one in found[: -len(published)]]
     assert named == [
         "tiny, natural form, the paper's relations",
         "tiny, natural form, all relations",
@@ -156,7 +156,8 @@ def test_each_form_has_its_own_r() -> None:
     assert found[0].without == pytest.approx(rows[0].without)
     assert found[2].without == pytest.approx(rows[1].without)
     mine = [replace(row, published=False) for row in rows]
-    assert medians(mine, "tiny")[0].relations == 0, "a user's own relation is not the paper's"
+    own = medians(mine, "tiny", published, is_published)
+    assert own[0].relations == 0, "a user's own relation is not the paper's"
 
 
 def test_the_papers_multi_token_relations_are_eleven_that_we_have() -> None:
@@ -172,7 +173,7 @@ def variants_table() -> pd.DataFrame:
         for variant, moved in (("same", 0), ("other", 1))
         for name, seed in zip(NAMES[:2], (moved, 1 - moved), strict=True)
     ]
-    return pa.concat_tables(tables).to_pandas()
+    return pd.concat(tables, ignore_index=True)
 
 
 def test_variants_are_held_against_the_same_dynamic_scores() -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from annotator.cli.validated import (
-    print_ablate,
-    print_compare,
-    print_correlate,
-    print_multi_token,
+from annotator.cli.compared import print_compare
+from annotator.cli.findings import print_findings
+from annotator.pipeline.validate import Findings
+from annotator.records.table import Table
+from annotator.validate import multi_token
+from annotator.validate.ablate import accuracy_table
+from annotator.validate.correlate import PUBLISHED
+from annotator.validate.correlations import (
+    Correlation,
+    correlation_table,
+    medians,
+    medians_table,
 )
-from annotator.pipeline.validate import Ablated, Correlated
 from annotator.validate.differences import Difference
-from annotator.validate.report import Correlation, medians
+from annotator.validate.variants import difference_table
 from tests.validate.made import ABLATED, comparison
 
 LONGEST = "adjective_comparative"
@@ -45,11 +52,17 @@ def printed(capsys: Capture, width: int) -> list[str]:
     return [" ".join(line.split()) for line in lines]
 
 
+def print_tables(heading: str, tables: Sequence[Table], files: Sequence[Path] = ()) -> None:
+    print_findings(Findings(heading, {table.name: table for table in tables}, files))
+
+
 def test_correlations(capsys: Capture, width: int) -> None:
     files = [Path("/o/validation/correlate.csv"), Path("/o/validation/correlate.png")]
     absent = {"value gain": "no norm stands before its attention"}
-    found = Correlated("tiny", ROWS, medians(ROWS, "tiny"), DIFFERENCES, absent, files)
-    print_correlate(found)
+    over = medians_table(medians(ROWS, "tiny", PUBLISHED), "medians", "Medians")
+    variants = replace(difference_table(DIFFERENCES), reasons=absent)
+    rows = correlation_table(ROWS, "correlate", "Correlations", "")
+    print_tables("Static and dynamic scores of tiny", [rows, over, variants], files)
     lines = printed(capsys, width)
     assert lines[0] == "Static and dynamic scores of tiny"
     assert f"{LONGEST} 10 1234 0.912 0.80, 0.95 -0.500 -0.70, -0.12" in lines
@@ -66,7 +79,9 @@ def test_correlations(capsys: Capture, width: int) -> None:
 def test_several_tokens(capsys: Capture, width: int) -> None:
     natural = [replace(row, form="natural") for row in ROWS]
     paper = [replace(ROWS[0], form="paper", without=0.5)]
-    print_multi_token(Correlated("tiny", [*natural, *paper], medians(natural, "tiny")))
+    rows = correlation_table([*natural, *paper], "multi-token", "Several", "")
+    over = medians(natural, "tiny", multi_token.PUBLISHED, multi_token.is_published)
+    print_tables("Several tokens", [rows, medians_table(over, "medians", "Medians")])
     lines = printed(capsys, width)
     assert lines.index("natural form") < lines.index("paper form")
     assert f"{LONGEST} 10 1234 0.500 0.80, 0.95 -0.500 -0.70, -0.12" in lines
@@ -74,7 +89,7 @@ def test_several_tokens(capsys: Capture, width: int) -> None:
 
 
 def test_ablations(capsys: Capture, width: int) -> None:
-    print_ablate(Ablated("tiny", ABLATED))
+    print_tables("Accuracy", [accuracy_table(ABLATED)])
     lines = printed(capsys, width)
     assert "country_capital 50 0.90 3 0.00 0.83 0.90 to 0.80" in lines
     assert "copying 40 0.70 2 0.50 0.70 -" in lines
@@ -82,7 +97,7 @@ def test_ablations(capsys: Capture, width: int) -> None:
 
 
 def test_nothing_to_ablate(capsys: Capture, width: int) -> None:
-    print_ablate(Ablated("tiny", ABLATED[2:]))
+    print_tables("Accuracy", [accuracy_table(ABLATED[2:])])
     assert not any(line.startswith("relation prompts") for line in printed(capsys, width))
 
 

@@ -1,0 +1,12 @@
+"""A format that only tests know: how many rows a table has."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pyarrow as pa
+
+
+def write(table: pa.Table, file: BinaryIO) -> None:
+    """Write a table."""
+    file.write(f"{len(table)} rows of {', '.join(table.schema.names)}\n".encode())
