@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from annotator.catalog.recorded import Recorded
-    from annotator.judge.report import Agreement, Report, Share, Summary
+    from annotator.judge.report import Report
+    from annotator.judge.sums import Agreement, Share, Summary
     from annotator.validate.accuracies import Accuracies
 
 TITLES = {
@@ -54,13 +55,13 @@ def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[
     """The human study, of each describer's descriptions.
 
     Args:
-        reports: by the language model as exports name it.
+        reports: by the describer as exports name it.
         pseudonyms: of the raters, by name.
     """
     published = [asdict(one) for one in PUBLISHED]
     return [
         {
-            "llm": llm,
+            "describer": describer,
             "items": report.items,
             "total": _summary(report.total),
             "quarters": [
@@ -68,10 +69,11 @@ def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[
                 for one in report.quarters
             ],
             "raters": {pseudonyms[name]: _summary(one) for name, one in report.raters.items()},
-            "agreement": {name: _agreement(one) for name, one in report.agreement.items()},
+            "others": {kind: _summary(one) for kind, one in report.others.items()},
+            "agreement": {n: _agreement(one) for n, one in report.total.agreement.items()},
             "published": published,
         }
-        for llm, report in reports.items()
+        for describer, report in reports.items()
     ]
 
 
