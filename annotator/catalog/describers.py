@@ -64,10 +64,7 @@ class Describers:
             DescriberUnknown: nobody, or several.
         """
         whole = {one: self.full(one) for one in self.there}
-        names = {
-            one: [full, one.llm, self.llm(one), one.name, one.template]
-            for one, full in whole.items()
-        }
+        names = {one: {whole[one], one.llm, self.llm(one), one.name} - {""} for one in self.there}
         for found in (
             [one for one, full in whole.items() if full == named],
             [one for one, every in names.items() if named in every],
