@@ -81,13 +81,13 @@ annotator.said = (() => {
     },
   };
 
-  const counted = (count, of, share, noun) =>
-    of ? `${percent(share)} (${count} of ${many(of, noun)})` : NONE;
+  const counted = (count, of, share, what) =>
+    of ? `${percent(share)} (${count} of ${plain(of)} ${what})` : NONE;
   const agreed = (verdict, question) =>
     counted(
       ...["agree_", "pairs_"].map((part) => verdict[part + question]),
       verdict[`agree_${question}_share`],
-      "pair",
+      "pairs",
     );
 
   /** Which description was judged: a head may have several by one describer. */
@@ -107,7 +107,7 @@ annotator.said = (() => {
     return m(".judged", [
       m("h3", heading(verdict, descriptions)),
       pairs([
-        ["accepted", counted(accepted, described, accepted_share, "answer")],
+        ["accepted", counted(accepted, described, accepted_share, "who see a pattern")],
         ["agree: a pattern?", agreed(verdict, "pattern")],
         ["agree: how well?", agreed(verdict, "precision")],
         ["agree: category", agreed(verdict, "category")],
