@@ -38,12 +38,13 @@ from annotator.describe.outcome import (
 )
 from annotator.describe.request import Request
 from annotator.describe.rules import Rules
-from annotator.judge.items import STATUSES, items_of
+from annotator.judge.items import STATUSES
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import ATTEMPTS, HEADS, OUTCOMES, REQUESTS
 from annotator.records import HeadId, Judgment, RelationPairs, Signatures
 from annotator.tokens.relations import load_relations
+from tests.judge.made import items_of
 
 N_LAYERS, N_HEADS, VOCAB = 80, 64, 128_256
 SOURCES, TARGETS, K_MAX, TOPICS = 45, 5, 25, 400

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from annotator.records import BASELINE, Description
+from annotator.catalog.describers import Describers, read_describers
+from annotator.errors import DescriberUnknown
+from annotator.records import BASELINE, Describer, Description
 
 if TYPE_CHECKING:
     from annotator.ledger.entries import Answered
@@ -22,6 +24,7 @@ SCHEMA = pa.schema(
         pa.field("layer", pa.int16(), nullable=False),
         pa.field("head", pa.int16(), nullable=False),
         pa.field("llm", pa.string(), nullable=False),
+        pa.field("describer", pa.string(), nullable=False),
         pa.field("baseline", pa.bool_(), nullable=False),  # no language model
         pa.field("status", pa.string(), nullable=False),
         pa.field("inputs", pa.string()),
@@ -35,27 +38,43 @@ SCHEMA = pa.schema(
         pa.field("tokens_out", pa.int64(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("superseded", pa.bool_(), nullable=False),
     ]
 )
-"""A row per head and language model that has answered; see `annotator.records.Description`."""
+"""A row per head and describer that has answered; see `annotator.records.Description`."""
 
 
-def read_descriptions(folder: Path, llm: str | None = None) -> list[Description]:
-    """The last answer of each language model on each head, by head and language model.
+def read_descriptions(
+    folder: Path, by: str | None = None, *, superseded: bool = False
+) -> list[Description]:
+    """The last answer of each describer on each head, by head, language model and prompt.
 
     Args:
         folder: the catalog's directory.
-        llm: only this one's, as --llm names it.
+        by: only this describer's: any name of theirs, or an unambiguous part of one.
+        superseded: whether earlier ones that people have judged are there as well.
 
     Raises:
+        DescriberUnknown: nobody is called so, or several are.
         LedgerUnusable: its ledger cannot be read.
     """
     if not (folder / LEDGER).is_file():
+        if by is not None:
+            raise DescriberUnknown(by, [])
         return []
+    from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
     with Ledger(folder / LEDGER, read_only=True) as ledger:
-        return [_description(answered) for answered in ledger.described(llm)]
+        describers = read_describers(ledger)
+        who = None if by is None else describers.find(by)
+        answers = ledger.described(superseded=superseded)
+        judged = Judgments(ledger).judged() if superseded else set[tuple[str, Describer]]()
+    return [
+        _description(one, describers)
+        for one in answers
+        if who in (None, one.who) and (not one.superseded or (one.key, one.who) in judged)
+    ]
 
 
 def to_table(descriptions: Iterable[Description]) -> pa.Table:
@@ -80,7 +99,7 @@ def _row(description: Description) -> dict[str, Any]:
     return {**asdict(description), **head, "baseline": baseline, "at": at}
 
 
-def _description(answered: Answered) -> Description:
+def _description(answered: Answered, describers: Describers) -> Description:
     from annotator.describe.outcome import outcome_of, problem_of
 
     came = answered.came
@@ -88,15 +107,19 @@ def _description(answered: Answered) -> Description:
     said = {name: getattr(outcome, name, None) for name in ("inputs", "pattern", "category")}
     return Description(
         head=answered.head,
-        llm=answered.llm,
+        llm=answered.who.llm,
         status=outcome.kind,
         **said,
         reasoning=getattr(outcome, "reasoning", None),
         problem=problem_of(outcome),
-        template=answered.request["template"],
+        template=answered.who.template,
         key=answered.key,
         tokens_in=answered.tokens_in,
         tokens_out=answered.tokens_out,
         seconds=came.seconds,
         at=answered.at,
+        name=answered.who.name,
+        describer=describers.full(answered.who),
+        shown=describers.short(answered.who),
+        superseded=answered.superseded,
     )

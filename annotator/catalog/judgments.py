@@ -2,70 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from annotator.catalog.describers import Describers, read_describers
 from annotator.catalog.descriptions import LEDGER, in_utf8
-from annotator.records import Item, Judgment
+from annotator.judge.verdicts import COUNTS, MEASURES, row, standings, verdicts
+from annotator.records import Describer, Item, Judgment
 
-NAME = "judgments"
-SCHEMA = pa.schema(
-    [
-        pa.field("layer", pa.int16(), nullable=False),
-        pa.field("head", pa.int16(), nullable=False),
-        pa.field("llm", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("item", pa.string(), nullable=False),
-        pa.field("rater", pa.string(), nullable=False),
-        pa.field("pattern", pa.bool_()),
-        pa.field("precision", pa.string()),
-        pa.field("category", pa.string()),
-        pa.field("comment", pa.string(), nullable=False),
-        pa.field("skipped", pa.bool_(), nullable=False),
-        pa.field("seconds", pa.float64()),
-        pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
-    ]
-)
-"""A row per rater and description judged, the last answer; see `annotator.records.Judgment`."""
+if TYPE_CHECKING:
+    from annotator.judge.verdicts import Standing, Verdict
+
+NAME, VERDICTS, STUDIES = "judgments", "verdicts", "studies"
+_HEAD = [pa.field(name, pa.int16(), nullable=False) for name in ("layer", "head")]
+_WHOSE = [pa.field(name, pa.string(), nullable=False) for name in ("llm", "describer", "kind")]
+_SEEN = [
+    pa.field(name, pa.string(), nullable=False) for name in ("status", "item", "key", "template")
+]
+_NUMBERS = [
+    *(pa.field(name, pa.int32(), nullable=False) for name in COUNTS),
+    *(pa.field(name, pa.float64()) for name in MEASURES),
+]
+TABLES = {
+    NAME: pa.schema(
+        [
+            *_HEAD,
+            *_WHOSE,
+            *_SEEN,
+            pa.field("rater", pa.string(), nullable=False),
+            pa.field("pattern", pa.bool_()),
+            pa.field("precision", pa.string()),
+            pa.field("category", pa.string()),
+            pa.field("comment", pa.string(), nullable=False),
+            pa.field("skipped", pa.bool_(), nullable=False),
+            pa.field("seconds", pa.float64()),
+            pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+        ]
+    ),
+    VERDICTS: pa.schema([*_HEAD, *_WHOSE, *_SEEN, *_NUMBERS]),
+    STUDIES: pa.schema([*_WHOSE, pa.field("items", pa.int32(), nullable=False), *_NUMBERS]),
+}
+"""A row per rater and description judged, the last answer, see `annotator.records.Judgment`; a row
+per description judged, and per describer, see `annotator.judge.verdicts`."""
 
 
-def read_judgments(folder: Path) -> list[tuple[Item, Judgment]]:
-    """The last answer of each rater on each item, by head, language model and rater.
+@dataclass(frozen=True)
+class Judged:
+    """What a ledger has of people.
 
-    An answer on an item of two language models, who say the same of a head, is there for each.
+    Attributes:
+        describers: who wrote what they judged.
+        items: what they were shown, as it was added; an item of two describers, who say the same
+            of a head, is there twice.
+        last: the last answer of each rater on each item.
+        categories: by request the language model's own category, where it gave one.
+    """
+
+    describers: Describers
+    items: Sequence[Item] = ()
+    last: Sequence[Judgment] = ()
+    categories: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def verdicts(self) -> list[Verdict]:
+        """What the answers on each item come to, by head and language model."""
+        items = sorted(self.items, key=lambda item: (item.head, item.llm))
+        return verdicts(items, self.last, self.categories)
+
+    def standings(self) -> list[Standing]:
+        """What the answers on each describer's items come to, kind by kind."""
+        return standings(self.items, self.last, self.categories)
+
+    def table(self, name: str) -> pa.Table:
+        """One of TABLES."""
+        made = {NAME: self._judgments, VERDICTS: self._verdicts, STUDIES: self._studies}
+        return pa.Table.from_pylist(list(map(in_utf8, made[name]())), schema=TABLES[name])
+
+    def _judgments(self) -> Iterator[dict[str, Any]]:
+        for verdict in self.verdicts():
+            of = self._item(verdict.item)
+            for one in verdict.judgments:
+                at = datetime.fromtimestamp(one.at, UTC)
+                yield {**asdict(one), **of, "skipped": one.skipped, "at": at}
+
+    def _verdicts(self) -> Iterator[dict[str, Any]]:
+        for one in self.verdicts():
+            yield {**self._item(one.item), **row(one.summary)}
+
+    def _studies(self) -> Iterator[dict[str, Any]]:
+        for one in self.standings():
+            whose = {**self._whose(one.who), "kind": one.kind, "items": one.items}
+            yield {**whose, **row(one.summary)}
+
+    def _item(self, item: Item) -> dict[str, Any]:
+        at = {"layer": item.head.layer, "head": item.head.head, "item": item.id}
+        own = {name: getattr(item, name) for name in ("kind", "status", "key", "template")}
+        return {**at, **own, **self._whose(item.who)}
+
+    def _whose(self, who: Describer) -> dict[str, str]:
+        return {"llm": who.llm, "describer": self.describers.full(who)}
+
+
+def read_judged(folder: Path) -> Judged:
+    """What the ledger of a catalog has of people.
 
     Args:
         folder: the catalog's directory.
 
     Raises:
-        LedgerUnusable: its ledger cannot be read.
+        LedgerUnusable: it cannot be read.
     """
     if not (folder / LEDGER).is_file():
-        return []
+        return Judged(Describers((), ()))
     from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
     with Ledger(folder / LEDGER, read_only=True) as ledger:
         judgments = Judgments(ledger)
-        items, last = judgments.shown(), judgments.last()
-    by_item: dict[str, list[Judgment]] = {}
-    for judgment in last:
-        by_item.setdefault(judgment.item, []).append(judgment)
-    items.sort(key=lambda item: (item.head, item.llm))
-    return [(item, judgment) for item in items for judgment in by_item.get(item.id, [])]
-
-
-def to_table(judged: Iterable[tuple[Item, Judgment]]) -> pa.Table:
-    """The rows of some judgments."""
-    return pa.Table.from_pylist([in_utf8(_row(*one)) for one in judged], schema=SCHEMA)
-
-
-def _row(item: Item, judgment: Judgment) -> dict[str, Any]:
-    of = {"layer": item.head.layer, "head": item.head.head, "llm": item.llm, "status": item.status}
-    at = datetime.fromtimestamp(judgment.at, UTC)
-    return {**asdict(judgment), **of, "skipped": judgment.skipped, "at": at}
+        items = sorted(judgments.shown(), key=lambda item: (item.head, item.llm))
+        return Judged(read_describers(ledger), items, judgments.last(), judgments.categories(items))

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from annotator.catalog.files import whole_file
+from annotator.catalog.formats import Format
 from annotator.errors import CatalogBroken, CatalogMismatch, CatalogMissing
 
-FORMAT = 1
 FILE = "catalog.json"
 _REMEDY = "Use the annotator that made it, or map into another folder: choose another --out"
+FORMAT = Format(1, _REMEDY)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Manifest:
     dims: Mapping[str, int]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
-    format: int = FORMAT
+    format: int = FORMAT.number
 
     def write(self, folder: Path) -> None:
         """Write it; the same manifest always gives the same bytes.
@@ -54,14 +55,12 @@ class Manifest:
         path = folder / FILE
         if not path.is_file():
             raise CatalogMissing(str(folder), f"there is no {FILE}")
+        content = FORMAT.read(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(content, dict) and content.get("format") != FORMAT:  # pyright: ignore[reportUnknownMemberType]
-                raise ValueError(f"it is of format {content.get('format')}, not {FORMAT}")  # pyright: ignore[reportUnknownMemberType]
             manifest = cls(**content)
             if not ("id" in manifest.model and {"n_layers", "n_heads"} <= set(manifest.dims)):
                 raise ValueError("it does not say which model, or of what size")
-        except (OSError, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise CatalogBroken(str(path), str(error), _REMEDY) from error
         return manifest
 

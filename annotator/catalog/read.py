@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from annotator.catalog.describers import Describers
+    from annotator.judge.verdicts import Verdict
+
 TELLING = "telling"
 _TELLING_HTML = 5
-TABLE_NAMES = (*TABLES, descriptions.NAME, judgments.NAME, *relations.TABLES)
+TABLE_NAMES = (*TABLES, descriptions.NAME, *judgments.TABLES, *relations.TABLES)
 SORTABLE = (*Signatures.names(), TELLING)
 
 
@@ -120,9 +123,9 @@ class Catalog:
             LedgerUnusable: the descriptions or judgments cannot be read.
         """
         if name == descriptions.NAME:
-            return descriptions.to_table(self.descriptions())
-        if name == judgments.NAME:
-            return judgments.to_table(self.judgments())
+            return descriptions.to_table(self.descriptions(superseded=True))
+        if name in judgments.TABLES:
+            return judgments.read_judged(self.folder).table(name)
         if name in relations.TABLES:
             return relations.read_relation_table(self.folder, name)
         if name not in TABLES:
@@ -160,20 +163,23 @@ class Catalog:
         return relations.read_scores(self.folder, _parsed(head), relation)
 
     def descriptions(
-        self, head: HeadId | str | None = None, llm: str | None = None
+        self, head: HeadId | str | None = None, llm: str | None = None, *, superseded: bool = False
     ) -> list[Description]:
-        """What language models say of the heads, by head and language model.
+        """What is said of the heads, by head, language model and prompt.
 
         Args:
             head: only of this one.
-            llm: only by this one, as --llm names it.
+            llm: only by this describer: any name of theirs, or an unambiguous part of one.
+            superseded: whether what a describer has said before is there as well, where people
+                have judged it.
 
         Raises:
             HeadInvalid: not a head's name.
+            DescriberUnknown: nobody is called so, or several are.
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
         of = _parsed(head)
-        found = descriptions.read_descriptions(self.folder, llm)
+        found = descriptions.read_descriptions(self.folder, llm, superseded=superseded)
         return [one for one in found if of in (None, one.head)]
 
     def judgments(self) -> list[tuple[Item, Judgment]]:
@@ -185,7 +191,29 @@ class Catalog:
         Raises:
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
-        return judgments.read_judgments(self.folder)
+        return [(one.item, given) for one in self.verdicts() for given in one.judgments]
+
+    def verdicts(self, head: HeadId | str | None = None) -> list[Verdict]:
+        """What the judgments of each item come to, by head and language model.
+
+        Args:
+            head: only of this one.
+
+        Raises:
+            HeadInvalid: not a head's name.
+            LedgerUnusable: the ledger, where they are, cannot be read.
+        """
+        of = _parsed(head)
+        found = judgments.read_judged(self.folder).verdicts()
+        return [one for one in found if of in (None, one.item.head)]
+
+    def describers(self) -> Describers:
+        """Who has described heads, and what they are called.
+
+        Raises:
+            LedgerUnusable: the ledger, where they are, cannot be read.
+        """
+        return judgments.read_judged(self.folder).describers
 
     def frame(self, name: str = "signatures") -> pd.DataFrame:
         """A whole table as a pandas frame."""

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from annotator.catalog.files import whole_file
+from annotator.catalog.formats import Format
 from annotator.errors import CatalogBroken, NoRelations
 from annotator.records import Relation, RelationPairs
 
 FILE = "relations.json"
-FORMAT = 1
 REMEDY = "Delete that file and run the same annotator relations again"
+FORMAT = Format(1, REMEDY)
 NONE = "it holds no relation scores"
 
 
@@ -58,7 +59,7 @@ class RelationRun:
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
         rows = ",\n".join(json.dumps(_row(one), ensure_ascii=False) for one in self.pairs)
-        head = f'"format": {FORMAT},\n"settings": {json.dumps(dict(self.settings))}'
+        head = f'"format": {FORMAT.number},\n"settings": {json.dumps(dict(self.settings))}'
         versions = f'"versions": {json.dumps(dict(self.versions))}'
         with whole_file(folder / FILE) as file:
             file.write(f'{{\n{head},\n{versions},\n"relations": [\n{rows}\n]\n}}\n'.encode())
@@ -74,15 +75,13 @@ class RelationRun:
         path = folder / FILE
         if not path.is_file():
             raise NoRelations(str(folder), NONE)
+        content = FORMAT.read(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise ValueError(f"it is of format {content['format']}, not {FORMAT}")
             pairs = tuple(map(_pairs, content["relations"]))
             run = cls(content["settings"], content["versions"], pairs)
             if not all(isinstance(run.settings[name], int) for name in ("draws", "seed", "k_max")):
                 raise ValueError(f"its settings are {dict(run.settings)}")
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogBroken(str(path), str(error) or type(error).__name__, REMEDY) from error
         return run
 

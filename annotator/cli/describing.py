@@ -36,6 +36,9 @@ KEY_FILE = click.option(
     "--concurrency", default=4, show_default=True, type=COUNT, help="Requests in flight at most."
 )
 @click.option(
+    "--as", "name", default="", help="What to call it here.  [default: its prompt's digest]"
+)
+@click.option(
     "--max-tokens",
     type=COUNT,
     help="An answer's limit, reasoning included.  [default: 1024; local: 512]",
@@ -50,6 +53,7 @@ def describe(
     by: str | None,
     every: bool,
     concurrency: int,
+    name: str,
     max_tokens: int | None,
     key_file: Path | None,
     prompts: Path | None,
@@ -59,6 +63,8 @@ def describe(
     What it says, and every attempt to ask it, is in the catalog's ledger.db. A run that was stopped
     goes on where it was: what has an answer is not asked again. Keys are read from OPENAI_API_KEY
     and ANTHROPIC_API_KEY, or --key-file, and never written down.
+
+    What is said by another prompt, or under another name, stands beside what was said before.
 
     `rules` is no language model but a baseline: sentences from the signatures.
     """
@@ -72,7 +78,7 @@ def describe(
     named = heads_named(heads)
     told = describe_heads(
         catalog, llm, heads=named, top=top, by=by or "telling", concurrency=concurrency,
-        max_tokens=max_tokens, key_file=key_file, prompts=prompts,
+        max_tokens=max_tokens, key_file=key_file, prompts=prompts, name=name,
     )  # fmt: skip
     click.echo(told_line(told, llm))
     refuse_unanswered(told, llm)
@@ -80,7 +86,7 @@ def describe(
 
 @app.command()
 @click.argument("catalog", type=FOLDER)
-@click.option("--llm", help="Only this one's, named as it is listed.")
+@click.option("--llm", help="Only this one's; any part of a name that is clear.")
 def descriptions(catalog: Path, llm: str | None) -> None:
     """List what language models said of heads.
 
@@ -89,13 +95,9 @@ def descriptions(catalog: Path, llm: str | None) -> None:
     from annotator.catalog.read import open_catalog
     from annotator.cli.said import print_descriptions
 
-    found = open_catalog(catalog).descriptions()
-    chosen = [one for one in found if llm in (None, one.llm)]
-    if chosen:
-        print_descriptions(chosen)
-    elif found:
-        there = ", ".join(dict.fromkeys(one.llm for one in found))
-        click.echo(f"No head is described by {llm}. There are descriptions by {there}.")
+    found = open_catalog(catalog).descriptions(llm=llm)
+    if found:
+        print_descriptions(found)
     else:
         click.echo(f"No head is described yet. Run: annotator describe {catalog} --llm ...")
 

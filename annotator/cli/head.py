@@ -31,7 +31,7 @@ def print_head(catalog: Catalog, head: HeadMap, rows: int) -> None:
     # All is read before anything is printed: a ledger that is broken is one message.
     scores = catalog.relation_scores(head.head) if "relations" in catalog.tables() else None
     said = catalog.descriptions(head.head)
-    judged = [one for one in catalog.judgments() if one[0].head == head.head]
+    judged = catalog.verdicts(head.head)
     console = new_console()
     kv = f"KV head {head.kv_head}{_shared(catalog, head)}"
     console.print(Text(f"{head.head} of {catalog.manifest.model['id']}  ({kv})", style="bold"))
@@ -42,7 +42,7 @@ def print_head(catalog: Catalog, head: HeadMap, rows: int) -> None:
     if scores is not None:
         _print_relations(console, scores)
     for one in said:
-        of_it = [given for item, given in judged if (item.llm, item.key) == (one.llm, one.key)]
+        of_it = [v for v in judged if (v.item.who, v.item.key) == (one.who, one.key)]
         print_said(console, one, of_it)
     console.print(_mappings(head, rows))
 

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.cli.layout import new_console, new_table
-from annotator.judge.report import PUBLISHED, Report, Share, Summary
+from annotator.judge.report import PUBLISHED, Report
+from annotator.judge.sums import Share, Summary
 from annotator.records import by_whom
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def print_pulled(pulled: Pulled) -> None:
         console.print(Text(f"Answered twice, the last one counts: {line}"))
 
 
-def print_report(report: Report, llms: Sequence[str]) -> None:
+def print_report(report: Report, describers: Sequence[str]) -> None:
     """A study's numbers, each with what it is a share of, and the published ones beside."""
     console = new_console()
     total = report.total
-    console.print(Text(f"Descriptions by {', '.join(map(by_whom, llms))}."))
+    console.print(Text(f"Descriptions by {', '.join(map(by_whom, describers))}."))
     console.print(
         f"{_many(total.answered, 'answer')} on {total.items} of {_many(report.items, 'item')} by "
         f"{_many(len(report.raters), 'rater')}; {total.skipped} skipped; {_seconds(total)}\n"
@@ -106,11 +107,8 @@ def print_report(report: Report, llms: Sequence[str]) -> None:
     _section(
         table, "Question 1: is there a pattern, and was it described?", total.outcomes, OUTCOMES
     )
-    described = {name: Share(count, total.described) for name, count in total.precision.items()}
-    _section(table, "Question 2: how well, where there is one?", described, PRECISIONS)
-    seen = total.described + total.missed
-    kinds = {name: Share(count, seen) for name, count in total.category.items()}
-    _section(table, "Question 3: of what kind is it?", kinds, {})
+    _section(table, "Question 2: how well, where there is one?", total.precisions, PRECISIONS)
+    _section(table, "Question 3: of what kind is it?", total.categories, {})
     sums = {
         "accepted": total.accepted,
         "strict": total.strict,
@@ -121,7 +119,7 @@ def print_report(report: Report, llms: Sequence[str]) -> None:
     _section(table, "Together", sums, {})
     pairs = {
         f"question {number}, on {_many(one.items, 'item')}": one.pairs
-        for number, one in enumerate(report.agreement.values(), start=1)
+        for number, one in enumerate(total.agreement.values(), start=1)
     }
     _section(table, "Agreement of pairs of raters", pairs, {})
     console.print(table)
@@ -147,12 +145,13 @@ def _cells(share: Share) -> tuple[str, str, str]:
 
 
 def _print_parts(report: Report) -> None:
-    """By quarter of the layers and by rater."""
+    """By quarter of the layers and by rater; then what is not real, kind by kind."""
     console = new_console()
     names = ("matched", "invented", "accepted", "strict")
     table = new_table(("", "head"), ("answers", "number"), *((name, "number") for name in names))
     parts = {f"layers {one.first} to {one.last}": one.summary for one in report.quarters}
-    for name, one in {**parts, **report.raters}.items():
+    apart = {f"not among these: {kind}": one for kind, one in report.others.items()}
+    for name, one in [*parts.items(), *report.raters.items(), *apart.items()]:
         shares = (one.matched, one.invented_of_none, one.accepted, one.strict)
         table.add_row(Text(name), str(one.answered), *(_cells(share)[0] for share in shares))
     console.print(table)

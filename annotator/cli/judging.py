@@ -30,8 +30,19 @@ TOKEN = click.option(
 RATERS = click.option(
     "--rater", "raters", multiple=True, required=True, help="A rater's pseudonym; may be repeated."
 )
-LLM = click.option("--llm", help="Whose descriptions; needed where several have described.")
+LLM = click.option(
+    "--llm",
+    help="Whose descriptions, by any part of a name that is clear; needed where several described.",
+)
 HEADS = click.option("--heads", help="Only these heads: L23H4,L5H0.")
+KINDS = click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    default=("real",),
+    show_default=True,
+    help="Of which kind items are made; may be repeated.",
+)
 SEED = click.option(
     "--seed", default=0, show_default=True, help="Of each rater's random order of the items."
 )
@@ -73,6 +84,7 @@ def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
 @RATERS
 @LLM
 @HEADS
+@KINDS
 @SEED
 @URL
 @TOKEN
@@ -82,6 +94,7 @@ def push(
     raters: tuple[str, ...],
     llm: str | None,
     heads: str | None,
+    kinds: tuple[str, ...],
     seed: int,
     url: str | None,
     token: str | None,
@@ -101,6 +114,7 @@ def push(
         raters,
         llm=llm,
         heads=heads_named(heads),
+        kinds=kinds,
         seed=seed,
         url=url,
         token=token,
@@ -145,7 +159,7 @@ def pull(catalog: Path, url: str | None, token: str | None) -> None:
 
 @judge.command()
 @CATALOG
-@click.option("--llm", help="Only of this one's descriptions.")
+@click.option("--llm", help="Only of this one's descriptions; any part of a name that is clear.")
 def report(catalog: Path, llm: str | None) -> None:
     """Sum up, beside the published figures."""
     from annotator.cli.judged import print_report
@@ -159,6 +173,7 @@ def report(catalog: Path, llm: str | None) -> None:
 @RATERS
 @LLM
 @HEADS
+@KINDS
 @SEED
 @click.option("--out", type=FOLDER, help="Directory for the files.  [default: CATALOG/judge]")
 def export_tasks(
@@ -166,6 +181,7 @@ def export_tasks(
     raters: tuple[str, ...],
     llm: str | None,
     heads: str | None,
+    kinds: tuple[str, ...],
     seed: int,
     out: Path | None,
 ) -> None:
@@ -175,7 +191,8 @@ def export_tasks(
     """
     from annotator.pipeline.study import export_tasks as run
 
-    for path in run(catalog, raters, out, llm=llm, heads=heads_named(heads), seed=seed):
+    named = heads_named(heads)
+    for path in run(catalog, raters, out, llm=llm, heads=named, kinds=kinds, seed=seed):
         click.echo(path)
 
 

@@ -12,14 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.cli.layout import new_console, new_table
-from annotator.records import ACCEPTED, BASELINE, Description, Judgment, by_whom
+from annotator.judge.kinds import is_real
+from annotator.records import BASELINE, Description, by_whom
 
 if TYPE_CHECKING:
+    from annotator.judge.sums import Summary
+    from annotator.judge.verdicts import Verdict
     from annotator.pipeline.describe import Prompt, Told
 
 
 def print_said(
-    console: Console, description: Description, judgments: Sequence[Judgment] = ()
+    console: Console, description: Description, verdicts: Sequence[Verdict] = ()
 ) -> None:
     """One description, whole, and what people judged of it."""
     kind = description.category or description.status
@@ -28,22 +31,20 @@ def print_said(
     for name in ("inputs", "pattern", "reasoning", "problem"):
         if said := getattr(description, name):
             table.add_row(f"  {name}", Text(one_line(said)))
-    if judgments:
-        table.add_row("  judged", _judged(judgments, description.status == "described"))
+    for one in verdicts:
+        apart = "" if is_real(one.item.kind) else f", {one.item.kind}"
+        table.add_row(f"  judged{apart}", _judged(one.summary))
     console.print(table)
     console.print()
 
 
-def _judged(judgments: Sequence[Judgment], described: bool) -> str:
+def _judged(summary: Summary) -> str:
     """What the answers come to, in the report's words; nobody accepts an abstention."""
-    answers = [one for one in judgments if not one.skipped]
-    if not answers:
+    if not summary.answered:
         return "skipped by all raters who were asked"
-    seen = [one for one in answers if one.pattern]
-    accepted = [one for one in seen if one.precision in ACCEPTED]
-    whether = f"a pattern is seen by {len(seen)} of {_raters(len(answers))}"
-    asked = described and any(one.precision for one in seen)
-    return f"{whether}; {len(accepted)} of {len(seen)} accept this" if asked else whether
+    seen, accepted = summary.seen, summary.accepted
+    whether = f"a pattern is seen by {seen.count} of {_raters(seen.of)}"
+    return f"{whether}; {accepted.count} of {accepted.of} accept this" if accepted.of else whether
 
 
 def _raters(number: int) -> str:
@@ -53,8 +54,8 @@ def _raters(number: int) -> str:
 def print_descriptions(descriptions: Sequence[Description]) -> None:
     """A line for each description, and what they come to."""
     console = new_console()
-    for llm in dict.fromkeys(one.llm for one in descriptions):
-        said = [one for one in descriptions if one.llm == llm]
+    for who in dict.fromkeys(one.who for one in descriptions):
+        said = [one for one in descriptions if one.who == who]
         console.print(Text(said[0].by, style="bold"))
         columns = (("head", "head"), ("inputs", ""), ("pattern", "targets"), ("category", ""))
         table = new_table(*columns)
@@ -72,9 +73,9 @@ def print_descriptions(descriptions: Sequence[Description]) -> None:
 
 def one_voice(descriptions: Sequence[Description]) -> list[Description]:
     """Those of whoever described most heads; of the baseline where nobody else did."""
-    counts = Counter(one.llm for one in descriptions)
-    llm = max(counts, key=lambda one: (one != BASELINE, counts[one]), default=None)
-    return [one for one in descriptions if one.llm == llm]
+    counts = Counter(one.who for one in descriptions)
+    who = max(counts, key=lambda one: (one.llm != BASELINE, counts[one]), default=None)
+    return [one for one in descriptions if one.who == who]
 
 
 def in_short(description: Description) -> str:

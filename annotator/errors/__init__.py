@@ -20,6 +20,8 @@ AnnotatorError
 │   ├── KeyInvalid            a key, or a file of one, that cannot be used
 │   ├── LlmFailed             a failure that every other request would meet alike
 │   ├── HeadsUnanswered       a run that ended without an answer for each head
+│   ├── NameTaken             a describer's name that stands for another
+│   ├── DescriberUnknown      nobody who described heads here, or several of them
 │   ├── PromptInvalid         a prompt template that cannot be rendered
 │   └── LedgerUnusable        the database of calls cannot be opened, read or written
 ├── JudgeError                a human study cannot go on; what was judged is kept
@@ -65,12 +67,14 @@ from annotator.errors.catalogs import CatalogMissing as CatalogMissing
 from annotator.errors.catalogs import CatalogUnwritable as CatalogUnwritable
 from annotator.errors.catalogs import PortTaken as PortTaken
 from annotator.errors.describing import DescribeError as DescribeError
+from annotator.errors.describing import DescriberUnknown as DescriberUnknown
 from annotator.errors.describing import HeadsUnanswered as HeadsUnanswered
 from annotator.errors.describing import KeyInvalid as KeyInvalid
 from annotator.errors.describing import KeyMissing as KeyMissing
 from annotator.errors.describing import LedgerUnusable as LedgerUnusable
 from annotator.errors.describing import LlmFailed as LlmFailed
 from annotator.errors.describing import LlmInvalid as LlmInvalid
+from annotator.errors.describing import NameTaken as NameTaken
 from annotator.errors.describing import PromptInvalid as PromptInvalid
 from annotator.errors.exporting import PushFailed as PushFailed
 from annotator.errors.judging import AnswersInvalid as AnswersInvalid

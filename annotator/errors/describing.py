@@ -120,15 +120,65 @@ class PromptInvalid(DescribeError):
 
 
 @dataclass(eq=False)
+class NameTaken(DescribeError):
+    """A describer's name that stands for another language model or prompt.
+
+    Attributes:
+        name: as --as names it.
+        llm: the language model that it stands for.
+    """
+
+    name: str
+    llm: str
+
+    def __str__(self) -> str:
+        return (
+            f"--as {self.name} stands for {self.llm} with its prompt here, and this is another "
+            "language model or another prompt. Nothing was sent. Choose another name."
+        )
+
+
+@dataclass(eq=False)
+class DescriberUnknown(DescribeError):
+    """A describer that is named by no part of any, or by a part of several.
+
+    Attributes:
+        named: as it was named.
+        candidates: whom it may mean, in full; of an unknown one all there are.
+        several: whether it may mean each of the candidates.
+    """
+
+    named: str
+    candidates: Sequence[str]
+    several: bool = False
+
+    def __str__(self) -> str:
+        there = ", ".join(self.candidates)
+        if self.several:
+            return f"several who have described heads are called {self.named}; name one: {there}."
+        if there:
+            return f"no head is described by {self.named}; there are descriptions by {there}."
+        return f"no head is described yet, by {self.named} or anybody. Run: annotator describe"
+
+
+@dataclass(eq=False)
 class LedgerUnusable(DescribeError):
-    """The database of calls cannot be opened, read or written."""
+    """The database of calls cannot be opened, read or written.
+
+    Attributes:
+        path: where it is.
+        reason: what is wrong.
+        remedy: what to do.
+    """
 
     path: str
     reason: str
+    remedy: str = (
+        "Make room if the disk is full, close what holds it, or if it is no ledger, move it away"
+    )
 
     def __str__(self) -> str:
         return (
             f"the ledger {self.path} cannot be used: {self.reason}. Nothing that it holds was "
-            "changed. Make room if the disk is full, close what holds it, or if it is no ledger, "
-            "move it away; then run the same command again."
+            f"changed. {self.remedy}; then run the same command again."
         )

@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from annotator.describe.evidence import evidence_of
+from annotator.judge.kinds import Shown
 from annotator.judge.task import description_text
-from annotator.records import Description, HeadId, HeadMap, Item
+from annotator.records import REAL, Item
 
 STATUSES = ("described", "unclear")
 """Of the descriptions that raters judge; a refusal, say, has nothing to judge."""
 _ID = 16  # hex letters: 64 bits
 
 
-def items_of(
-    descriptions: Iterable[Description], heads: Mapping[HeadId, HeadMap], weight_digest: str
-) -> list[Item]:
-    """The items of those descriptions that raters can judge, in their order.
+def item_of(shown: Shown, weight_digest: str, kind: str = REAL) -> Item:
+    """The item of a description that raters can judge.
 
-    Where two language models say the same of a head, word for word, their items have one id: what
-    is answered on it holds for both.
+    Where two describers say the same of a head, word for word, their items have one id: what is
+    answered on it holds for both.
 
     Args:
-        descriptions: what is said of the heads.
-        heads: the heads they are of.
+        shown: the map and the description.
         weight_digest: of the model's weights.
+        kind: of `annotator.judge.kinds`.
     """
-    return [
-        Item(
-            id=_id_of(one, heads[one.head], weight_digest),
-            head=one.head,
-            llm=one.llm,
-            status=one.status,
-            key=one.key,
-        )
-        for one in descriptions
-        if one.status in STATUSES
-    ]
+    said = shown.said
+    return Item(
+        id=_id_of(shown, weight_digest, kind),
+        head=shown.head.head,
+        llm=said.llm,
+        status=said.status,
+        key=said.key,
+        kind=kind,
+        template=said.template,
+        name=said.name,
+    )
 
 
 def order(items: Sequence[Item], seed: int, rater: str) -> list[Item]:
@@ -53,19 +52,20 @@ def order(items: Sequence[Item], seed: int, rater: str) -> list[Item]:
     return sorted(items, key=place)
 
 
-def _id_of(description: Description, head: HeadMap, weight_digest: str) -> str:
+def _id_of(shown: Shown, weight_digest: str, kind: str) -> str:
     """An id that tells apart all that raters see, and hides who said it.
 
     The shading is left out: it follows from the weights, but for the last bits of a logit, which
-    differ from device to device.
+    differ from device to device. Real items were there before kinds were, and name none.
     """
-    shown = evidence_of(head).mappings
+    mappings = evidence_of(shown.head).mappings
     content = {
         "weights": weight_digest,
-        "head": str(description.head),
-        "mappings": [[mapping.source, *mapping.targets] for mapping in shown],
-        "description": description_text(description),
-        "status": description.status,
+        "head": str(shown.head.head),
+        "mappings": [[mapping.source, *mapping.targets] for mapping in mappings],
+        "description": description_text(shown.said),
+        "status": shown.said.status,
+        **({} if kind == REAL else {"kind": kind}),
     }
     return _digest(content)[:_ID]
 

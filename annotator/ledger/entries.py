@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from annotator.ledger.tables import ATTEMPTS, OUTCOMES
-from annotator.records import HeadId
+from annotator.records import Describer, HeadId
 
 LOST, FAILED = "lost", "failed"
 UNSETTLED = (LOST, FAILED)
@@ -46,27 +46,29 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Answered:
-    """A head's answer by a language model.
+    """A head's answer by a describer.
 
     Attributes:
         head: the head.
-        llm: as --llm names it.
+        who: the describer.
         key: the request's.
         request: the request's content.
         came: the answer.
         tokens_in: prompt tokens of all attempts of the request.
         tokens_out: completion tokens of all attempts of the request.
         at: when it was recorded, seconds since 1970.
+        superseded: whether the describer has answered a later request on the head.
     """
 
     head: HeadId
-    llm: str
+    who: Describer
     key: str
     request: Mapping[str, Any]
     came: Recorded
     tokens_in: int
     tokens_out: int
     at: float
+    superseded: bool = False
 
 
 def recorded(row: Any) -> Recorded:
@@ -78,7 +80,7 @@ def answered(row: Any) -> Answered:
     """Of a row of the outcomes with its head, request and what was spent on it."""
     return Answered(
         head=HeadId(row["layer"], row["head"]),
-        llm=row["llm"],
+        who=describer(row),
         key=row["key"],
         request=row["request"],
         came=recorded(row),
@@ -86,3 +88,8 @@ def answered(row: Any) -> Answered:
         tokens_out=row["spent_out"],
         at=row["at"],
     )
+
+
+def describer(row: Any) -> Describer:
+    """Of a row of the heads or items."""
+    return Describer(**{field.name: row[field.name] for field in fields(Describer)})

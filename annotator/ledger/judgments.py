@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy import Connection, Table, insert, select
 
 from annotator.ledger.ledger import Ledger, insert_new
 from annotator.ledger.tables import ITEMS, JUDGMENTS, PROJECTS
-from annotator.records import HeadId, Item, Judgment
+from annotator.records import Describer, HeadId, Item, Judgment
 
 _Row = Mapping[str, Any]
 
@@ -74,38 +74,40 @@ class Judgments:
         Returns:
             How many are new.
         """
+        key = ("id", "llm", "key", "name")
         with self._ledger.writing() as connection:
-            there = {(row["id"], row["llm"]) for row in _rows(connection, ITEMS)}
-            new = [item for item in dict.fromkeys(items) if (item.id, item.llm) not in there]
-            return sum(insert_new(connection, ITEMS, **_item_row(item)) for item in new)
+            there = {tuple(row[name] for name in key) for row in _rows(connection, ITEMS)}
+            rows = map(_item_row, dict.fromkeys(items))
+            new = [row for row in rows if tuple(row[name] for name in key) not in there]
+            return sum(insert_new(connection, ITEMS, key, **row) for row in new)
 
     def shown(self) -> list[Item]:
         """All items in the order they were added.
 
-        Two have the same id where two language models say the same of a head.
+        Two have the same id where two describers say the same of a head; of a describer who was
+        asked twice, and said the same, there is the last.
         """
         with self._ledger.reading() as connection:
-            return [_item(row) for row in _rows(connection, ITEMS)]
+            rows = _rows(connection, ITEMS)
+        return list({(item.id, item.who): item for item in map(_item, rows)}.values())
 
-    def items(self, llm: str | None = None) -> dict[str, Item]:
+    def items(self, who: Describer | None = None) -> dict[str, Item]:
         """The items by id.
 
         Args:
-            llm: only of this language model's descriptions; None: of several that say the same of a
-                head, the first.
+            who: only of this describer's; None: of several who say the same of a head, the first.
         """
         found: dict[str, Item] = {}
         for item in self.shown():
-            if llm in (None, item.llm):
+            if who in (None, item.who):
                 found.setdefault(item.id, item)
         return found
 
     def categories(self, items: Iterable[Item]) -> dict[str, str]:
-        """Of each described item, by id, the category that the language model gave."""
-        items = list(items)
+        """Of each request that described an item the category that the language model gave."""
         answers = self._ledger.answers(item.key for item in items)
-        said = {item.id: answers[item.key].content for item in items if item.key in answers}
-        return {id: content["category"] for id, content in said.items() if "category" in content}
+        said = {key: came.content.get("category") for key, came in answers.items()}
+        return {key: category for key, category in said.items() if category is not None}
 
     def add_project(self, url: str, rater: str, project: int) -> None:
         """A rater's project was made; from here on it is the rater's only one on that server."""
@@ -167,6 +169,11 @@ class Judgments:
         with self._ledger.reading() as connection:
             return [_judgment(row) for row in _rows(connection, JUDGMENTS)]
 
+    def judged(self) -> set[tuple[str, Describer]]:
+        """The requests whose descriptions people have judged, each with its describer."""
+        given = {judgment.item for judgment in self.all()}
+        return {(item.key, item.who) for item in self.shown() if item.id in given}
+
     def last(self) -> list[Judgment]:
         """Of each item and rater the last answer, by the time it was given; by item and rater."""
         found: dict[tuple[str, str], Judgment] = {}
@@ -185,8 +192,6 @@ def _is_among(judgment: Judgment, before: list[Judgment]) -> bool:
 
 def _rows(connection: Connection, table: Table) -> list[_Row]:
     """All rows as they were added, but for what only the database needs."""
-    if not inspect(connection).has_table(table.name):
-        return []
     columns = [column for column in table.c if column.name not in ("raw", "recorded")]
     query = select(*columns).order_by(table.c.number)
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -194,12 +199,13 @@ def _rows(connection: Connection, table: Table) -> list[_Row]:
 
 def _item_row(item: Item) -> dict[str, Any]:
     head = {"layer": item.head.layer, "head": item.head.head}
-    return {"id": item.id, **head, "llm": item.llm, "status": item.status, "key": item.key}
+    return {name: getattr(item, name) for name in Item.__slots__} | head
 
 
 def _item(row: _Row) -> Item:
-    head = HeadId(row["layer"], row["head"])
-    return Item(row["id"], head, row["llm"], row["status"], row["key"])
+    own: dict[str, Any] = {name: row[name] for name in Item.__slots__}
+    own["head"] = HeadId(row["layer"], row["head"])
+    return Item(**own)
 
 
 def _judgment(row: _Row) -> Judgment:

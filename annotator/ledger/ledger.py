@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Table,
-    create_engine,
-    delete,
-    func,
-    insert,
-    inspect,
-    select,
-)
+from sqlalchemy import Connection, Table, delete, func, insert, select
 from sqlalchemy import exc as errors
-from sqlalchemy.engine import make_url
 
-from annotator.errors import LedgerUnusable
+from annotator.errors import LedgerUnusable, NameTaken
 from annotator.ledger.entries import LOST, SETTLED, Answered, Recorded, answered, recorded
 from annotator.ledger.owner import at_work, enter, leave
-from annotator.ledger.sqlite import READ_ONLY, file_url, open_sqlite
-from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, METADATA, OUTCOMES, REQUESTS
-from annotator.records import HeadId
+from annotator.ledger.place import open_engine, shown
+from annotator.ledger.sqlite import READ_ONLY
+from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, OUTCOMES, REQUESTS
+from annotator.records import Describer, HeadId
 
 CLAIM_SECONDS = 1800.0
 _LOST = Recorded(LOST, {}, final=False)
@@ -40,6 +30,7 @@ _UNUSABLE = (
     errors.DBAPIError,
     errors.TimeoutError,
     ModuleNotFoundError,  # the database's driver
+    sqlite3.Error,  # on the way to SQLAlchemy
 )
 
 
@@ -57,21 +48,16 @@ class Ledger:
     def __init__(self, where: Path | str, *, read_only: bool = False) -> None:
         self.where = shown(where)
         self._turn = threading.Lock()  # writers of one process queue here; SQLite lets them poll
-        with self._named_errors():
-            self._engine = _engine(where, read_only)
-            try:
-                if not read_only:
-                    _make_tables(self._engine)
-            except BaseException:
-                self._engine.dispose()
-                raise
+        with self._named_errors(), ExitStack() as opened:
+            self._engine = open_engine(where, read_only, opened)
+            self._opened = opened.pop_all()
         self._readers = self._engine.execution_options(**{READ_ONLY: True})
         self.owner = enter()
 
     def close(self) -> None:
         """Close every connection; what is in flight or claimed here may be taken up by others."""
         leave(self.owner)
-        self._engine.dispose()
+        self._opened.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -79,17 +65,27 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, llm: str, requests: Iterable[tuple[HeadId, str, Mapping[str, Any]]]) -> None:
-        """Requests that describe heads; the last one added for a head and LLM counts.
+    def add(
+        self, llm: str, requests: Iterable[tuple[HeadId, str, Mapping[str, Any]]], name: str = ""
+    ) -> None:
+        """Requests that describe heads; the last one added for a head and describer counts.
 
         Args:
             llm: as --llm names it.
             requests: of each the head, the key and the content; all of them are added, or none.
+            name: the describer's, or "".
+
+        Raises:
+            NameTaken: the name stands for another language model or prompt.
         """
         with self.writing() as connection:
             for head, key, content in requests:
-                insert_new(connection, REQUESTS, key=key, content=dict(content), at=time.time())
-                of_head = {"layer": head.layer, "head": head.head, "llm": llm}
+                who = Describer(llm, content.get("template") or "", name)
+                _require_free(connection, who)
+                insert_new(
+                    connection, REQUESTS, ["key"], key=key, content=dict(content), at=time.time()
+                )
+                of_head = {"layer": head.layer, "head": head.head, **asdict(who)}
                 same = [HEADS.c[name] == value for name, value in of_head.items()]
                 last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
                 if connection.scalar(last) != key:
@@ -108,8 +104,14 @@ class Ledger:
                 found.update((row["key"], recorded(row)) for row in rows)
         return {key: found[key] for key in wanted if key in found}
 
-    def described(self, llm: str | None = None) -> list[Answered]:
-        """Each head's answer by each LLM, of its last request that has one; by head and LLM."""
+    def described(self, *, superseded: bool = False) -> list[Answered]:
+        """Each head's answer by each describer, of their last request that has one.
+
+        They are ordered by head and language model, then as they were first asked.
+
+        Args:
+            superseded: whether those of earlier requests are there as well.
+        """
         spent = select(
             ATTEMPTS.c.key,
             func.sum(OUTCOMES.c.tokens_in).label("spent_in"),
@@ -120,21 +122,34 @@ class Ledger:
         query = select(HEADS, content, spent.c.spent_in, spent.c.spent_out, OUTCOMES)
         query = query.join_from(HEADS, REQUESTS).join(ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key)
         query = query.join(OUTCOMES).join(spent, spent.c.key == HEADS.c.key).where(SETTLED)
-        if llm is not None:
-            query = query.where(HEADS.c.llm == llm)
         with self.reading() as connection:
-            if not inspect(connection).has_table(HEADS.name):
-                return []  # a run was killed before it made any
             rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
-            last = {(row["layer"], row["head"], row["llm"]): row for row in rows}
-        return [answered(last[which]) for which in sorted(last)]
+            found: dict[tuple[HeadId, Describer, str], Answered] = {}
+            last: dict[tuple[HeadId, Describer], str] = {}
+            for one in map(answered, rows):
+                found[one.head, one.who, one.key] = one
+                last[one.head, one.who] = one.key
+        places = {whose: place for place, whose in enumerate(last)}
+        every = [
+            replace(one, superseded=key != last[head, who])
+            for (head, who, key), one in found.items()
+        ]
+        every.sort(key=lambda one: (one.head, one.who.llm, places[one.head, one.who]))
+        return [one for one in every if superseded or not one.superseded]
+
+    def describers(self) -> list[Describer]:
+        """Who has described heads, in the order of their first requests."""
+        columns = [HEADS.c[field.name] for field in fields(Describer)]
+        query = select(*columns).join(ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key).join(OUTCOMES)
+        query = query.where(SETTLED).group_by(*columns).order_by(func.min(HEADS.c.number))
+        with self.reading() as connection:
+            return [Describer(*row) for row in connection.execute(query)]
 
     def llms(self) -> list[str]:
         """Every LLM that was to describe heads, in the order of the first requests."""
         query = select(HEADS.c.llm).group_by(HEADS.c.llm).order_by(func.min(HEADS.c.number))
         with self.reading() as connection:
-            there = inspect(connection).has_table(HEADS.name)
-            return list(connection.scalars(query)) if there else []
+            return list(connection.scalars(query))
 
     def begin(self, key: str, parameters: Mapping[str, Any]) -> int:
         """Write down that a request is about to be sent; only then may it be.
@@ -161,8 +176,10 @@ class Ledger:
         Raises:
             ValueError: the attempt was not begun, or what came of it is recorded already.
         """
+        begun = select(ATTEMPTS.c.id).where(ATTEMPTS.c.id == attempt)
         with self.writing() as connection:
-            if not _insert_outcome(connection, attempt, came):
+            there = connection.scalar(begun) is not None
+            if not (there and _insert_outcome(connection, attempt, came)):
                 raise ValueError(f"attempt {attempt} was not begun, or has its outcome already")
 
     def claim(self, key: str) -> bool:
@@ -179,7 +196,7 @@ class Ledger:
                 left = CLAIMS.c.key == key, CLAIMS.c.owner == held.owner
                 connection.execute(delete(CLAIMS).where(*left))
             until = time.time() + CLAIM_SECONDS
-            return insert_new(connection, CLAIMS, key=key, owner=self.owner, until=until)
+            return insert_new(connection, CLAIMS, ["key"], key=key, owner=self.owner, until=until)
 
     def release(self, key: str) -> None:
         """Let go of a claim."""
@@ -232,44 +249,35 @@ class Ledger:
             raise LedgerUnusable(self.where, next(iter(lines), type(error).__name__)) from error
 
 
-def _engine(where: Path | str, read_only: bool) -> Engine:
-    url = _url(where) or file_url(Path(where), read_only)
-    return open_sqlite(url) if url.get_backend_name() == "sqlite" else create_engine(url)
+def _require_free(connection: Connection, who: Describer) -> None:
+    """A describer's name stands for one language model and one prompt."""
+    columns = [HEADS.c[field.name] for field in fields(Describer)]
+    named = select(*columns).where(HEADS.c.name == who.name, HEADS.c.name != "").limit(1)
+    for row in connection.execute(named):
+        if (other := Describer(*row)) != who:
+            raise NameTaken(who.name, other.llm)
 
 
-def _make_tables(engine: Engine) -> None:
-    try:
-        METADATA.create_all(engine)
-    except (errors.IntegrityError, errors.ProgrammingError):
-        METADATA.create_all(engine)  # another process made them meanwhile; SQLite has it wait
+def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: Any) -> bool:
+    """Insert a row unless there is one of its key; whether it was inserted.
 
-
-def _url(where: Path | str) -> URL | None:
-    if not isinstance(where, str) or "://" not in where:
-        return None
-    try:
-        return make_url(where)
-    except ValueError as error:  # a port that is no number
-        raise errors.ArgumentError(str(error)) from error
-
-
-def shown(where: Path | str) -> str:
-    """The place, without the password and the settings that a URL may hold."""
-    if isinstance(where, Path) or "://" not in where:
-        return str(where)
-    return re.sub(r"(?<=://)(?!/).*@", "", where.partition("?")[0])
-
-
-def insert_new(connection: Connection, table: Table, **row: Any) -> bool:
-    """Insert a row unless its key, or what it refers to, forbids it; whether it was inserted."""
+    Args:
+        connection: within a transaction.
+        table: where.
+        by: the columns of the key. Whatever else forbids the row is an error.
+        row: all of its columns.
+    """
+    same = [table.c[name] == row[name] for name in by]
     try:
         with connection.begin_nested():
             connection.execute(insert(table).values(row))
     except errors.IntegrityError:
+        if connection.execute(select(table.c[by[0]]).where(*same)).first() is None:
+            raise
         return False
     return True
 
 
 def _insert_outcome(connection: Connection, attempt: int, came: Recorded) -> bool:
     row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
-    return insert_new(connection, OUTCOMES, **row)
+    return insert_new(connection, OUTCOMES, ["attempt"], **row)

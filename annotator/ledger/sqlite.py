@@ -34,11 +34,16 @@ def file_url(file: Path, read_only: bool) -> URL:
     """
     if not read_only:
         return URL.create("sqlite", database=str(file))
-    query = {"mode": "ro", "uri": "true"}
+    database, _, settings = file_uri(file).partition("?")
+    query = dict(one.split("=") for one in [*settings.split("&"), "uri=true"])
+    return URL.create("sqlite", database=database, query=query)
+
+
+def file_uri(file: Path) -> str:
+    """A database file to be read only, as SQLite itself names it."""
     at_work = file.with_name(f"{file.name}-wal").exists()
-    if not os.access(file.parent, os.W_OK) and not at_work:
-        query["immutable"] = "1"
-    return URL.create("sqlite", database=f"file:{quote(str(file))}", query=query)
+    closed = not os.access(file.parent, os.W_OK) and not at_work
+    return f"file:{quote(str(file))}?mode=ro{'&immutable=1' if closed else ''}"
 
 
 def open_sqlite(url: URL) -> Engine:

@@ -1,4 +1,7 @@
-"""The database's tables. Texts that others wrote are kept as JSON, which can hold any of them."""
+"""The database's tables as of today. Texts that others wrote are kept as JSON, which can hold any.
+
+Whoever changes them adds a version and a step: see `annotator.ledger.versions`.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,8 @@ HEADS = Table(
     Column("head", Integer, nullable=False),
     Column("llm", String(500), nullable=False, comment="as --llm names it"),
     Column("key", ForeignKey("requests.key"), nullable=False),
+    Column("template", String(64), nullable=False, server_default="", comment="SHA-256, or none"),
+    Column("name", String(40), nullable=False, server_default="", comment="who describes; or none"),
     Index("heads_by_name", "layer", "head", "llm"),
 )
 
@@ -83,7 +88,10 @@ ITEMS = Table(
     Column("llm", String(500), nullable=False, comment="who wrote the description"),
     Column("status", String(20), nullable=False),
     Column("key", String(64), nullable=False, comment="of the request, if one was made"),
-    UniqueConstraint("id", "llm"),
+    Column("kind", String(20), nullable=False, comment="see annotator.judge.kinds"),
+    Column("template", String(64), nullable=False, comment="of the prompt, or none"),
+    Column("name", String(40), nullable=False, comment="of who describes, or none"),
+    UniqueConstraint("id", "llm", "key", "name"),
 )
 
 PROJECTS = Table(

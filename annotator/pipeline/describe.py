@@ -6,6 +6,7 @@ A run that was stopped or killed goes on where it was: what has an answer is not
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from annotator.ledger.ledger import Ledger
 
 
+_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,39}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{8}|[0-9a-f]{64}")  # what stands in a nameless describer's place
 BAR = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 """No drawn bar: at 80 columns the numbers would not fit beside it."""
 
@@ -113,6 +116,7 @@ def describe_heads(
     key_file: str | Path | None = None,
     prompts: str | Path | None = None,
     max_tokens: int | None = None,
+    name: str = "",
     progress: bool = True,
 ) -> Told:
     """Have a language model describe heads.
@@ -127,9 +131,13 @@ def describe_heads(
         key_file: a file that holds the provider's key.
         prompts: a directory with a template of one's own.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
+        name: what this language model with this prompt is called here; by default it goes by the
+            prompt's digest.
         progress: show a bar.
 
     Raises:
+        SettingInvalid: what no describer can be called.
+        NameTaken: the name stands for another language model or prompt; nothing was sent.
         DescribeError: the run cannot go on; what was recorded is kept.
         CatalogError: the catalog cannot be used.
     """
@@ -138,6 +146,7 @@ def describe_heads(
     from annotator.ledger.ledger import Ledger
     from annotator.pipeline.quickstart import embedded_model
 
+    _require_name(name, llm if isinstance(llm, str) else llm.name)
     opened = open_catalog(catalog)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
@@ -146,11 +155,25 @@ def describe_heads(
         with Ledger(opened.folder / LEDGER) as ledger:
             ledger.sweep()
             requests = {head.head: request_of(model, head, template) for head in chosen}
-            ledger.add(model.name, [(head, r.key, r.content()) for head, r in requests.items()])
+            asked = [(head, r.key, r.content()) for head, r in requests.items()]
+            ledger.add(model.name, asked, name)
             return _run(model, ledger, requests, concurrency, progress)
     finally:
         if isinstance(llm, str):
             model.close()
+
+
+def _require_name(name: str, llm: str) -> None:
+    """A describer's name, if it is given one.
+
+    Raises:
+        SettingInvalid: it cannot be one.
+    """
+    if name and llm == BASELINE:
+        raise SettingInvalid("as", name, f"left out: {BASELINE} is the baseline, and has no prompt")
+    if name and (not _NAME.fullmatch(name) or _DIGEST.fullmatch(name)):
+        form = "1 to 40 letters, digits, dots, dashes or underscores, and no prompt's digest"
+        raise SettingInvalid("as", name, form)
 
 
 def choose_heads(

@@ -23,6 +23,7 @@ from annotator.errors import AnswersInvalid, ProjectGone, ServerUnusable
 from annotator.pipeline.progress import bar
 from annotator.pipeline.studio import Opened, open_studio, pseudonyms
 from annotator.pipeline.study import choose, tasks_of
+from annotator.records import REAL
 
 if TYPE_CHECKING:
     from annotator.judge.answers import Taken
@@ -99,6 +100,7 @@ def push(
     *,
     llm: str | None = None,
     heads: Sequence[str] | None = None,
+    kinds: Sequence[str] = (REAL,),
     seed: int = 0,
     url: str | None = None,
     token: str | None = None,
@@ -110,8 +112,9 @@ def push(
     Args:
         catalog: the catalog's directory.
         raters: pseudonyms; each has a project.
-        llm: whose descriptions; needed where several language models have described.
+        llm: whose descriptions; needed where several have described.
         heads: only these, by name.
+        kinds: which kinds of items.
         seed: of each rater's random order.
         url: a team's server; by default the catalog's own.
         token: of a user of that server.
@@ -124,7 +127,7 @@ def push(
     """
     named = pseudonyms(raters)
     opened = open_catalog(catalog)
-    chosen = choose(opened, llm, heads)
+    chosen = choose(opened, llm, heads, kinds)
     with (
         FileLock(opened.folder / LOCK),  # two at once would make two projects for a rater
         open_studio(opened, url, token) as server,

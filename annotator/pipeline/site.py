@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.catalog.export.folder import together
-from annotator.catalog.export.public import pseudonyms, public_llms
+from annotator.catalog.export.public import pseudonyms
 from annotator.catalog.export.tables import exported
 from annotator.catalog.read import Catalog
 from annotator.pipeline.progress import track
@@ -72,10 +72,10 @@ def _similar(mappings: pa.Table, n_heads: int, group: int) -> Sequence[Sequence[
 
 
 def _study(catalog: Catalog) -> list[dict[str, Any]]:
-    """What people judged, of each language model's descriptions."""
+    """What people judged, of each describer's descriptions."""
     from annotator.catalog.site.results import study
 
-    names = public_llms(catalog)
-    judged = dict.fromkeys(item.llm for item, _ in catalog.judgments())
-    reports = {names[llm]: report(catalog.folder, llm)[0] for llm in judged}
-    return study(reports, pseudonyms(catalog))
+    describers = catalog.describers()
+    judged = dict.fromkeys(one.item.who for one in catalog.verdicts())
+    names = [describers.full(who) for who in judged]
+    return study({n: report(catalog.folder, n)[0] for n in names}, pseudonyms(catalog))

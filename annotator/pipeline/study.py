@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.judgments import read_judged
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.errors import ExportUnreadable, NothingToJudge
+from annotator.errors import ExportUnreadable, NothingToJudge, SettingInvalid
 from annotator.paths import user_path
 from annotator.pipeline.studio import pseudonyms
-from annotator.records import Description, HeadId, HeadMap, Item
+from annotator.records import REAL, Description, Item
 
 if TYPE_CHECKING:
+    from annotator.judge.kinds import Shown
     from annotator.judge.report import Report
     from annotator.judge.task import Task
     from annotator.pipeline.judge import Pulled
@@ -29,50 +31,79 @@ class Chosen:
     """What is judged.
 
     Attributes:
-        items: a description each.
-        said: of each item, by id, the description.
-        heads: the heads they are of.
+        items: what raters are asked about.
+        shown: of each item, by id, the map and the description.
     """
 
     items: Sequence[Item]
-    said: dict[str, Description]
-    heads: dict[HeadId, HeadMap]
+    shown: Mapping[str, Shown]
 
 
-def choose(catalog: Catalog, llm: str | None, heads: Sequence[str] | None) -> Chosen:
+def choose(
+    catalog: Catalog,
+    llm: str | None,
+    heads: Sequence[str] | None,
+    kinds: Sequence[str] = (REAL,),
+) -> Chosen:
     """The descriptions and abstentions that are judged.
 
     Args:
         catalog: where they are.
-        llm: whose; needed where several language models have described.
+        llm: whose: any name of a describer, or an unambiguous part of one; needed where several
+            have described.
         heads: only these, by name.
+        kinds: which kinds of items are made of them.
 
     Raises:
         NothingToJudge: there is none, or several where one has to be named.
+        DescriberUnknown: nobody is called so, or several are.
         HeadInvalid: not a head of this model.
+        SettingInvalid: no such kind.
     """
-    from annotator.judge.items import STATUSES, items_of
+    from annotator.judge.items import item_of
+    from annotator.judge.kinds import KINDS
 
-    there = [one for one in catalog.descriptions() if one.status in STATUSES]
-    llms = list(dict.fromkeys(one.llm for one in there))
-    if llm is None and len(llms) > 1:
-        named = ", ".join(llms)
-        raise NothingToJudge(f"several have described heads; name one with --llm: {named}")
-    maps = {head.head: head for head in map(catalog.head, heads)} if heads is not None else None
-    said = [one for one in there if llm in (None, one.llm) and (maps is None or one.head in maps)]
-    if not said:
-        whose = f" by {llm}" if llm else ""
-        has = f"; there are some by {', '.join(llms)}" if llms else ""
-        of = "of these heads" if heads is not None else "yet"
-        raise NothingToJudge(
-            f"no head is described{whose} {of}{has}. Run: annotator describe "
-            f"{catalog.folder} --llm ..."
-        )
-    if maps is None:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise SettingInvalid("kind", kind, "one of " + ", ".join(KINDS))
+    said = _to_judge(catalog.descriptions(llm=llm), catalog, llm)
+    if heads is None:
         wanted = {one.head for one in said}
         maps = {head.head: head for head in catalog if head.head in wanted}
-    items = items_of(said, maps, catalog.manifest.model["weight_digest"])
-    return Chosen(items, {item.id: one for item, one in zip(items, said, strict=True)}, maps)
+    else:
+        maps = {head.head: head for head in map(catalog.head, heads)}
+    said = [one for one in said if one.head in maps]
+    if not said:
+        raise NothingToJudge(_nothing(catalog, llm, "of these heads"))
+    digest = catalog.manifest.model["weight_digest"]
+    shown = {
+        item_of(one, digest, kind): one
+        for kind in dict.fromkeys(kinds)
+        for one in KINDS[kind].shown(catalog, said, maps)
+    }
+    return Chosen(list(shown), {item.id: one for item, one in shown.items()})
+
+
+def _to_judge(
+    descriptions: Sequence[Description], catalog: Catalog, llm: str | None
+) -> list[Description]:
+    """Those that have something to judge, by one describer."""
+    from annotator.judge.items import STATUSES
+
+    said = [one for one in descriptions if one.status in STATUSES]
+    if not said:
+        raise NothingToJudge(_nothing(catalog, llm, "yet"))
+    names = list(dict.fromkeys(one.shown for one in said))
+    if len(names) > 1:
+        named = ", ".join(names)
+        raise NothingToJudge(f"several have described heads; name one with --llm: {named}")
+    return said
+
+
+def _nothing(catalog: Catalog, llm: str | None, of: str) -> str:
+    whose = f" by {llm}" if llm else ""
+    command = f"annotator describe {catalog.folder} --llm ..."
+    return f"no head is described{whose} {of}. Run: {command}"
 
 
 def described_by(catalog: str | Path) -> list[str]:
@@ -80,7 +111,7 @@ def described_by(catalog: str | Path) -> list[str]:
     from annotator.judge.items import STATUSES
 
     found = open_catalog(catalog).descriptions()
-    return list(dict.fromkeys(one.llm for one in found if one.status in STATUSES))
+    return list(dict.fromkeys(one.shown for one in found if one.status in STATUSES))
 
 
 def tasks_of(
@@ -100,9 +131,10 @@ def tasks_of(
 
     left = [item for item in order(chosen.items, seed, rater) if item.id not in without]
     of = numbered + len(left)
+    shown = ((item, chosen.shown[item.id]) for item in left)
     return [
-        task_of(item, chosen.heads[item.head], chosen.said[item.id], number, of, rater)
-        for number, item in enumerate(left, start=numbered + 1)
+        task_of(item, one.head, one.said, number, of, rater)
+        for number, (item, one) in enumerate(shown, start=numbered + 1)
     ]
 
 
@@ -113,6 +145,7 @@ def export_tasks(
     *,
     llm: str | None = None,
     heads: Sequence[str] | None = None,
+    kinds: Sequence[str] = (REAL,),
     seed: int = 0,
 ) -> list[Path]:
     """Write what a Label Studio imports by hand: each rater's tasks, and the screen.
@@ -121,8 +154,9 @@ def export_tasks(
         catalog: the catalog's directory.
         raters: pseudonyms.
         out: directory for the files; by default `judge/` within the catalog.
-        llm: whose descriptions; needed where several language models have described.
+        llm: whose descriptions; needed where several have described.
         heads: only these, by name.
+        kinds: which kinds of items.
         seed: of each rater's random order.
 
     Returns:
@@ -138,7 +172,7 @@ def export_tasks(
 
     named = pseudonyms(raters)
     opened = open_catalog(catalog)
-    chosen = choose(opened, llm, heads)
+    chosen = choose(opened, llm, heads, kinds)
     folder = opened.folder / "judge" if out is None else user_path(out)
     with Ledger(opened.folder / LEDGER) as ledger:
         Judgments(ledger).add_items(chosen.items)
@@ -186,30 +220,31 @@ def report(catalog: str | Path, llm: str | None = None) -> tuple[Report, list[st
 
     Args:
         catalog: the catalog's directory.
-        llm: only of this one's descriptions.
+        llm: only of this describer's: any name of theirs, or an unambiguous part of one.
 
     Raises:
         NothingToJudge: nothing was judged yet.
+        DescriberUnknown: nobody is called so, or several are.
     """
     from annotator.judge.report import report as sum_up
-    from annotator.ledger.judgments import Judgments
-    from annotator.ledger.ledger import Ledger
 
     opened = open_catalog(catalog)
-    if not (opened.folder / LEDGER).is_file():
+    judged = read_judged(opened.folder)
+    if not judged.items:
         raise NothingToJudge("no judgment has come back yet. Run: annotator judge push")
-    with Ledger(opened.folder / LEDGER, read_only=True) as ledger:
-        judgments = Judgments(ledger)
-        llms = list(dict.fromkeys(item.llm for item in judgments.shown()))
-        items, last = judgments.items(llm), judgments.last()
-        categories = judgments.categories(items.values())
-    if llm is not None and llm not in llms:
-        there = ", ".join(llms) or "nobody"
+    describers = judged.describers
+    who = None if llm is None else describers.find(llm)
+    ours = [item for item in judged.items if who in (None, item.who)]
+    if not ours:
+        there = ", ".join(dict.fromkeys(describers.short(item.who) for item in judged.items))
         raise NothingToJudge(f"raters were given no description by {llm}, but by {there}")
-    if not any(one.item in items for one in last):
+    items: dict[str, Item] = {}
+    for item in ours:
+        items.setdefault(item.id, item)
+    if not any(one.item in items for one in judged.last):
         raise NothingToJudge("no judgment has come back yet. Run: annotator judge pull")
-    found = sum_up(items, last, opened.manifest.dims["n_layers"], categories)
-    return found, llms if llm is None else [llm]
+    found = sum_up(items, judged.last, opened.manifest.dims["n_layers"], judged.categories)
+    return found, list(dict.fromkeys(describers.short(item.who) for item in ours))
 
 
 def _file_name(rater: str) -> str:

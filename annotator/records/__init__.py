@@ -26,6 +26,8 @@ from annotator.records.relations import RelationPairs as RelationPairs
 from annotator.records.relations import RelationScore as RelationScore
 from annotator.records.said import ACCEPTED as ACCEPTED
 from annotator.records.said import BASELINE as BASELINE
+from annotator.records.said import REAL as REAL
+from annotator.records.said import Describer as Describer
 from annotator.records.said import Description as Description
 from annotator.records.said import Item as Item
 from annotator.records.said import Judgment as Judgment

@@ -13,9 +13,28 @@ ACCEPTED = ("accurate", "scope")
 """The answers to question 2 that accept a description; scope: too general or too specific."""
 
 
-def by_whom(llm: str) -> str:
-    """A language model as it is shown; the baseline is called one."""
-    return f"{llm} (baseline, no language model)" if llm == BASELINE else llm
+REAL = "real"
+"""The kind of an item that shows a head's own map and what is said of it."""
+
+
+def by_whom(name: str) -> str:
+    """A describer as people are shown it; the baseline is called one."""
+    return f"{name} (baseline, no language model)" if name == BASELINE else name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Describer:
+    """Who describes: a language model that is asked with a prompt, under a name.
+
+    Attributes:
+        llm: as --llm names it.
+        template: SHA-256 of the prompt's template; "" for the baseline, which has none.
+        name: as --as names it, or "".
+    """
+
+    llm: str
+    template: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,10 @@ class Description:
         tokens_out: completion tokens of all attempts.
         seconds: the answer took.
         at: when it came, seconds since 1970.
+        name: the describer's, as --as named it, or "".
+        describer: who says it, in full, as every command takes it.
+        shown: the same in short, as people are shown it; by default the language model.
+        superseded: whether the same describer has said something else of the head since.
     """
 
     head: HeadId
@@ -53,11 +76,20 @@ class Description:
     tokens_out: int
     seconds: float
     at: float
+    name: str = ""
+    describer: str = ""
+    shown: str = ""
+    superseded: bool = False
 
     @property
     def by(self) -> str:
         """Who says it; the baseline is called one wherever it shows."""
-        return by_whom(self.llm)
+        return by_whom(self.shown or self.llm)
+
+    @property
+    def who(self) -> Describer:
+        """Who says it, as the ledger knows them."""
+        return Describer(self.llm, self.template, self.name)
 
     def _repr_html_(self) -> str:
         """What it says and where that came from, for notebooks."""
@@ -70,14 +102,17 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What raters are shown: a head's mappings, and the description they judge.
+    """What raters are shown: mappings, and the description they judge.
 
     Attributes:
-        id: the same for the same head, mappings and description, and for no others.
+        id: the same for the same kind, head, mappings and description, and for no others.
         head: which head; raters do not see it.
         llm: who wrote the description; raters do not see it.
         status: the description's, described or unclear.
         key: of the request that the description answered.
+        kind: "real", or how else it was made; raters do not see it.
+        template: SHA-256 of the prompt's template, or "".
+        name: the describer's, as --as named it, or "".
     """
 
     id: str
@@ -85,6 +120,14 @@ class Item:
     llm: str
     status: str
     key: str
+    kind: str = REAL
+    template: str = ""
+    name: str = ""
+
+    @property
+    def who(self) -> Describer:
+        """Who wrote the description, as the ledger knows them."""
+        return Describer(self.llm, self.template, self.name)
 
     def _repr_html_(self) -> str:
         """Whose description of what, for notebooks."""

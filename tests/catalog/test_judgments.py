@@ -14,16 +14,15 @@ import pytest
 
 import annotator
 from annotator.catalog.descriptions import LEDGER
-from annotator.catalog.judgments import SCHEMA
+from annotator.catalog.judgments import TABLES
 from annotator.catalog.read import open_catalog
-from annotator.judge.items import items_of
 from annotator.judge.task import task_of
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from annotator.pipeline.mapping import map_model
 from annotator.records import Item, Judgment
-from tests.judge.made import judgment
+from tests.judge.made import items_of, judgment
 
 HEADS = ["L1H2", "L0H0"]
 
@@ -46,7 +45,7 @@ def items(catalog: Path) -> list[Item]:
     opened = open_catalog(catalog)
     said = opened.descriptions()
     heads = {one.head: opened.head(one.head) for one in said}
-    made = items_of(said, heads, "0" * 64)
+    made = items_of(said, heads)
     assert [task_of(i, heads[i.head], d, 1, 2, "ana").item for i, d in zip(made, said, strict=True)]
     return made
 
@@ -76,13 +75,14 @@ def test_the_last_answer_of_each_rater_by_head(catalog: Path) -> None:
 def test_the_table(catalog: Path) -> None:
     wanted = judged(catalog)
     table = open_catalog(catalog).table("judgments")
-    assert table.schema.equals(SCHEMA)
+    assert table.schema.equals(TABLES["judgments"])
     rows = table.to_pylist()
     assert [row["llm"] for row in rows] == [item.llm for item, _ in wanted]
     assert [row["skipped"] for row in rows] == [False, False, False, True]
     item, given = wanted[0]
     assert rows[0] == {
         **{"layer": item.head.layer, "head": item.head.head, "llm": "openai:another"},
+        **{"describer": "openai:another", "kind": "real", "key": item.key, "template": ""},
         **{"status": item.status, "item": item.id, "rater": "ana", "pattern": True},
         **{"precision": "accurate", "category": "semantic", "comment": given.comment},
         **{"skipped": False, "seconds": None, "at": datetime.fromtimestamp(5.25, UTC)},

@@ -16,14 +16,13 @@ from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
 from annotator.catalog.site import write
 from annotator.errors import CatalogForeign, CatalogUnwritable
-from annotator.judge.items import items_of
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from annotator.pipeline.relations import relation_run
 from annotator.records import HeadId
 from tests.commands import files_of
-from tests.judge.made import judgment
+from tests.judge.made import items_of, judgment
 
 CALL = re.compile(r'annotatorData\("([^"]+)",(.*)\);\n', re.DOTALL)
 GIVEN = {  # of each head's item: what raters answer
@@ -40,7 +39,7 @@ def study(scored: annotator.Catalog, tmp_path_factory: pytest.TempPathFactory) -
     describe_heads(folder, "rules", progress=False)
     catalog = open_catalog(folder)
     said = [one for one in catalog.descriptions() if str(one.head) in GIVEN]
-    items = items_of(said, {one.head: catalog.head(one.head) for one in said}, "0" * 64)
+    items = items_of(said, {one.head: catalog.head(one.head) for one in said})
     with Ledger(folder / LEDGER) as ledger:
         judgments = Judgments(ledger)
         judgments.add_items(items)
@@ -177,18 +176,15 @@ def test_descriptions_and_judgments_of_each_head(site: Path, study: annotator.Ca
     assert {one["status"] for one in first} == statuses
 
 
-def test_plausibility_is_the_share_of_answers_that_accept(
+def test_plausibility_is_the_share_that_accepts_of_those_who_see_a_pattern(
     site: Path, study: annotator.Catalog
 ) -> None:
     overview = data(site, "overview")
     statuses = {str(one.head): one.status for one in study.descriptions()}
     accepted = {
-        head: [
-            bool(pattern) and precision in ("accurate", "scope") for _, pattern, precision in own
-        ]
+        head: [precision in ("accurate", "scope") for _, pattern, precision in answers if pattern]
         for head, answers in GIVEN.items()
         if statuses[head] == "described"
-        if (own := [one for one in answers if one[1] is not None])
     }
     assert accepted, "one of the heads is described"
     [judged] = overview["judged"]

@@ -45,7 +45,7 @@ def test_a_second_run_sends_nothing(catalog: Path, provider: Provider, llm: Open
     assert (again.sent, again.before) == (0, HEADS)
     assert len(provider.asked) == HEADS
     with Ledger(catalog / FILE) as ledger:
-        assert len(ledger.described(llm.name)) == HEADS
+        assert len(ledger.described()) == HEADS
 
 
 def test_what_failed_is_asked_again_and_nothing_else(

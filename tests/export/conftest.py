@@ -16,14 +16,13 @@ from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.figures import panels as figures
 from annotator.catalog.read import open_catalog
 from annotator.describe.outcome import Described, Outcome, Refused, Truncated, Unclear, fields_of
-from annotator.judge.items import items_of
 from annotator.ledger.entries import Recorded
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from annotator.records import HeadId
 from tests.answering import make_home
-from tests.judge.made import judgment
+from tests.judge.made import items_of, judgment
 from tests.loopback_push import PushHub, running
 
 SECRET = "hunter2-the-secret-token"
@@ -63,7 +62,7 @@ def judged(catalog: Path) -> None:
     said = [
         one for one in opened.descriptions(llm=LLMS[0]) if one.status in ("described", "unclear")
     ]
-    items = items_of(said, {one.head: opened.head(one.head) for one in said}, "0" * 64)
+    items = items_of(said, {one.head: opened.head(one.head) for one in said})
     given: list[Any] = []
     for at, rater in enumerate(RATERS):
         answers = (True, False, None)

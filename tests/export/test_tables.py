@@ -13,7 +13,7 @@ import pytest
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.experiments import schema_of
 from annotator.catalog.export.columns import about, meaning
-from annotator.catalog.export.public import pseudonyms, public_llms, public_model
+from annotator.catalog.export.public import pseudonyms, public_model
 from annotator.catalog.export.tables import IDENTITY, exported, schemas
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog, open_catalog
@@ -23,12 +23,13 @@ from annotator.ledger.entries import Recorded
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.recorded import recorded, rows_of
 from annotator.records import HeadId, HeadSummary
-from tests.export.conftest import LLMS, RATERS
+from tests.export.conftest import RATERS
 
 SCHEMAS = schemas()
 
 NAMES = (
     *("heads", "mappings", "relations", "relation_curves", "descriptions", "judgments"),
+    *("verdicts", "studies"),
     *("validation", "ablations"),
 )
 
@@ -55,7 +56,7 @@ def test_every_table_has_its_schema_and_rows(tables: dict[str, pa.Table]) -> Non
             assert meaning(name, field.name)
         begins = table.schema.names[: len(IDENTITY)]
         assert begins == list(IDENTITY) or (
-            name == "ablations" and begins[:2] == ["model", "revision"]
+            name in ("studies", "ablations") and begins[:2] == ["model", "revision"]
         )
 
 
@@ -65,7 +66,7 @@ def test_ids_are_of_the_model_and_the_head(catalog: Catalog, tables: dict[str, p
     assert [row["id"] for row in rows] == [
         f"tiny-llama@{digest[:12]}/L{layer}H{head}" for layer in range(3) for head in range(4)
     ]
-    for name in NAMES[:-1]:
+    for name in set(NAMES) - {"studies", "ablations"}:
         for row in tables[name].to_pylist():
             assert row["id"] == rows[row["layer"] * 4 + row["head"]]["id"]
             assert (row["model"], row["revision"]) == ("tiny-llama", None)
@@ -147,10 +148,14 @@ def test_language_models_have_no_server_and_no_folder(
     catalog: Catalog, tables: dict[str, pa.Table]
 ) -> None:
     names = ["openai:tiny", "openai:tiny (2)", "local:tiny.gguf", "rules"]
-    assert public_llms(catalog) == dict(zip((*LLMS, "rules"), names, strict=True))
+    describers = catalog.describers()
+    assert [describers.llm(one) for one in describers.there] == names
+    full = {one.who: describers.full(one.who) for one in catalog.descriptions()}
+    assert list(map(full.get, describers.there)) == [f"{n}#abc" for n in names[:3]] + names[3:]
     rows = tables["descriptions"].to_pylist()
     for row, said in zip(rows, catalog.descriptions(), strict=True):
-        assert row["llm"] == public_llms(catalog)[said.llm]
+        assert row["llm"] == said.shown == describers.llm(said.who)
+        assert row["describer"] == said.describer == full[said.who]
         for column in ("status", "inputs", "pattern", "category", "reasoning", "problem", "key"):
             assert row[column] == getattr(said, column)
         assert row["at"].timestamp() == pytest.approx(said.at)
@@ -186,15 +191,17 @@ def test_names_are_told_apart(
     with Ledger(tmp_path / LEDGER) as ledger:
         for number, llm in enumerate(llms):
             ledger.add(llm, [(HeadId(0, 0), f"{number}", {})])
-    found = public_llms(open_catalog(tmp_path))
-    assert list(found) == llms
-    assert list(found.values()) == shown
+            ledger.record(ledger.begin(f"{number}", {}), Recorded("refused", {"reason": ""}))
+    found = open_catalog(tmp_path).describers()
+    assert [one.llm for one in found.there] == llms
+    assert list(map(found.llm, found.there)) == list(map(found.short, found.there)) == shown
 
 
 def test_what_nobody_made_is_not_exported(bare: Path) -> None:
     catalog = open_catalog(bare)
     assert list(exported(catalog, recorded(catalog))) == ["heads", "mappings"]
-    assert pseudonyms(catalog) == public_llms(catalog) == {}
+    assert pseudonyms(catalog) == {}
+    assert catalog.describers().there == ()
     assert not (bare / LEDGER).exists()
 
 

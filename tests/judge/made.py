@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from annotator.judge.items import items_of
+from annotator.judge.items import STATUSES, item_of
+from annotator.judge.kinds import Shown
 from annotator.records import (
     Description,
     HeadId,
@@ -60,8 +61,15 @@ def description(head: str = "L0H0", status: str = "described", **changed: Any) -
 def item(head: str = "L0H0", status: str = "described", llm: str = "openai:some-model") -> Item:
     """The item of a made-up description."""
     said = description(head, status, llm=llm)
-    (made,) = items_of([said], {said.head: head_map(head)}, WEIGHTS)
-    return made
+    return item_of(Shown(head_map(head), said), WEIGHTS)
+
+
+def items_of(
+    said: Iterable[Description], heads: Mapping[HeadId, HeadMap], weights: str = WEIGHTS
+) -> list[Item]:
+    """The real items of what can be judged."""
+    judged = [one for one in said if one.status in STATUSES]
+    return [item_of(Shown(heads[one.head], one), weights) for one in judged]
 
 
 def judgment(

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.judge.items import items_of, order
+from annotator.judge.items import item_of, order
+from annotator.judge.kinds import Shown
 from annotator.judge.task import description_text
-from annotator.records import HeadMap, Item
+from annotator.records import REAL, Describer, HeadMap, Item
 from tests.judge.made import CAPITALS, WEIGHTS, description, head_map, item
 
 TEXTS = st.text(max_size=3)
@@ -28,10 +29,9 @@ SHOWN = st.tuples(
 ITEMS = [item(f"L{layer}H{head}") for layer in range(5) for head in range(5)]
 
 
-def one(head: HeadMap, weights: str = WEIGHTS, **said: Any) -> Item:
+def one(head: HeadMap, weights: str = WEIGHTS, kind: str = REAL, **said: Any) -> Item:
     """The item of a description of this head."""
-    (made,) = items_of([description(str(head.head), **said)], {head.head: head}, weights)
-    return made
+    return item_of(Shown(head, description(str(head.head), **said)), weights, kind)
 
 
 @given(SHOWN, SHOWN)
@@ -51,6 +51,7 @@ def test_ids_differ_where_anything_shown_differs_and_only_there(first: Any, seco
     [
         one(head_map("L0H1")),
         one(head_map(), weights="1" * 64),
+        one(head_map(), kind="shuffled"),
         one(head_map(), inputs="cities"),
         one(head_map(), pattern="their rivers"),
         one(head_map(), inputs="", pattern="countries their capitals"),
@@ -69,6 +70,7 @@ def test_another_item_has_another_id(other: Item) -> None:
     [
         one(head_map(), llm="anthropic:another"),
         one(head_map(), key="another request"),
+        one(head_map(), template="b" * 64, name="v2"),
         one(head_map(), reasoning="another", category="general", at=9.0, seconds=9.0),
         one(head_map(logits=(2.0000001, 1.0, 0.5))),
     ],
@@ -83,14 +85,16 @@ def test_an_id_is_the_same_for_ever() -> None:
     assert re.fullmatch("[0-9a-f]{16}", one(head_map()).id)
 
 
-def test_only_what_can_be_judged_is_an_item() -> None:
-    statuses = ("described", "unclear", "refused", "truncated", "malformed")
-    said = [description(f"L0H{n}", status) for n, status in enumerate(statuses)]
-    heads = {one.head: head_map(str(one.head)) for one in said}
-    made = items_of(said, heads, WEIGHTS)
-    assert [(str(i.head), i.status) for i in made] == [("L0H0", "described"), ("L0H1", "unclear")]
-    assert [i.key for i in made] == ["key of L0H0", "key of L0H1"]
-    assert {i.llm for i in made} == {"openai:some-model"}
+@pytest.mark.parametrize("status", ["refused", "truncated", "malformed"])
+def test_only_what_can_be_judged_is_an_item(status: str) -> None:
+    with pytest.raises(ValueError, match=status):
+        one(head_map(), status=status)
+
+
+def test_an_item_says_what_is_seen() -> None:
+    made = one(head_map("L0H1"), status="unclear", template="a" * 64, name="v2", kind="shuffled")
+    assert (str(made.head), made.status, made.key) == ("L0H1", "unclear", "key of L0H1")
+    assert (made.kind, made.who) == ("shuffled", Describer("openai:some-model", "a" * 64, "v2"))
 
 
 @given(st.lists(st.sampled_from(ITEMS), unique=True), st.integers(), st.text())

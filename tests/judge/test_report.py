@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.judge.report import PUBLISHED, Report, Share, report
+from annotator.judge.report import PUBLISHED, Report, report
+from annotator.judge.sums import Share
 from annotator.records import Judgment
 from tests.judge.made import item, judgment
 
@@ -17,7 +18,7 @@ from tests.judge.made import item, judgment
 A, B, C, D = (item(f"L{layer}H0") for layer in (0, 1, 2, 7))
 X, Y = item("L3H0", "unclear"), item("L6H0", "unclear")
 ITEMS = {one.id: one for one in (A, B, C, D, X, Y)}
-SAID = {A.id: "semantic", B.id: "language", C.id: "general"}  # of D it is not known
+SAID = {A.key: "semantic", B.key: "language", C.key: "general"}  # of D it is not known
 STUDY = [
     judgment(A, "ana", seconds=10.0),
     judgment(B, "ana", precision="scope", category="language", seconds=20.0),
@@ -67,7 +68,7 @@ def test_question_3_counts_where_a_pattern_was_seen(study: Report) -> None:
 
 
 def test_agreement_is_of_what_two_were_asked(study: Report) -> None:
-    agreement = study.agreement
+    agreement = study.total.agreement
     assert (agreement["pattern"].pairs, agreement["pattern"].items) == (Share(4, 5), 5)
     assert (agreement["precision"].pairs, agreement["precision"].items) == (Share(1, 2), 2)
     assert (agreement["category"].pairs, agreement["category"].items) == (Share(2, 3), 3)
@@ -107,7 +108,7 @@ def test_what_is_not_defined_is_none() -> None:
         *(total.matched, total.invented_of_none, total.accepted, total.strict),
         *(total.accepted_of_all, total.strict_of_all, total.same_category),
         *total.outcomes.values(),
-        *(one.pairs for one in nothing.agreement.values()),
+        *(one.pairs for one in total.agreement.values()),
     ]
     assert {(one.share, one.interval) for one in shares} == {(None, None)}
     assert report({}, [], 1).raters == {}
@@ -115,9 +116,9 @@ def test_what_is_not_defined_is_none() -> None:
 
 def test_agreement_of_three_raters_is_over_all_pairs() -> None:
     given = [judgment(A, rater, rater != "eve") for rater in ("ana", "ben", "eve")]
-    found = report(ITEMS, given, 8).agreement["pattern"]
+    found = report(ITEMS, given, 8).total.agreement["pattern"]
     assert (found.pairs, found.items) == (Share(1, 3), 1)
-    one = report(ITEMS, given[:1], 8).agreement["pattern"]
+    one = report(ITEMS, given[:1], 8).total.agreement["pattern"]
     assert (one.pairs.share, one.items) == (None, 0)
 
 

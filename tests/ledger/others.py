@@ -54,9 +54,9 @@ def ask(ledger: Ledger, key: str, came: Recorded | None = ANSWER, **parameters: 
     return attempt
 
 
-def described(ledger: Ledger, llm: str | None = None) -> dict[tuple[HeadId, str], Recorded]:
+def described(ledger: Ledger) -> dict[tuple[HeadId, str], Recorded]:
     """Each head's answer by each LLM."""
-    return {(one.head, one.llm): one.came for one in ledger.described(llm)}
+    return {(one.head, one.who.llm): one.came for one in ledger.described()}
 
 
 def rows(where: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:

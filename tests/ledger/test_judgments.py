@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from annotator.ledger.judgments import Counts, Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.records import Item, Judgment
+from annotator.records import Describer, Item, Judgment
 from tests.judge.made import item, judgment
 from tests.ledger.others import ANSWER, KEY, Other, ask, rows
 
@@ -56,9 +56,16 @@ def test_items_are_added_once(judgments: Judgments) -> None:
     third = item("L9H9")
     assert judgments.add_items([SECOND, third, third, FIRST]) == 1
     assert judgments.shown() == [FIRST, SECOND, third]
-    changed = replace(FIRST, key="another request")
-    assert judgments.add_items([changed]) == 0
-    assert judgments.items() == {FIRST.id: FIRST, SECOND.id: SECOND, third.id: third}
+
+
+def test_a_describer_who_says_the_same_again_is_taken_at_the_last_word(
+    judgments: Judgments,
+) -> None:
+    again = replace(FIRST, key="another request")
+    assert judgments.add_items([again]) == 1
+    assert judgments.add_items([again, FIRST]) == 0
+    assert judgments.items() == {FIRST.id: again, SECOND.id: SECOND}
+    assert judgments.shown() == [again, SECOND]
 
 
 def test_an_item_of_two_language_models(judgments: Judgments) -> None:
@@ -66,8 +73,16 @@ def test_an_item_of_two_language_models(judgments: Judgments) -> None:
     assert judgments.add_items([other]) == 1
     assert judgments.shown() == [FIRST, SECOND, other]
     assert judgments.items() == {FIRST.id: FIRST, SECOND.id: SECOND}
-    assert judgments.items("anthropic:another") == {FIRST.id: other}
-    assert judgments.items("nobody") == {}
+    assert judgments.items(other.who) == {FIRST.id: other}
+    assert judgments.items(Describer("nobody", "")) == {}
+
+
+def test_an_item_of_two_prompts_and_of_two_names(judgments: Judgments) -> None:
+    prompt = replace(FIRST, key="k", template="b" * 64)
+    named = replace(FIRST, name="v2")
+    assert judgments.add_items([prompt, named]) == 2
+    assert judgments.shown() == [FIRST, SECOND, prompt, named]
+    assert judgments.items(named.who) == {FIRST.id: named}
 
 
 def test_a_raters_last_project_on_a_server_counts(judgments: Judgments) -> None:
@@ -146,7 +161,7 @@ def test_categories_are_the_language_models_own(ledger: Ledger, judgments: Judgm
     ask(ledger, KEY, replace(ANSWER, content={"pattern": "p", "category": "language"}))
     ask(ledger, "unclear", replace(ANSWER, kind="unclear", content={"inputs": "i"}))
     of = [replace(FIRST, key=KEY), replace(SECOND, key="unclear"), replace(FIRST, id="0" * 16)]
-    assert judgments.categories(of) == {FIRST.id: "language"}
+    assert judgments.categories(of) == {KEY: "language"}
 
 
 @settings(deadline=None, max_examples=30)
@@ -220,42 +235,6 @@ def stop(made):
         other.kill()
     assert judgments.all() == []
     assert put(judgments, one) == Counts(new=1)
-
-
-NEW = ("items", "projects", "judgments")
-
-
-@pytest.fixture
-def older(tmp_path: Path) -> Path:
-    """A ledger as it was before there were judgments."""
-    where = tmp_path / "older.db"
-    with Ledger(where) as ledger:
-        ask(ledger, KEY)
-    for table in NEW:
-        rows(where, f"DROP TABLE {table}")
-    return where
-
-
-def test_an_older_ledger_is_read_as_one_without_judgments(older: Path) -> None:
-    before = older.read_bytes()
-    with Ledger(older, read_only=True) as ledger:
-        judgments = Judgments(ledger)
-        assert judgments.shown() == judgments.all() == judgments.last() == []
-        assert judgments.projects() == []
-        assert judgments.items() == {}
-        assert judgments.project("http://localhost", "ana") is None
-        assert ledger.answers([KEY]) == {KEY: ANSWER}
-    assert older.read_bytes() == before
-
-
-def test_an_older_ledger_gets_the_tables_once_it_is_written(older: Path) -> None:
-    with Ledger(older) as ledger:
-        judgments = Judgments(ledger)
-        judgments.add_items([FIRST])
-        put(judgments, judgment(FIRST))
-        assert ledger.answers([KEY]) == {KEY: ANSWER}
-    triggers = rows(older, "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'")
-    assert {table: triggers.count((table,)) for table in NEW} == dict.fromkeys(NEW, 3)
 
 
 def test_items_of_any_kind_come_back(judgments: Judgments) -> None:

@@ -92,11 +92,14 @@ def test_pages_overwritten_with_something_else(where: Path) -> None:
         ledger.answers([KEY])
 
 
-def test_a_database_of_something_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ["requests", "visits"])
+def test_a_database_of_something_else(tmp_path: Path, table: str) -> None:
     path = tmp_path / "ledger.db"
-    rows(path, "CREATE TABLE requests (url TEXT)")
-    with pytest.raises(LedgerUnusable, match="no column named"), Ledger(path) as ledger:
-        ledger.add(LLM, [(HEAD, KEY, {})])
+    rows(path, f"CREATE TABLE {table} (url TEXT)")
+    before = path.read_bytes()
+    assert reason(path) == "it is a database of something else"
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ TABLES = {
     "relation_curves": "a row per head, relation and k: the same for every k up to the largest",
     "descriptions": "a row per head and describer: what it says the head does",
     "judgments": "a row per rater and description judged: the rater's last answer",
+    "verdicts": "a row per description judged: what all raters' last answers on it come to",
+    "studies": "a row per describer and kind of item: what all last answers come to",
 }
 """Of those that no experiment brings."""
 EXPERIMENT = "experiment"
@@ -28,7 +30,67 @@ _EVERYWHERE = {
     "kv_head": "the key-value head that it reads its values from",
     "relation": "the relation's name",
     "llm": "who wrote the description; rules: the baseline, and no language model",
+    "describer": "the same with its name, or the first letters of its prompt's digest",
     "suppression": "the same share on the negated map",
+}
+_SEEN = {
+    "kind": "of what was judged: real, or how else it was made",
+    "status": "of the description that was judged: described or unclear",
+    "item": "what was judged: the same for the same mappings and description",
+    "key": "SHA-256 of the request whose answer was judged, as in descriptions",
+    "template": "SHA-256 of the template of its prompt; empty for the baseline",
+}
+_NUMBERS = {
+    "answered": "how many answers there are, one for each rater and item",
+    "skipped": "how often an item was skipped instead",
+    "seen": "answers that see a pattern",
+    "described": "answers that see a pattern where one was described",
+    "missed": "answers that see a pattern where the describer abstained",
+    "abstained": "answers that see none where the describer abstained",
+    "invented": "answers that see none where one was described",
+    **{
+        name: f"of described: {words}"
+        for name, words in (
+            ("accurate", "correct and accurate"),
+            ("scope", "correct, but too general or too specific"),
+            ("partial", "partly correct"),
+            ("poor", "poor"),
+        )
+    },
+    **{
+        name: f"of seen: a pattern of kind {name}"
+        for name in ("semantic", "language", "general", "unnatural")
+    },
+    "accepted": "of described: accurate, or of the wrong scope",
+    "strict": "of described: accurate",
+    "matched": "described and abstained together; of answered",
+    **{
+        f"{name}_{part}": f"{words}; null where there is nothing to share"
+        for name, of in (
+            ("accepted", "described"),
+            ("strict", "described"),
+            ("matched", "answered"),
+        )
+        for part, words in (
+            ("share", f"{name}, as a share of {of}"),
+            ("low", "lower end of its 95 % interval (Wilson)"),
+            ("high", "upper end of its 95 % interval (Wilson)"),
+        )
+    },
+    **{
+        f"{name}_{question}{part}": words
+        for question, what in (
+            ("pattern", "whether there is a pattern"),
+            ("precision", "how well the description fits"),
+            ("category", "of what kind the pattern is"),
+        )
+        for name, part, words in (
+            ("pairs", "", f"pairs of raters who both said {what}"),
+            ("agree", "", f"those of them who said the same of {what}"),
+            ("agree", "_share", "the latter as a share of the former; null where there are none"),
+        )
+    },
+    "seconds": "spent on it by the median answer; null: not known",
 }
 _OWN = {
     "heads": {
@@ -83,10 +145,10 @@ _OWN = {
         "tokens_out": "completion tokens of all attempts",
         "seconds": "how long the answer took",
         "at": "when it came, UTC",
+        "superseded": "whether the describer has said something else of the head since",
     },
     "judgments": {
-        "status": "of the description that was judged: described or unclear",
-        "item": "what was judged: the same for the same mappings and description",
+        **_SEEN,
         "rater": "pseudonym, by the order of first answers",
         "pattern": "whether the rater sees a recurring pattern; null: skipped",
         "precision": "accurate, scope, partial or poor; null: not asked",
@@ -96,6 +158,8 @@ _OWN = {
         "seconds": "the rater spent on it; null: not known",
         "at": "when it was given or last edited, UTC",
     },
+    "verdicts": {**_SEEN, **_NUMBERS},
+    "studies": {**_SEEN, **_NUMBERS, "items": "how many there are to judge"},
 }
 
 

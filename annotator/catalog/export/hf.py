@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from annotator.catalog.describers import shorts
 from annotator.catalog.export import markdown, parquet
 from annotator.catalog.export.columns import about, by_table, meaning
 from annotator.catalog.export.public import public_model
@@ -23,7 +25,8 @@ from annotator.catalog.export.tables import IDENTITY, schemas
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.results import shown
-from annotator.records import ACCEPTED, RelationPairs, by_whom
+from annotator.judge.kinds import is_real
+from annotator.records import RelationPairs, by_whom
 from annotator.records.table import Table
 
 CARD = "README.md"
@@ -38,7 +41,7 @@ _SUMMARIES = {
         "where its suppression score is.",
     ),
     "descriptions": ("Descriptions", "How many heads, by describer and status."),
-    "judgments": (
+    "studies": (
         "Judgments",
         "Answers by describer. Accepted: correct, be it too general or too specific; of the "
         "answers that see a pattern where one was described.",
@@ -137,7 +140,7 @@ def _about(
     """What the template says of a catalog."""
     model = public_model(manifest)
     valid = [one.name for one in relations if one.valid]
-    llms = dict.fromkeys(_texts(tables, "descriptions", "llm"))
+    names = dict.fromkeys(_by(tables["descriptions"]) if "descriptions" in tables else ())
     raters = len(set(_texts(tables, "judgments", "rater")))
     return {
         "title": f"Attention heads of {model}",
@@ -152,7 +155,7 @@ def _about(
         "targets": manifest.settings["targets"],
         "relations": len(valid) if "relations" in tables else None,
         "not_valid": ", ".join(one.name for one in relations if not one.valid),
-        "describers": ", ".join(map(by_whom, llms)) if llms else None,
+        "describers": ", ".join(map(by_whom, names)) if names else None,
         "raters": ("one rater" if raters == 1 else f"{raters} raters") if raters else None,
         "experiments": any(name in tables for name in by_table()),
         "headless": _listed([n for n, own in schemas().items() if "id" not in own.names]),
@@ -188,7 +191,7 @@ def _summaries(
     found: dict[str, pa.Table] = {}
     if "relations" in tables:
         found["relations"] = pa.table(dict(_relations(tables["relations"], relations)))
-    for name, summed in (("descriptions", _said), ("judgments", _judged)):
+    for name, summed in (("descriptions", _said), ("studies", _judged)):
         if name in tables:
             found[name] = pa.table(dict(summed(tables[name])))
     return [_summary(*_SUMMARIES[name], table) for name, table in found.items()]
@@ -221,30 +224,34 @@ def _relations(scores: pa.Table, relations: Sequence[RelationPairs]) -> Cells:
 
 
 def _said(rows: pa.Table) -> Cells:
-    """How many descriptions there are by describer and status."""
-    pairs = zip(rows["llm"].to_pylist(), rows["status"].to_pylist(), strict=True)
-    counts = Counter((str(llm), str(status)) for llm, status in pairs)
-    llms = list(dict.fromkeys(llm for llm, _ in counts))
+    """How many descriptions there are by describer and status; what is superseded is not told."""
+    told = rows.filter(pc.invert(rows["superseded"]))
+    pairs = zip(_by(told), told["status"].to_pylist(), strict=True)
+    counts = Counter((by, str(status)) for by, status in pairs)
+    names = list(dict.fromkeys(by for by, _ in counts))
     statuses = list(dict.fromkeys(status for _, status in counts))
     return {
-        "by": llms,
-        **{status: [counts[llm, status] for llm in llms] for status in statuses},
-        "all": [sum(counts[llm, status] for status in statuses) for llm in llms],
+        "by": names,
+        **{status: [counts[by, status] for by in names] for status in statuses},
+        "all": [sum(counts[by, status] for status in statuses) for by in names],
     }
 
 
 def _judged(rows: pa.Table) -> Cells:
     """What judgments come to; raters answer on abstentions too, which nobody accepts."""
-    found: dict[str, Counter[str]] = {}
-    for row in rows.to_pylist():
-        seen = bool(row["pattern"])
-        described = seen and row["status"] == "described"
-        accepted = described and row["precision"] in ACCEPTED
-        facts = {"answers": not row["skipped"], "skipped": row["skipped"], "see a pattern": seen}
-        facts |= {"and it was described": described, "accepted": accepted}
-        found.setdefault(row["llm"], Counter()).update({n: int(yes) for n, yes in facts.items()})
-    names = list(dict.fromkeys(name for counts in found.values() for name in counts))
-    return {"on": list(found), **{name: [one[name] for one in found.values()] for name in names}}
+    kinds = [] if all(map(is_real, map(str, rows["kind"].to_pylist()))) else [("kind", "kind")]
+    names = ("answers", "skipped", "see a pattern", "and it was described", "accepted")
+    columns = ("answered", "skipped", "seen", "described", "accepted")
+    shown = [*kinds, *zip(names, columns, strict=True)]
+    return {"on": _by(rows), **{name: rows[column].to_pylist() for name, column in shown}}
+
+
+def _by(rows: pa.Table) -> list[str]:
+    """Of each row the describer, as people are shown it."""
+    llms, names = (map(str, rows[name].to_pylist()) for name in ("llm", "describer"))
+    pairs = list(zip(llms, names, strict=True))
+    named = shorts(pairs)
+    return [named[full] for _, full in pairs]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from annotator.catalog import descriptions, judgments, relations
 from annotator.catalog.experiments import schema_of
 from annotator.catalog.export.columns import EXPERIMENT, by_table
 from annotator.catalog.export.public import pseudonyms as pseudonyms
-from annotator.catalog.export.public import public_llms, public_model
+from annotator.catalog.export.public import public_model
 from annotator.catalog.read import TELLING, Catalog
 from annotator.catalog.schema import MAPS, SIGNATURES
 from annotator.errors import CatalogBroken
@@ -49,7 +49,9 @@ _OWN: dict[str, pa.Schema] = {
     "mappings": _of_heads(*MAPS),
     **{name: _of_heads(*schema) for name, schema in relations.TABLES.items()},
     descriptions.NAME: _of_heads(*descriptions.SCHEMA),
-    judgments.NAME: _of_heads(*judgments.SCHEMA),
+    judgments.NAME: _of_heads(*judgments.TABLES[judgments.NAME]),
+    judgments.VERDICTS: _of_heads(*judgments.TABLES[judgments.VERDICTS]),
+    judgments.STUDIES: pa.schema([*_MODEL, *judgments.TABLES[judgments.STUDIES]]),
 }
 
 
@@ -125,14 +127,16 @@ def _require_all(catalog: Catalog, name: str, heads: int) -> None:
 
 def _said(catalog: Catalog) -> dict[str, pa.Table]:
     """Descriptions and judgments; the latter by head, language model and rater."""
-    llms, raters = public_llms(catalog), pseudonyms(catalog)
-    said = _renamed(catalog.table(descriptions.NAME), "llm", llms)
-    judged = _renamed(_renamed(catalog.table(judgments.NAME), "llm", llms), "rater", raters)
+    describers, raters = catalog.describers(), pseudonyms(catalog)
+    llms = {who.llm: describers.llm(who) for who in describers.there}
+    names = (descriptions.NAME, *judgments.TABLES)
+    said = {name: _renamed(catalog.table(name), "llm", llms) for name in names}
+    judged = _renamed(said[judgments.NAME], "rater", raters)
     rows = judged.to_pylist()
     order = list(raters.values())
-    rows.sort(key=lambda row: (row["layer"], row["head"], row["llm"], order.index(row["rater"])))
-    judged = pa.Table.from_pylist(rows, schema=judged.schema)
-    return {descriptions.NAME: said, judgments.NAME: judged}
+    by = ("layer", "head", "llm", "describer", "kind", "item")
+    rows.sort(key=lambda row: (*(row[name] for name in by), order.index(row["rater"])))
+    return said | {judgments.NAME: pa.Table.from_pylist(rows, schema=judged.schema)}
 
 
 def _renamed(table: pa.Table, column: str, names: Mapping[str, str]) -> pa.Table:

@@ -10,6 +10,8 @@ import numpy as np
 
 from annotator.catalog.site.data import short
 from annotator.catalog.site.overview import Heads
+from annotator.judge.kinds import is_real
+from annotator.judge.verdicts import COUNTS, MEASURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,12 +19,14 @@ if TYPE_CHECKING:
 _SCORES = ("phi", "p", "q", "suppression", "suppression_p", "suppression_q")
 _SAID = (
     *("status", "inputs", "pattern", "category", "reasoning", "problem", "template", "key"),
-    *("tokens_in", "tokens_out", "seconds", "at"),
+    *("tokens_in", "tokens_out", "seconds", "at", "superseded"),
 )
+_SEEN = ("item", "kind", "status", "key", "template")
 _JUDGED = (
-    *("item", "status", "rater", "pattern", "precision", "category"),
+    *(*_SEEN, "rater", "pattern", "precision", "category"),
     *("comment", "skipped", "seconds", "at"),
 )
+_VERDICT = (*_SEEN, *COUNTS, *MEASURES)
 
 Rows = Mapping[int, Sequence[Mapping[str, Any]]]
 
@@ -37,7 +41,8 @@ def layer_data(
 
     Args:
         heads: of the model.
-        tables: heads, mappings, and those of relations, descriptions and judgments that are there.
+        tables: heads, mappings, and those of relations, descriptions, judgments and verdicts that
+            are there.
         names: "relations" and "describers" as the overview lists them.
         similar: of every head others and their cosines.
     """
@@ -46,6 +51,7 @@ def layer_data(
     scored = _by_head(heads, tables.get("relations"))
     said = _by_head(heads, tables.get("descriptions"))
     judged = _by_head(heads, tables.get("judgments"))
+    verdicts = _by_head(heads, tables.get("verdicts"))
     for _, rows in tables["mappings"].groupby("layer", sort=True):
         layer = _layer_maps(rows)
         for head, one in layer.pop("by_head"):
@@ -58,6 +64,10 @@ def layer_data(
             ]
             one["descriptions"] = _told(said.get(at, ()), places["describers"], _SAID)
             one["judgments"] = _told(judged.get(at, ()), places["describers"], _JUDGED)
+            one["verdicts"] = [
+                {**told, "real": is_real(told["kind"])}
+                for told in _told(verdicts.get(at, ()), places["describers"], _VERDICT)
+            ]
             one["similar"] = [[other, short(cosine)] for other, cosine in similar[at]]
             layer["heads"].append(one)
         yield layer
@@ -113,5 +123,10 @@ def _told(
     rows: Sequence[Mapping[str, Any]], places: Mapping[str, int], names: Sequence[str]
 ) -> list[dict[str, Any]]:
     return [
-        {"describer": places[row["llm"]], **{name: row[name] for name in names}} for row in rows
+        {"describer": places[row["describer"]], **{name: _plain(row[name]) for name in names}}
+        for row in rows
     ]
+
+
+def _plain(value: Any) -> Any:
+    return short(value) if isinstance(value, float) else value

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annotator.catalog.describers import shorts as shorts_of
 from annotator.catalog.site.data import shorts
-from annotator.records import ACCEPTED, Signatures, by_whom
+from annotator.judge.kinds import is_real
+from annotator.records import Signatures, by_whom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,15 +92,22 @@ def relation_columns(heads: Heads, scores: pd.DataFrame, name: str) -> dict[str,
 
 
 def describers(heads: Heads, said: pd.DataFrame) -> list[dict[str, Any]]:
-    """Who has described heads, language models before the baseline, and what came of it."""
-    by_llm = said[["llm", "baseline"]].drop_duplicates().sort_values(["baseline", "llm"])
+    """Who has described heads, language models before the baseline, and what came of it.
+
+    `id` is what people are shown, and what links to the page name them by.
+    """
+    columns = ["baseline", "llm", "describer"]
+    named = said[columns].drop_duplicates().sort_values(columns[:2], kind="stable")
+    short = shorts_of(zip(named["llm"], named["describer"], strict=True))
     found: list[dict[str, Any]] = []
-    for llm, baseline in by_llm.itertuples(index=False):
-        own = said[said["llm"] == llm]
+    for baseline, llm, describer in named.itertuples(index=False):
+        own = _current(said, describer)
         found.append(
             {
+                "id": short[describer],
                 "llm": llm,
-                "by": by_whom(llm),
+                "describer": describer,
+                "by": by_whom(short[describer]),
                 "baseline": bool(baseline),
                 "status": heads.column(own, _places(own["status"], STATUSES), -1),
                 "category": heads.column(own, _places(own["category"], CATEGORIES), -1),
@@ -107,36 +116,42 @@ def describers(heads: Heads, said: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def describer_columns(heads: Heads, said: pd.DataFrame, llm: str) -> dict[str, list[Any]]:
+def describer_columns(heads: Heads, said: pd.DataFrame, describer: str) -> dict[str, list[Any]]:
     """What one of them says of every head."""
-    own = said[said["llm"] == llm]
+    own = _current(said, describer)
     return {name: heads.column(own, texts(own[name]), None) for name in ("inputs", "pattern")}
 
 
-def plausibility(
-    heads: Heads, judged: pd.DataFrame, describers: Sequence[Mapping[str, Any]]
+def accepted_columns(
+    heads: Heads,
+    said: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    describers: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The share of answers that accept a description: pattern yes, and accurate or of wrong scope.
+    """How many accept what a describer says of a head now, of those who see a pattern there.
 
-    Of answers on descriptions alone: an abstention has nothing to accept, a skip says nothing.
+    Verdicts on earlier descriptions, and on items of kinds that are not real, are on the head's own
+    page alone.
     """
     found: list[dict[str, Any]] = []
+    real = verdicts["kind"].map(is_real)
     for at, describer in enumerate(describers):
-        own = judged[(judged["llm"] == describer["llm"]) & ~judged["skipped"]]
-        own = own[own["status"] == "described"]
+        keys = set(_current(said, describer["describer"])["key"])
+        own = verdicts[real & verdicts["describer"].eq(describer["describer"])]
+        own = own[own["key"].isin(keys) & own["described"].gt(0)]
         if len(own):
-            accepts = own["pattern"].eq(True) & own["precision"].isin(ACCEPTED)
-            per_head = accepts.groupby([own["layer"], own["head"]]).agg(["mean", "count"])
-            rows = per_head.reset_index()
             found.append(
                 {
                     "describer": at,
-                    "raters": int(own["rater"].nunique()),
-                    "answers": heads.column(rows, rows["count"].tolist(), 0),
-                    "accepted": heads.column(rows, shorts(rows["mean"]), None),
+                    "answers": heads.column(own, own["described"].tolist(), 0),
+                    "accepted": heads.column(own, shorts(own["accepted_share"]), None),
                 }
             )
     return found
+
+
+def _current(said: pd.DataFrame, describer: str) -> pd.DataFrame:
+    return said[said["describer"].eq(describer) & ~said["superseded"]]
 
 
 def texts(values: pd.Series[Any]) -> list[str | None]:

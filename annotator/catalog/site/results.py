@@ -14,7 +14,8 @@ from annotator.records.table import INTERVAL, Chart, Table
 
 if TYPE_CHECKING:
     from annotator.catalog.sums import Sums
-    from annotator.judge.report import Agreement, Report, Share, Summary
+    from annotator.judge.report import Report
+    from annotator.judge.sums import Agreement, Share, Summary
 
 _SHARES = (
     *("matched", "invented_of_none", "accepted", "strict"),
@@ -38,13 +39,13 @@ def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[
     """The human study, of each describer's descriptions.
 
     Args:
-        reports: by the language model as exports name it.
+        reports: by the describer as exports name it.
         pseudonyms: of the raters, by name.
     """
     published = [asdict(one) for one in PUBLISHED]
     return [
         {
-            "llm": llm,
+            "describer": describer,
             "items": report.items,
             "total": _summary(report.total),
             "quarters": [
@@ -52,10 +53,11 @@ def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[
                 for one in report.quarters
             ],
             "raters": {pseudonyms[name]: _summary(one) for name, one in report.raters.items()},
-            "agreement": {name: _agreement(one) for name, one in report.agreement.items()},
+            "others": {kind: _summary(one) for kind, one in report.others.items()},
+            "agreement": {n: _agreement(one) for n, one in report.total.agreement.items()},
             "published": published,
         }
-        for llm, report in reports.items()
+        for describer, report in reports.items()
     ]
 
 

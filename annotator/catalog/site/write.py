@@ -19,16 +19,17 @@ from annotator.catalog.site.overview import (
     SIGNATURES,
     STATUSES,
     Heads,
+    accepted_columns,
     best_relations,
     describer_columns,
     describers,
-    plausibility,
     relation_columns,
     relation_list,
     signature_columns,
 )
 from annotator.catalog.site.search import token_index
 from annotator.errors import CatalogForeign
+from annotator.records import FLAG, LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 _OURS = re.compile(r"(overview|search|results|(relation|describer|layer)-\d+)\.js")
 DATA = "data"
-READ = ("heads", "mappings", "relations", "descriptions", "judgments")
+READ = ("heads", "mappings", "relations", "descriptions", "judgments", "verdicts")
 """The exported tables that the page is made of."""
 _WHOSE = ["model", "revision", "id"]  # the same in every row, or told by the others
 
@@ -87,12 +88,12 @@ def write_site(
         columns = relation_columns(heads, frames["relations"], relation["name"])
         yield write_data(data, f"relation-{at}", columns)
     for at, describer in enumerate(overview["describers"]):
-        said = describer_columns(heads, frames["descriptions"], describer["llm"])
+        said = describer_columns(heads, frames["descriptions"], describer["describer"])
         yield write_data(data, f"describer-{at}", said)
     yield write_data(data, "search", token_index(heads, frames["mappings"]))
     names = {
         "relations": [one["name"] for one in overview["relations"]],
-        "describers": [one["llm"] for one in overview["describers"]],
+        "describers": [one["describer"] for one in overview["describers"]],
     }
     if results:
         yield write_data(data, "results", _results(results, names["describers"]))
@@ -130,8 +131,8 @@ def _overview(
     scores, pairs = frames.get("relations"), run.pairs if run else ()
     listed = [] if scores is None else relation_list(pairs, scores)
     names = [one["name"] for one in listed]
-    told = describers(heads, frames["descriptions"]) if "descriptions" in frames else []
-    judged = frames.get("judgments")
+    verdicts, said = frames.get("verdicts"), frames.get("descriptions")
+    told = [] if said is None else describers(heads, said)
     return {
         "annotator": version("annotator"),
         "model": dict(manifest.model),
@@ -145,17 +146,23 @@ def _overview(
             for one in pairs
             if not one.valid
         ],
+        "flag": FLAG,
+        "level": LEVEL,
         "draws": run.settings["draws"] if run else None,
         "best": None if scores is None else best_relations(heads, scores, names),
         "statuses": STATUSES,
         "categories": CATEGORIES,
         "describers": told,
-        "judged": [] if judged is None else plausibility(heads, judged, told),
+        "judged": []
+        if verdicts is None or said is None
+        else accepted_columns(heads, said, verdicts, told),
     }
 
 
-def _results(results: Mapping[str, Any], llms: Sequence[str]) -> dict[str, Any]:
-    study = [{**one, "describer": llms.index(one["llm"])} for one in results.get("study", ())]
+def _results(results: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    study = [
+        {**one, "describer": names.index(one["describer"])} for one in results.get("study", ())
+    ]
     return {"validation": results.get("validation", ()), "study": study}
 
 

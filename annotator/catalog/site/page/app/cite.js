@@ -89,7 +89,10 @@ annotator.cite = (() => {
     const targets = (flat) =>
       annotator.mappings.paired(flat).map(([at, logit]) => ({ ...token(at), logit }));
     const scores = ["phi", "p", "q", "suppression", "suppression_p", "suppression_q"];
-    const named = ({ describer, ...rest }) => ({ llm: data.describers[describer].llm, ...rest });
+    const named = ({ describer: at, ...rest }) => {
+      const { llm, describer } = data.describers[at];
+      return { llm, describer, ...rest };
+    };
     return {
       ...{
         model: data.model.id,
@@ -113,6 +116,7 @@ annotator.cite = (() => {
       })),
       descriptions: head.descriptions.map(named),
       judgments: head.judgments.map(named),
+      verdicts: head.verdicts.map(named),
       similar: head.similar.map(([other, cosine]) => ({ head: name(other), cosine })),
     };
   }

@@ -53,7 +53,7 @@ annotator.colourings = (() => {
     const kindOf =
       best &&
       best.relation.map((at, head) =>
-        at >= 0 && best.phi[head] > annotator.model.FLAG
+        at >= 0 && best.phi[head] > annotator.model.data.flag
           ? kinds.indexOf(relations[at].category)
           : kinds.length,
       );
@@ -136,7 +136,7 @@ annotator.colourings = (() => {
       const category = placed(one.category, categories.length);
       return [
         {
-          id: `status:${one.llm}`,
+          id: `status:${one.id}`,
           group,
           ...named("outcome"),
           kind: "class",
@@ -145,7 +145,7 @@ annotator.colourings = (() => {
           help: `What came of asking ${one.by} for a description.`,
         },
         {
-          id: `category:${one.llm}`,
+          id: `category:${one.id}`,
           group,
           ...named("category"),
           kind: "class",
@@ -155,11 +155,11 @@ annotator.colourings = (() => {
         },
         ...(plausible
           ? [
-              number(`plausibility:${one.llm}`, group, "plausibility", () => plausible.accepted, {
+              number(`plausibility:${one.id}`, group, "plausibility", () => plausible.accepted, {
                 ...named("plausibility"),
                 format: percent,
                 to: 1,
-                help: "The share of people's answers that accept the description: there is a pattern, and it is accurate or only of the wrong scope.",
+                help: "Of the people who see a pattern, the share that accepts the description: it is accurate, or only of the wrong scope.",
               }),
             ]
           : []),

@@ -49,7 +49,7 @@ annotator.filters = (() => {
           "Descriptions by",
           "describer-select",
           state.by,
-          describers.map((one) => option(one.llm, one.by)),
+          describers.map((one) => option(one.id, one.by)),
           pick("by"),
         ),
       select("Outcome", "filter-status", state.status, any(statuses, "not asked"), pick("status")),

@@ -74,8 +74,8 @@ annotator.legend = (() => {
           },
           insetRight: -0.5,
         }),
-        colouring.flag && annotator.model.FLAG < high && zero
-          ? Plot.ruleX([annotator.model.FLAG], {
+        colouring.flag && annotator.model.data.flag < high && zero
+          ? Plot.ruleX([annotator.model.data.flag], {
               y1: 0,
               y2: 1,
               stroke: "var(--text)",

@@ -5,8 +5,6 @@
 annotator.model = (() => {
   let data = null;
   let sorted = {};
-  const FLAG = 0.15; // the paper's flag
-  const LEVEL = 0.05;
 
   /** Take the overview. Throws where it is not one. */
   function take(overview) {
@@ -55,12 +53,12 @@ annotator.model = (() => {
       .split("/")
       .pop()
       .replace(/\.gguf$/, "");
-  const describer = (llm) => data.describers.findIndex((one) => one.llm === llm);
-  const implemented = (phi, q) => phi > FLAG && q !== null && q <= LEVEL;
+  const describer = (id) => data.describers.findIndex((one) => one.id === id);
+  const implemented = (phi, q) => phi > data.flag && q !== null && q <= data.level;
 
   return {
     ...{ take, layers, heads, count, layer, name, index, kv, group, groupSize, percentile },
-    ...{ title, describer, implemented, FLAG, LEVEL },
+    ...{ title, describer, implemented },
     get data() {
       return data;
     },

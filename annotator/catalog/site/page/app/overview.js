@@ -58,7 +58,7 @@ annotator.overview = (() => {
     const said = describers[describer];
     const category =
       said && said.category[at] >= 0
-        ? annotator.colourings.find(`category:${said.llm}`).classes[said.category[at]]
+        ? annotator.colourings.find(`category:${said.id}`).classes[said.category[at]]
         : null;
     return m(".panel", live, [
       m("p.line", [
@@ -70,7 +70,7 @@ annotator.overview = (() => {
           m("strong", annotator.colourings.words(colouring, values, at)),
         ),
         category
-          ? colouring.id !== `category:${said.llm}` && chip(category)
+          ? colouring.id !== `category:${said.id}` && chip(category)
           : m("span.muted", silence(describer, at)),
       ]),
       m("p.said", saying(describer, at) || m("span.muted", said && "No description.")),

@@ -4,7 +4,6 @@
 annotator.said = (() => {
   const { safe, chip, pairs, scroll } = annotator.parts;
   const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
-  const ACCEPTED = ["accurate", "scope"];
   const WORDS = {
     accurate: "correct and accurate",
     scope: "too general or too specific",
@@ -14,7 +13,7 @@ annotator.said = (() => {
 
   const who = (at) => annotator.model.data.describers[at];
   const classOf = (kind, at, label) =>
-    annotator.colourings.find(`${kind}:${who(at).llm}`).classes.find((one) => one.label === label);
+    annotator.colourings.find(`${kind}:${who(at).id}`).classes.find((one) => one.label === label);
 
   function cost(one) {
     if (who(one.describer).baseline) return "none: a baseline asks nobody";
@@ -27,6 +26,7 @@ annotator.said = (() => {
       m("summary", "Where it came from"),
       pairs([
         ["model", who(one.describer).llm],
+        ["describer", who(one.describer).describer],
         ["template", one.template ? m("code", { title: one.template }, short(one.template)) : null],
         ["answered", moment(one.at)],
         ["cost", cost(one)],
@@ -43,6 +43,7 @@ annotator.said = (() => {
       m(".byline", [
         m("h3", by),
         baseline && !/baseline/.test(by) && m("span.badge", "baseline: no language model"),
+        one.superseded && m("span.badge", "superseded: it has said something else since"),
         status && chip(status),
         one.category &&
           chip(
@@ -80,36 +81,36 @@ annotator.said = (() => {
     },
   };
 
-  /** Of all pairs of answers to the same question of the same item, how many are the same. */
-  function agreement(judgments, question) {
-    const answers = judgments.filter((one) => !one.skipped && one[question] !== null);
-    const pairs = answers.flatMap((one, at) =>
-      answers.slice(at + 1).flatMap((other) => (other.item === one.item ? [[one, other]] : [])),
+  const counted = (count, of, share, what) =>
+    of ? `${percent(share)} (${count} of ${plain(of)} ${what})` : NONE;
+  const agreed = (verdict, question) =>
+    counted(
+      ...["agree_", "pairs_"].map((part) => verdict[part + question]),
+      verdict[`agree_${question}_share`],
+      "pairs",
     );
-    const same = pairs.filter(([one, other]) => one[question] === other[question]);
-    return { of: pairs.length, same: same.length };
+
+  /** Which description was judged: a head may have several by one describer. */
+  function heading(verdict, descriptions) {
+    const { by } = who(verdict.describer);
+    const said = descriptions.find((one) => one.key === verdict.key);
+    const apart = verdict.real ? "" : `, as ${verdict.kind}`;
+    return `Of what ${by} said${said?.superseded ? " before" : ""}${apart}`;
   }
 
-  const agreed = ({ of, same }) =>
-    of ? `${percent(same / of)} (${same} of ${many(of, "pair")})` : NONE;
-
-  function judged(describer, judgments) {
-    const described = judgments.filter((one) => one.status === "described");
-    const answered = described.filter((one) => !one.skipped);
-    const accepted = answered.filter((one) => one.pattern && ACCEPTED.includes(one.precision));
+  function judged(verdict, { judgments, descriptions }) {
+    const own = judgments.filter(
+      (one) => one.item === verdict.item && one.describer === verdict.describer,
+    );
     const cell = (value) => m("td", value ?? NONE);
+    const { accepted, described, accepted_share } = verdict;
     return m(".judged", [
-      m("h3", `Of what ${who(describer).by} said`),
+      m("h3", heading(verdict, descriptions)),
       pairs([
-        [
-          "accepted",
-          answered.length
-            ? `${percent(accepted.length / answered.length)} (${accepted.length} of ${many(answered.length, "answer")})`
-            : NONE,
-        ],
-        ["agree: a pattern?", agreed(agreement(judgments, "pattern"))],
-        ["agree: how well?", agreed(agreement(described, "precision"))],
-        ["agree: category", agreed(agreement(judgments, "category"))],
+        ["accepted", counted(accepted, described, accepted_share, "who see a pattern")],
+        ["agree: a pattern?", agreed(verdict, "pattern")],
+        ["agree: how well?", agreed(verdict, "precision")],
+        ["agree: category", agreed(verdict, "category")],
       ]),
       scroll(
         "Judgments",
@@ -127,7 +128,7 @@ annotator.said = (() => {
           ),
           m(
             "tbody",
-            judgments.map((one) =>
+            own.map((one) =>
               m("tr", [
                 m("th", { scope: "row", title: moment(one.at) }, one.rater),
                 one.skipped
@@ -149,13 +150,12 @@ annotator.said = (() => {
 
   const Judgments = {
     view({ attrs: { head } }) {
-      if (!head.judgments.length) return null;
-      const by = d3.group(head.judgments, (one) => one.describer);
+      if (!head.verdicts.length) return null;
       return m(
         "section.judgments",
         { "data-testid": "judgments" },
         m("h2", "Judgments"),
-        Array.from(by, ([describer, own]) => judged(describer, own)),
+        head.verdicts.map((one) => judged(one, head)),
       );
     },
   };

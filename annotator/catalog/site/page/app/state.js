@@ -6,7 +6,7 @@ annotator.state = (() => {
   const SORTS = ["head", "kv", "value", "best", "category", "description"];
   let last = {}; // the parameters that were last seen on the overview
 
-  const described = (by) => annotator.model.data.describers.some((one) => one.llm === by);
+  const described = (by) => annotator.model.data.describers.some((one) => one.id === by);
   const layerNumber = (text) => /^\d{1,5}$/.test(text) && +text < annotator.model.layers();
   const sortable = (text) =>
     SORTS.includes(text.replace(/^-/, "")) ||
@@ -21,7 +21,7 @@ annotator.state = (() => {
       expected: "nothing that the map can be coloured by",
     },
     by: {
-      standard: annotator.model.data.describers[0]?.llm || "",
+      standard: annotator.model.data.describers[0]?.id || "",
       fits: described,
       expected: "nobody who described heads of this catalog",
     },

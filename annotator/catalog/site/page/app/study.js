@@ -212,6 +212,7 @@ annotator.study = (() => {
       own,
     ]);
     const raters = Object.entries(study.raters);
+    const others = Object.entries(study.others);
     return [
       m(
         "section",
@@ -254,6 +255,14 @@ annotator.study = (() => {
           m("div", parts("Rater", raters)),
         ),
       ),
+      others.length > 0 &&
+        m(
+          "section",
+          { "data-testid": "others" },
+          m("h2", "Not among these"),
+          m("p.help", "Items that are made otherwise than a head's own map with its description."),
+          parts("Kind", others),
+        ),
     ];
   }
 
