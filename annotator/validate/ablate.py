@@ -11,10 +11,10 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from annotator.records import HeadId, RelationPairs
+from annotator.records import RelationPairs
 from annotator.records.figure import DIAMONDS, DOTS, LINE, THIN, Figure, Panel, Series
 from annotator.records.table import CHANGE, NUMBER, REASON, TEXT, WHOLE, Column, Table
-from annotator.validate.accuracies import CONTROL, OWN, RANDOM, Accuracies, accuracies
+from annotator.validate.accuracies import OWN, Accuracies, Measured, accuracies
 from annotator.validate.experiment import (
     Experiment,
     Exported,
@@ -29,7 +29,7 @@ from annotator.validate.experiment import (
 )
 
 if TYPE_CHECKING:
-    from annotator.validate.ablation import Ablation, AblationTask
+    from annotator.validate.ablation import AblationTask
     from annotator.validate.lab import Lab
 
 NO_PROMPT = "it has no prompt that asks for it"
@@ -102,12 +102,12 @@ def compute(
         reason = ablation.why_dropped(tasks[name], bases[name], heads[name])
         if reason is None:
             watched = partial(_watched, lab, name)
-            found = ablation.ablate(model, module, name, tasks, bases, heads, seed, watched)
-            rows = list(_rows(found))
+            rows = ablation.ablate(model, module, name, tasks, bases, heads, seed, watched)
         else:
-            rows = [_row(name, OWN, "", 0, (), bases[name], len(tasks[name].prompts))]
-        columns = {field: [row[field] for row in rows] for field in rows[0]}
-        yield name, Shard(columns, {"reason": reason})
+            rows = [Measured(OWN, "", 0, (), bases[name], len(tasks[name].prompts))]
+        columns = {field: [getattr(row, field) for row in rows] for field in FIELDS}
+        columns["heads"] = [" ".join(map(str, row.heads)) for row in rows]
+        yield name, Shard({"relation": [name] * len(rows), **columns}, {"reason": reason})
 
 
 def _watched(lab: Lab, name: str, batches: Sequence[Any]) -> Iterable[Any]:
@@ -127,25 +127,6 @@ def _bases(lab: Lab, tasks: Mapping[str, AblationTask], made_with: Settings) -> 
             own = rows[(rows["kind"] == OWN) & (rows["step"] == 0)]
             bases[name] = int(own["correct"].iloc[0])
     return bases
-
-
-def _rows(found: Ablation) -> Iterator[dict[str, Any]]:
-    name, step, prompts = found.relation, found.step, found.prompts
-    added = [(), *((head,) for head in found.heads)]
-    for at, (heads, correct) in enumerate(zip(added, found.correct, strict=True)):
-        yield _row(name, OWN, "", at, heads, correct, prompts)
-    for at, draw in enumerate(found.random):
-        yield _row(name, RANDOM, str(at), step, draw.heads, draw.correct, prompts)
-    for one in found.controls:
-        yield _row(name, CONTROL, one.relation, 0, (), one.base, one.prompts)
-        own = found.heads[:step]
-        yield _row(name, CONTROL, one.relation, step, own, one.correct, one.prompts)
-
-
-def _row(relation: str, *values: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {"relation": relation, **dict(zip(FIELDS, values, strict=True))}
-    heads: Sequence[HeadId] = row["heads"]
-    return {**row, "heads": " ".join(map(str, heads))}
 
 
 def tables(kept: Kept) -> list[Table]:

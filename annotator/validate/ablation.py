@@ -16,6 +16,7 @@ from torch import nn
 
 from annotator.records import HeadId, RelationPairs, RelationScore
 from annotator.tokens.vocabulary import Vocabulary
+from annotator.validate.accuracies import CONTROL, OWN, RANDOM, Measured
 from annotator.validate.silence import Watched, count_right
 from annotator.weights.dims import Dims
 from annotator.weights.model import Model
@@ -52,55 +53,6 @@ class AblationTask:
     def answers(self) -> tuple[frozenset[int], ...]:
         """The targets of each question; any of them is right."""
         return tuple(self.pairs.targets.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Heads drawn at random, and how many questions were answered without them."""
-
-    heads: tuple[HeadId, ...]
-    correct: int
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """Another relation, asked for without the heads of the first.
-
-    Attributes:
-        relation: the other relation.
-        prompts: its questions.
-        base: how many of them the whole model answers.
-        correct: how many it answers without those heads.
-    """
-
-    relation: str
-    prompts: int
-    base: int
-    correct: int
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """What became of a relation's questions.
-
-    Attributes:
-        relation: its name.
-        prompts: how many questions.
-        heads: its heads, in the order in which they were silenced.
-        correct: how many questions were answered with the first 0, 1, ... of them silent.
-        step: how many are silent where the table reads: the first step of no right answer, else
-            the last.
-        random: as many other heads silenced, five times.
-        controls: other relations, without these heads.
-    """
-
-    relation: str
-    prompts: int
-    heads: tuple[HeadId, ...]
-    correct: tuple[int, ...]
-    step: int
-    random: tuple[Draw, ...]
-    controls: tuple[Control, ...]
 
 
 def task_of(pairs: RelationPairs, vocabulary: Vocabulary) -> AblationTask:
@@ -201,8 +153,11 @@ def ablate(
     heads: Mapping[str, Sequence[HeadId]],
     seed: int = 0,
     watched: Watched = iter,
-) -> Ablation:
+) -> list[Measured]:
     """Silence a relation's heads, one more at each step, and what it is compared with.
+
+    All but the relation's own curve is measured at its first step of no right answer, or else at
+    its last one.
 
     Args:
         model: the checkpoint.
@@ -220,27 +175,19 @@ def ablate(
     task, own = tasks[name], tuple(heads[name])
     steps = [own[:step] for step in range(len(own) + 1)]
     correct = count_right(model, module, task.prompts, task.answers, steps, watched)
+    rows = [
+        Measured(OWN, "", at, own[max(at - 1, 0) : at], right, len(task.prompts))
+        for at, right in enumerate(correct)
+    ]
     step = correct.index(0) if 0 in correct else len(own)
     drawn = random_heads(model.dims, name, own, step, seed)
     counts = count_right(model, module, task.prompts, task.answers, drawn, watched)
+    for at, (draw, right) in enumerate(zip(drawn, counts, strict=True)):
+        rows.append(Measured(RANDOM, str(at), step, draw, right, len(task.prompts)))
     accuracies = {other: bases[other] / len(tasks[other].prompts) for other in tasks}
-    controls = [
-        Control(
-            relation=other,
-            prompts=len(tasks[other].prompts),
-            base=bases[other],
-            correct=count_right(
-                model, module, tasks[other].prompts, tasks[other].answers, [own[:step]], watched
-            )[0],
-        )
-        for other in controls_of(name, accuracies, heads, seed)
-    ]
-    return Ablation(
-        relation=name,
-        prompts=len(task.prompts),
-        heads=own,
-        correct=tuple(correct),
-        step=step,
-        random=tuple(Draw(*pair) for pair in zip(drawn, counts, strict=True)),
-        controls=tuple(controls),
-    )
+    for other in controls_of(name, accuracies, heads, seed):
+        asked, silent = tasks[other], own[:step]
+        (right,) = count_right(model, module, asked.prompts, asked.answers, [silent], watched)
+        rows.append(Measured(CONTROL, other, 0, (), bases[other], len(asked.prompts)))
+        rows.append(Measured(CONTROL, other, step, silent, right, len(asked.prompts)))
+    return rows

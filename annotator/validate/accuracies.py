@@ -9,14 +9,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from annotator.records import HeadId
 from annotator.validate.experiment import Facts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OWN, RANDOM, CONTROL = "own", "random", "control"
+
+
+class Measured(NamedTuple):
+    """How many questions were answered rightly with some heads silent.
+
+    Attributes:
+        kind: OWN: the relation's heads; RANDOM: others; CONTROL: its heads, another's questions.
+        other: of RANDOM the draw's number, from 0; of CONTROL the other relation; else "".
+        step: how many heads are silent.
+        heads: those silent since the row before of the same kind and other.
+        correct: questions answered rightly.
+        prompts: questions asked.
+    """
+
+    kind: str
+    other: str
+    step: int
+    heads: Sequence[HeadId]
+    correct: int
+    prompts: int
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from annotator.validate.ablation import (
     task_of,
     why_dropped,
 )
+from annotator.validate.accuracies import CONTROL, OWN, RANDOM
 from annotator.validate.silence import count_right
 from annotator.weights.dims import Dims
 from annotator.weights.model import Model
@@ -176,19 +177,21 @@ def test_an_ablation_is_cumulative_and_reads_all_at_one_step() -> None:
     cumulative = [own[:step] for step in range(4)]
     task = tasks["own"]
     again = [count_right(model, module, task.prompts, task.answers, [s])[0] for s in cumulative]
-    assert found.correct == tuple(again)
-    assert found.step == (again.index(0) if 0 in again else 3)
-    assert (found.heads, found.prompts) == (own, 12)
-    assert [len(draw.heads) for draw in found.random] == [found.step] * 5
-    for draw in found.random:
-        assert [draw.correct] == count_right(
-            model, module, task.prompts, task.answers, [draw.heads]
-        )
-    (control,) = found.controls
+    by_kind = {kind: [row for row in found if row.kind == kind] for kind in (OWN, RANDOM, CONTROL)}
+    curve, drawn = by_kind[OWN], by_kind[RANDOM]
+    assert [(row.step, row.correct) for row in curve] == list(enumerate(again))
+    assert [head for row in curve for head in row.heads] == list(own)
+    step = again.index(0) if 0 in again else 3
+    assert [len(row.heads) for row in drawn] == [row.step for row in drawn] == [step] * 5
+    assert [row.other for row in drawn] == list("01234")
+    for row in drawn:
+        assert [row.correct] == count_right(model, module, task.prompts, task.answers, [row.heads])
+    before, after = by_kind[CONTROL]
     other = tasks["other"]
-    without_own = count_right(model, module, other.prompts, other.answers, [own[: found.step]])
-    assert (control.relation, control.prompts, control.base) == ("other", 12, 11)
-    assert [control.correct] == without_own
+    without_own = count_right(model, module, other.prompts, other.answers, [own[:step]])
+    assert before == (CONTROL, "other", 0, (), 11, 12)
+    assert after == (CONTROL, "other", step, own[:step], without_own[0], 12)
+    assert {row.prompts for row in found} == {12}
     assert found == ablate(model, module, "own", tasks, bases, heads)
 
 
@@ -205,6 +208,6 @@ def test_the_table_reads_the_first_step_without_a_right_answer(
     monkeypatch.setattr("annotator.validate.ablation.count_right", counted)
     own = (H(2, 1), H(0, 3), H(1, 0))
     found = ablate(model, module, "own", {"own": task}, {"own": 11}, {"own": own})
-    assert (found.correct, found.step) == ((11, 4, 0, 2), 2)
-    assert [len(draw.heads) for draw in found.random] == [2] * 5
-    assert [draw.correct for draw in found.random] == [0] * 5
+    assert [row.correct for row in found if row.kind == OWN] == [11, 4, 0, 2]
+    drawn = [row for row in found if row.kind == RANDOM]
+    assert [(row.step, len(row.heads), row.correct) for row in drawn] == [(2, 2, 0)] * 5
