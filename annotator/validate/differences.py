@@ -19,7 +19,6 @@ from annotator.validate.statistics import (
     Sides,
     median_difference,
     median_of,
-    paired_difference,
     pearson,
 )
 
@@ -110,9 +109,9 @@ def _one(variant: str, one: _Compared, draws: int) -> Difference:
         one.name,
         relations=1,
         without=pearson(one.static, one.scores.without),
-        without_difference=paired_difference(*one.without, layers, draws),
+        without_difference=median_difference([one.without], layers, draws),
         with_context=pearson(one.static, one.scores.with_context),
-        with_difference=paired_difference(*one.with_context, layers, draws),
+        with_difference=median_difference([one.with_context], layers, draws),
     )
 
 

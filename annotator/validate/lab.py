@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
 from annotator.maps.settings import MapSettings
 from annotator.records import RelationPairs, RelationScore
-from annotator.tokens.vocabulary import Vocabulary
-from annotator.weights.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor, nn
 
+    from annotator.tokens.vocabulary import Vocabulary
     from annotator.validate.inference import Inference
+    from annotator.weights.model import Model
 
 
 Track = Callable[..., Iterable[Any]]
@@ -58,6 +56,8 @@ class Lab:
 
     def static(self, relation: str) -> Tensor:
         """The static scores of a relation, [n_layers, n_heads], in float64."""
+        import torch
+
         grid = torch.zeros(self.dims["n_layers"], self.dims["n_heads"], dtype=torch.float64)
         for score in self._by_relation[relation]:
             grid[score.head.layer, score.head.head] = score.phi

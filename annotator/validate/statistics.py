@@ -71,33 +71,6 @@ def interval(
     return _ends(torch.cat([_correlations(static, dynamic, b) for b in blocks]), layers, level)
 
 
-def paired_difference(
-    static_a: Float[Tensor, " n_heads"],
-    static_b: Float[Tensor, " n_heads"],
-    dynamic: Float[Tensor, "templates n_heads"],
-    layers: Int[Tensor, " n_heads"],
-    draws: int = DRAWS,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> tuple[float, float, float] | None:
-    """How much better `static_a` correlates than `static_b`; both are read on the same resamples.
-
-    Args:
-        static_a: the score of each head.
-        static_b: another score of each head.
-        dynamic: the score of each head in each template's prompts.
-        layers: each head's layer.
-        draws: resamples.
-        seed: the same seed gives the same resamples.
-        level: the share of resamples inside.
-
-    Returns:
-        r of a minus r of b, and the ends of its interval; None where one of these is undefined, as
-        `interval` has it.
-    """
-    return median_difference([(static_a, static_b, dynamic)], layers, draws, seed, level)
-
-
 def median_difference(
     sides: Sequence[Sides],
     layers: Int[Tensor, " n_heads"],
@@ -105,18 +78,21 @@ def median_difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> tuple[float, float, float] | None:
-    """The median of `paired_difference` over relations; a resample is the same for all of them.
+    """How much better one static score correlates than another: the median over relations.
+
+    Both are read on the same resamples of heads, which are the same for all relations.
 
     Args:
-        sides: for each relation two scores of each head, and its dynamic scores.
+        sides: for each relation two static scores of each head, a and b, and its dynamic scores.
         layers: each head's layer.
         draws: resamples.
         seed: the same seed gives the same resamples.
         level: the share of resamples inside.
 
     Returns:
-        The median and the ends of its interval, over the relations for which both r are defined
-        (in the sample, and of those in each resample); None where there is none, or no interval.
+        The median of r of a minus r of b, and the ends of its interval, over the relations for
+        which both r are defined (in the sample, and of those in each resample); None where there
+        is none, or no interval.
     """
     both = [(pearson(a, dynamic), pearson(b, dynamic)) for a, b, dynamic in sides]
     defined = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 from torch import Tensor
 
-from annotator.validate.statistics import interval, median_of, paired_difference, pearson
+from annotator.validate.statistics import interval, median_difference, median_of, pearson
 
 N_LAYERS, N_HEADS, TEMPLATES = 6, 9, 4
 
@@ -60,8 +60,8 @@ def test_a_constant_side_has_no_r(value: float) -> None:
     layers = torch.zeros(7, dtype=torch.int64)
     assert pearson(constant, other) is None
     assert interval(constant, other, layers) is None
-    assert paired_difference(constant, other[0], other, layers) is None
-    assert paired_difference(other[0], constant, other, layers) is None
+    assert median_difference([(constant, other[0], other)], layers) is None
+    assert median_difference([(other[0], constant, other)], layers) is None
     assert pearson(other[0], constant.expand(2, 7)) is None
 
 
@@ -91,7 +91,7 @@ def test_the_difference_is_that_of_a_naive_bootstrap(scores: tuple[Tensor, Tenso
         reference(static[at], dynamic[:, at]) - reference(other[at], dynamic[:, at])
         for at in naive_resamples(layers, 4000, 5)
     ]
-    found = paired_difference(static, other, dynamic, layers, draws=4000)
+    found = median_difference([(static, other, dynamic)], layers, draws=4000)
     assert found is not None
     difference = reference(static, dynamic) - reference(other, dynamic)
     assert found[0] == pytest.approx(difference, abs=1e-12)
@@ -100,7 +100,7 @@ def test_the_difference_is_that_of_a_naive_bootstrap(scores: tuple[Tensor, Tenso
 
 def test_a_score_does_not_differ_from_itself(scores: tuple[Tensor, Tensor, Tensor]) -> None:
     static, dynamic, layers = scores
-    assert paired_difference(static, static.clone(), dynamic, layers) == (0, 0, 0)
+    assert median_difference([(static, static.clone(), dynamic)], layers) == (0, 0, 0)
 
 
 def test_heads_are_resampled_within_their_layers() -> None:
