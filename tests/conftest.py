@@ -3,6 +3,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,25 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A shell has its background jobs ignore Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+CPU_MINUTES = 26
+"""What a run of all tests may take; a run that takes more says so."""
+
 # No timed assertions; in CI the same examples each time, elsewhere new ones.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.hookimpl(trylast=True)  # the workers have ended by now, and count
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    minutes = sum(one.ru_utime + one.ru_stime for one in used) / 60
+    more = f", more than the {CPU_MINUTES} that a run may take" if minutes > CPU_MINUTES else ""
+    line = f"{minutes:.1f} CPU-minutes, those of all processes that tests started included{more}"
+    terminalreporter.write_line(line, red=bool(more))
 
 
 @pytest.fixture(autouse=True)

@@ -31,11 +31,10 @@ from annotator.judge.server import Server
 from tests.judge.processes import gone, servers_in, until
 
 SERVING = """
-import signal, sys
+import sys
 from pathlib import Path
 from annotator.judge.server import Server
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
 print("begun", flush=True)
 with Server(Path(sys.argv[1]), ["ada"]) as server:
     print(server._process.pid, server.url, flush=True)
