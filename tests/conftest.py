@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import resource
 import signal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,16 @@ CPU_MINUTES = 26
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import torch and others first where tests run.
+
+    jaxtyping has whatever annotator's modules import in their turn compiled anew, from its source.
+    """
+    if config.option.dist == "no" or hasattr(config, "workerinput"):
+        for name in ("torch", "transformers", "pandas", "pyarrow.parquet", "sqlalchemy", "openai"):
+            import_module(name)
 
 
 @pytest.hookimpl(trylast=True)  # the workers have ended by now, and count
@@ -59,15 +68,3 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import tiny
 
     return tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())
-
-
-@pytest.fixture(scope="session")
-def quickstarted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The embedded model mapped, its eight heads described by itself; and what that printed."""
-    from annotator.cli import main
-
-    out = tmp_path_factory.mktemp("quickstart") / "catalog"
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        assert main(["quickstart", "--out", str(out)]) == 0
-    return out, printed.getvalue()
