@@ -22,6 +22,7 @@ from annotator.judge import environment, label_studio
 from annotator.judge.label_studio import Counts, Studio
 from annotator.judge.server import Server
 from annotator.judge.task import screen
+from tests import PATIENCE
 from tests.describe.loopback import Answer, Asked, running
 from tests.judge.fake_studio import task, tasks
 
@@ -63,7 +64,7 @@ def project(studio: Studio, marker: str) -> int:
 @contextmanager
 def sdk_of(server: Server, token: str) -> Iterator[LabelStudio]:
     """The SDK as a rater's own program might use it."""
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         yield LabelStudio(base_url=server.url, api_key=token, httpx_client=client, max_retries=0)
 
 
@@ -135,7 +136,7 @@ def test_a_push_that_is_killed_can_be_run_again(
 
 def forward(server: Server, asked: Asked) -> Answer:
     """What the real server answers."""
-    way = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    way = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
     names = ("authorization", "content-type")
     headers = {name: asked.headers[name] for name in names if name in asked.headers}
     body = json.dumps(asked.body) if asked.method != "GET" else None

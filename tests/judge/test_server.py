@@ -28,6 +28,7 @@ from annotator.judge.credentials import (
     write_credentials,
 )
 from annotator.judge.server import Server
+from tests import PATIENCE
 from tests.judge.processes import gone, servers_in, until
 
 SERVING = """
@@ -72,8 +73,8 @@ def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def ask(server: Server, account: Account, path: str, **what: object) -> httpx2.Response:
-    headers = {"Authorization": f"Token {account.token}"}
-    return httpx2.post(server.url + path, headers=headers, timeout=60, trust_env=False, **what)
+    what["headers"] = {"Authorization": f"Token {account.token}"}
+    return httpx2.post(server.url + path, timeout=PATIENCE, trust_env=False, **what)
 
 
 def whoami(server: Server, account: Account) -> str | None:

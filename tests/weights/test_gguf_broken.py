@@ -104,7 +104,7 @@ def test_version_two_is_read_as_three(whole: bytes, tmp_path: Path) -> None:
 
 @given(data=st.data())
 @settings(
-    max_examples=200, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_changed_bytes_of_the_header(whole: bytes, tmp_path: Path, data: st.DataObject) -> None:
     end = header_end(whole, tmp_path)
