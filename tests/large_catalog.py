@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -288,12 +289,14 @@ def _answers(items: Sequence[str]) -> Iterator[Judgment]:
         yield Judgment(item, rater, str(n), pattern, *asked, comment, seconds, AT + 9e5 + n)
 
 
-def make(folder: Path) -> None:
+def make(folder: Path, n_layers: int = N_LAYERS, n_heads: int = N_HEADS) -> None:
     """All of it."""
-    for part in (mapped, related, described, judged):
+    sized = partial(mapped, n_layers=n_layers, n_heads=n_heads)
+    parts = {"mapped": sized, "related": related, "described": described, "judged": judged}
+    for name, part in parts.items():
         started = time.perf_counter()
         part(folder)
-        print(f"{part.__name__:10}{time.perf_counter() - started:6.1f} s", flush=True)
+        print(f"{name:10}{time.perf_counter() - started:6.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any
 
 import torch
@@ -276,11 +277,11 @@ def dense_head(x: Tensor, W_V: Tensor, W_O: Tensor, W_U: Tensor) -> Dense:
 
 
 def order(values: list[float], k: int) -> list[int]:
-    """The k largest by value, equal ones by smaller index, NaN last; a plain Python sort."""
+    """The k largest by value, equal ones by smaller index, NaN last; in plain Python."""
 
     def key(index: int) -> tuple[bool, float, int]:
         value = values[index]
         missing = value != value or value in (float("inf"), float("-inf"))
         return (missing, 0.0 if missing else -value, index)
 
-    return sorted(range(len(values)), key=key)[:k]
+    return nsmallest(k, range(len(values)), key=key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -133,11 +134,20 @@ def _short(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": {name: {**own[name], **texts.get(name, {})} for name in own}}
 
 
+def threads() -> int:
+    """As many as there are cores, or as OMP_NUM_THREADS says, as for torch.
+
+    They wait for each other in a loop: more than there are free cores take many times as long.
+    """
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if re.fullmatch("[1-9][0-9]*", said) else os.cpu_count() or 1
+
+
 def _serve(path: Path) -> Any:
     xllamacpp: Any = import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx, params.n_parallel, params.n_gpu_layers = CONTEXT, 1, 0
-    params.cpuparams.n_threads = os.cpu_count() or 1  # unset, it crawls
+    params.cpuparams.n_threads = threads()  # unset, it crawls
     params.port, params.verbosity = 0, -1
     return xllamacpp.Server(params)

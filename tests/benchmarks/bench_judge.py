@@ -1,6 +1,6 @@
 """How long 2,000 tasks take to a real Label Studio and back, and the memory of both sides.
 
-python -m tests.benchmarks.bench_judge [TASKS]
+python -m tests.benchmarks.bench_judge [TASKS] [--small]
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from label_studio_sdk import LabelStudio
 from annotator.judge.label_studio import CHUNK, Studio
 from annotator.judge.server import Server
 from annotator.judge.task import Task, screen
-from tests.benchmarks.common import Report, peak_bytes, seconds
+from tests.benchmarks.common import SMALL, Report, peak_bytes, seconds
 from tests.judge.fake_studio import task
 
 SIZE = 11_000  # bytes of a task's table, as of 30 sources with 5 targets each
-ANSWERED = 100  # of them through the API, one at a time
+TASKS, ANSWERED = (20, 5) if SMALL else (2000, 100)
+"""How many, and how many of them through the API, one at a time."""
 MIB = 2**20
 NO = {"from_name": "pattern", "to_name": "mappings", "type": "choices"}
 ANSWER = [{**NO, "value": {"choices": ["no"]}}]
@@ -96,7 +97,7 @@ def pulled(report: Report, server: Server, studio: Studio, count: int) -> None:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    count = next((int(one) for one in sys.argv[1:] if one != "--small"), TASKS)
     report = Report()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder) / "s", ["ada"]) as server:

@@ -4,7 +4,7 @@
 runs in a process of its own, whose peak resident memory is set against the embedding and
 unembedding in float32.
 
-    python -m tests.benchmarks.bench_large
+    python -m tests.benchmarks.bench_large [--small]
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from safetensors.torch import save_file
 from annotator.catalog.build import Builder
 from annotator.pipeline.mapping import map_model
 from tests import tiny
-from tests.benchmarks.common import Report, peak_bytes
+from tests.benchmarks.common import SMALL, Report, peak_bytes
 
-D, HEADS, KV, LAYERS, VOCAB = 4096, 32, 8, 8, 128_000
+D, HEADS, KV, LAYERS, VOCAB = (256, 8, 2, 8, 2000) if SMALL else (4096, 32, 8, 8, 128_000)
 CONFIG = {
     "model_type": "llama",
     "hidden_size": D,
@@ -119,9 +119,10 @@ def child(folder: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
-        command = [sys.executable, "-m", "tests.benchmarks.bench_large", folder]
+        command = [sys.executable, "-m", "tests.benchmarks.bench_large", folder, *sys.argv[1:]]
         sys.exit(subprocess.run(command, check=False).returncode)
 
 
 if __name__ == "__main__":
-    child(Path(sys.argv[1])) if len(sys.argv) > 1 else main()
+    given = [one for one in sys.argv[1:] if one != "--small"]
+    child(Path(given[0])) if given else main()

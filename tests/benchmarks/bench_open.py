@@ -1,6 +1,6 @@
 """How long the embedded GGUF model takes to open: header, needed tensors, tokenizer.
 
-python -m tests.benchmarks.bench_open
+python -m tests.benchmarks.bench_open [--small]
 """
 
 from __future__ import annotations

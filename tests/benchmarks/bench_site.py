@@ -1,6 +1,6 @@
 """The page of 5,120 heads, a 70B model's count: to write it, its size, and how quickly it answers.
 
-python -m tests.benchmarks.bench_site
+python -m tests.benchmarks.bench_site [--small]
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from statistics import median
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import large_catalog
-from tests.benchmarks.common import Report
+from tests.benchmarks.common import SMALL, Report
 from tests.commands import SCRIPT
 from tests.site.browsing import ALONE, Visit
 
-TIMES = 5
+LAYERS, EACH = (16, 16) if SMALL else (large_catalog.N_LAYERS, large_catalog.N_HEADS)
+HEADS = LAYERS * EACH
+TIMES = 1 if SMALL else 5
 MIB = 2**20
-HEADS = large_catalog.N_LAYERS * large_catalog.N_HEADS
 TOOLS = """
 window.painted = new Promise((painted) => {
   const look = () =>
@@ -60,8 +61,9 @@ window.press = (head) =>
   one(`[data-head=${head}]`).dispatchEvent(new MouseEvent("click", { bubbles: true }));
 window.sorting = (at) => document.querySelectorAll("[data-testid=table] th button")[at];
 """
-ALL = ('by("reset").click()', 'counted().startsWith("5,120")')
+ALL = ('by("reset").click()', f'counted().startsWith("{HEADS:,}")')
 FOUND = "counted() !== was && !one('.counted .muted')"
+HERE, THERE = f"L{LAYERS // 2}H", f"L{LAYERS * 7 // 8}H1"
 ACTS = (  # each with what it does, and what is so when it is done
     ("colour by a signature", 'pick("color-select", "signature:hub")', 'titled("hub")'),
     ("colour by a relation, file read", 'pick("color-select", "phi:antonym")', 'titled("antonym")'),
@@ -71,9 +73,9 @@ ACTS = (  # each with what it does, and what is so when it is done
     ("search again", 'seek("mothu")', FOUND),
     ("all heads once more", *ALL),
     ("sort", "sorting(0).click()", 'sorting(0).closest("th").ariaSort !== "none"'),
-    ("open a head", 'press("L40H32")', 'by("mappings")'),
-    ("the next head", 'by("next").click()', 'one("h1")?.textContent.startsWith("L40H33 ")'),
-    ("a head of another layer", 'location.hash = "#/L70H1"', 'headed("L70H1 ")'),
+    ("open a head", f'press("{HERE}{EACH // 2}")', 'by("mappings")'),
+    ("the next head", 'by("next").click()', f'headed("{HERE}{EACH // 2 + 1} ")'),
+    ("a head of another layer", f'location.hash = "#/{THERE}"', f'headed("{THERE} ")'),
     ("back to the map", 'location.hash = "#/"', 'one("[data-testid=map] [data-head]")'),
 )
 
@@ -136,7 +138,7 @@ def main() -> None:
     assert chromium, "this needs chromium: apt-get install chromium"
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         catalog, site = Path(temporary) / "catalog", Path(temporary) / "site"
-        large_catalog.make(catalog)
+        large_catalog.make(catalog, LAYERS, EACH)
         exported(report, catalog, site)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ALONE))
         measured(report, browser, f"{site.as_uri()}/")

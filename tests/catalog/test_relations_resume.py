@@ -19,7 +19,7 @@ from annotator.errors import (
 from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.relations import score_relations
-from tests import tiny
+from tests import PATIENCE, tiny
 from tests.commands import SCRIPT
 from tests.related import DRAWS, RELATIONS, SPARSE, made, tables, written
 
@@ -108,7 +108,7 @@ def test_kill_9_then_resume(tmp_path: Path) -> None:
     score_relations(whole, given)
     command = [SCRIPT, "relations", out, "--relations", given]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     shards = out / BUILDING / "relations"
     while len(list(shards.glob("L*.parquet"))) < 2:
         assert process.poll() is None, process.communicate()
@@ -119,6 +119,6 @@ def test_kill_9_then_resume(tmp_path: Path) -> None:
     before = {path: path.stat().st_ino for path in shards.glob("L*.parquet")}
     assert not (out / "relations.json").exists()
     assert before
-    again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert again.returncode == 0, again.stderr
     assert tables(out) == tables(whole.folder)

@@ -18,7 +18,7 @@ from torch import Tensor
 from annotator.catalog.read import open_catalog
 from annotator.pipeline.mapping import map_model
 from annotator.weights.memory import InMemory
-from tests import tiny
+from tests import PATIENCE, tiny
 
 FILES = ("catalog.json", "maps.parquet", "signatures.parquet")
 
@@ -42,7 +42,7 @@ class Run:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def ended(self) -> int:
-        return self.process.wait(timeout=120)
+        return self.process.wait(timeout=PATIENCE)
 
 
 def shards(out: Path) -> dict[Path, tuple[int, int]]:
@@ -51,7 +51,7 @@ def shards(out: Path) -> dict[Path, tuple[int, int]]:
 
 
 def stop_after(run: Run, out: Path, layers: int, how: signal.Signals) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while len(list((out / "building").glob("signatures/L*.parquet"))) < layers:
         assert run.process.poll() is None, run.log.read_text()
         assert time.monotonic() < deadline

@@ -15,7 +15,7 @@ import transformers
 from torch import Tensor
 
 from annotator.cli import main
-from tests import tiny
+from tests import PATIENCE, tiny
 from tests.commands import SCRIPT, mapped, run, text_of
 
 Capture = pytest.CaptureFixture[str]
@@ -87,7 +87,7 @@ def loaded_by(*args: object) -> set[str]:
         f"print(*[m for m in {HEAVY} if m in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     command = [sys.executable, "-c", code, *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     return set(done.stderr.split())
 
 

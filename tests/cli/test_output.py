@@ -16,7 +16,7 @@ import pytest
 from annotator.catalog.build import Builder
 from annotator.catalog.manifest import Manifest
 from annotator.cli import main
-from tests import tiny
+from tests import PATIENCE, tiny
 from tests.commands import SCRIPT, error_of, files_of, mapped, only_error, run
 
 Capture = pytest.CaptureFixture[str]
@@ -170,13 +170,13 @@ def test_interrupted_from_the_keyboard(tiny_folder: Path, finished: Path, tmp_pa
     shutil.copy(finished / "catalog.json", out)
     command = [SCRIPT, "map", tiny_folder, "--out", out]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not (out / "building/signatures/L000.parquet").is_file():
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert len(stderr.strip().splitlines()) == 1

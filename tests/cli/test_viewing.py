@@ -14,6 +14,7 @@ import pytest
 
 import annotator
 from annotator.pipeline import view
+from tests import PATIENCE
 from tests.commands import SCRIPT, error_of, text_of
 
 Capture = pytest.CaptureFixture[str]
@@ -37,7 +38,7 @@ def test_it_serves_the_page_until_ctrl_c(mapped: Path) -> None:
         assert data.headers["Cache-Control"] == "no-store"
         assert data.read().startswith(b'annotatorData("overview"')
     running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=30) == 0
+    assert running.wait(timeout=PATIENCE) == 0
     running.stdout.close()
 
 
@@ -87,7 +88,7 @@ def test_without_a_browser_the_address_is_left(
         return False
 
     def served(_: object) -> None:
-        assert said.wait(30)
+        assert said.wait(PATIENCE)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(view, "open_browser", nowhere)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import xllamacpp
 
-from annotator.describe.local import LONGEST, Local
+from annotator.describe.local import LONGEST, Local, threads
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import Described, Failed, Truncated, Unclear
 from annotator.errors import LlmInvalid
@@ -28,6 +29,15 @@ def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf
     assert local.name == f"local:{real_gguf.name}"
     assert request.model == local.digest
     assert request.key != local.request("You describe.", "another", "0" * 64).key
+
+
+def test_threads_are_as_many_as_torch_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    for said, expected in (("3", 3), ("1", 1), ("", 7), ("0", 7), ("2,3", 7), ("-1", 7)):
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+        assert threads() == expected
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert threads() == 7
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -55,6 +65,7 @@ def test_a_server_that_is_none_of_ours(real_gguf: Path) -> None:
     params.model.path = str(real_gguf)
     params.n_ctx, params.n_parallel, params.n_gpu_layers = 512, 1, 0
     params.warmup, params.port, params.verbosity = False, 0, -1
+    params.cpuparams.n_threads = threads()
     server = xllamacpp.Server(params)
     llm = OpenAi("m", server.listening_address + "/v1", temperature=0.0, max_tokens=60)
     whole = llm.send(llm.request("Say what maps inputs to outputs.", "France: Paris", "t"))

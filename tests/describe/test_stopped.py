@@ -15,6 +15,7 @@ from typing import Any
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.ledger.ledger import Ledger
+from tests import PATIENCE
 from tests.commands import SCRIPT, run
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, completion, openai_error
@@ -40,7 +41,7 @@ class Slow:
             at_once = self.left >= 0
         if not at_once:
             self.waiting.release()
-            assert self.go_on.wait(60)
+            assert self.go_on.wait(2 * PATIENCE)
         return GOOD
 
 
@@ -79,7 +80,7 @@ def test_after_kill_9_only_what_has_no_answer_is_asked(catalog: Path, provider: 
     slow = Slow(provider, BEFORE)
     process = started(catalog, provider)
     for _ in range(2):
-        assert slow.waiting.acquire(timeout=60)
+        assert slow.waiting.acquire(timeout=PATIENCE)
     process.kill()
     process.communicate()
     slow.go_on.set()
@@ -101,12 +102,12 @@ def test_ctrl_c_waits_for_what_is_under_way_and_records_it(
     slow = Slow(provider, BEFORE)
     process = started(catalog, provider)
     for _ in range(2):
-        assert slow.waiting.acquire(timeout=60)
+        assert slow.waiting.acquire(timeout=PATIENCE)
     process.send_signal(signal.SIGINT)
     said = stopping(process)
     assert "Stopping. 2 under way are waited for and recorded; Ctrl-C leaves at once." in said
     slow.go_on.set()
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Stopped. What is finished is kept; run the same command again to go on." in said
     assert "Traceback" not in said
@@ -120,11 +121,11 @@ def test_a_second_ctrl_c_leaves_at_once(catalog: Path, provider: Provider) -> No
     slow = Slow(provider, BEFORE)
     process = started(catalog, provider)
     for _ in range(2):
-        assert slow.waiting.acquire(timeout=60)
+        assert slow.waiting.acquire(timeout=PATIENCE)
     process.send_signal(signal.SIGINT)
     stopping(process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)  # while the server keeps both waiting
+    _, said = process.communicate(timeout=PATIENCE)  # while the server keeps both waiting
     assert process.returncode == 130
     assert "Traceback" not in said
     slow.go_on.set()
@@ -149,7 +150,7 @@ def test_ctrl_c_twice_leaves_llama_cpp_at_once_too(catalog: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert "1 under way" in stopping(process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in said
 

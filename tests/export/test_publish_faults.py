@@ -13,6 +13,7 @@ import huggingface_hub.constants
 import pytest
 
 from annotator.pipeline.publish import publish, to_send
+from tests import PATIENCE
 from tests.commands import SCRIPT, error_of, files_of, run, text_of
 from tests.export.conftest import REPO
 from tests.loopback_hub import closed_port
@@ -139,13 +140,13 @@ def test_interrupted_while_it_uploads(bare: Path, hub: PushHub, tmp_path: Path) 
     environment = {**os.environ, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "home")}
     command = [SCRIPT, "export", bare, "--to", "hf", "--out", tmp_path / "hf", "--push", REPO]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not any(method == "PUT" for method, _ in hub.requests):
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=PATIENCE)
     hub.waits.set()
     assert process.returncode == 130
     assert "Traceback" not in stderr

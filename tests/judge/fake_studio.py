@@ -32,7 +32,13 @@ from tests.describe.loopback import Answer, Asked, running
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 BAD_GATEWAY = b"<html><head><title>502</title></head><body>" + b"<p>nginx</p>" * 9999 + b"</body>"
 PAGE = Answer(502, BAD_GATEWAY, {"Content-Type": "text/html"})
+PAGES = {"/user/login/": True, "/version/": False}
+"""Pages, and whether a server's versions name what pages show after them, until it collects them
+anew: the second page has it do so, and so does a question after 300 seconds without one."""
 IMPORT = r"POST /api/projects/\d+/import"
+
+BUILT = ("os-package", "os-backend", "frontend", "converter")
+PAGED = ("lsf", "backend")
 
 
 @dataclass
@@ -62,6 +68,7 @@ class FakeStudio:
 
     url: str = ""
     release: str = "1.23.2"
+    paged: bool = False
     projects: dict[int, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
     plans: list[Plan] = field(default_factory=list)
@@ -100,8 +107,11 @@ class FakeStudio:
         url = urlsplit(asked.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         parts = [part for part in url.path.split("/") if part][1:]
+        if url.path in PAGES:
+            self.paged = PAGES[url.path]
+            return Answer(200, b"<html></html>", {"Content-Type": "text/html"})
         if parts == ["version"]:  # for all to see
-            return said(VersionResponse, version(self.release))
+            return said(VersionResponse, version(self.release, self.paged))
         if asked.headers.get("authorization") != f"Token {TOKEN}":
             return Answer(401, fault(401, "Invalid token."))
         match asked.method, parts:
@@ -195,11 +205,10 @@ def said(model: type[BaseModel], body: dict[str, Any], status: int = 200) -> Ans
     return Answer(status, body)
 
 
-def version(release: str) -> dict[str, Any]:
-    """What a server says of itself."""
-    parts = ("os-package", "os-backend", "frontend", "converter")
-    built: dict[str, Any] = {f"label-studio-{part}": {} for part in parts}
-    return {"release": release, "edition": "Community", "dm2": {}, "lsf": {}, **built}
+def version(release: str, paged: bool) -> dict[str, Any]:
+    """What a server says of itself, since it showed a page or before."""
+    names = ["dm2", *(f"label-studio-{part}" for part in BUILT), *(PAGED if paged else ())]
+    return {"release": release, "edition": "Community", **{name: {} for name in names}}
 
 
 def fault(status: int, detail: str) -> dict[str, Any]:

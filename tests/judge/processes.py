@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
+
 
 def until(true: Callable[[], bool]) -> None:
-    for _ in range(600):
+    given_up = time.monotonic() + PATIENCE
+    while time.monotonic() < given_up:
         if true():
             return
         time.sleep(0.1)
-    pytest.fail("it did not come about in a minute")
+    pytest.fail(f"it did not come about in {PATIENCE:g} seconds")
 
 
 def gone(process: int) -> bool:

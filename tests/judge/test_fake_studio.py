@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import pytest
 
+from annotator.judge.environment import VERSION
 from annotator.judge.label_studio import Studio
 from annotator.judge.server import Server
 from annotator.judge.task import screen
-from tests.judge.fake_studio import TOKEN, faking, task
+from tests.judge.fake_studio import PAGES, TOKEN, faking, task
 
 
 def shape(value: Any) -> Any:
@@ -51,11 +53,14 @@ ASKED: list[Callable[[int], tuple[str, str, Any]]] = [
 ]
 
 
-def answers(url: str, token: str) -> Iterator[tuple[int, Any]]:
-    """Status and shape of what a server answers to each of these, and to a wrong token."""
+def answers(url: str, token: str, page: str) -> Iterator[tuple[int, Any]]:
+    """Status and shape of what a server that has just shown a page answers to each of these, and to
+    a wrong token.
+    """
     with Studio(url, token) as studio:
         project = studio.make_project("Heads", "annotator", screen(), "")
     with httpx.Client(base_url=url, follow_redirects=True) as client:
+        client.get(page)
         for ask in ASKED:
             method, path, body = ask(project)
             headers = {"Authorization": f"Token {token}"}
@@ -67,10 +72,28 @@ def answers(url: str, token: str) -> Iterator[tuple[int, Any]]:
         yield refused.status_code, shape(refused.json())
 
 
-def test_the_fake_server_speaks_as_the_real_one(studio_server: Server) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_fake_server_speaks_as_the_real_one(studio_server: Server, page: str) -> None:
     with faking() as fake:
-        ours = list(answers(fake.url, TOKEN))
-    real = list(answers(studio_server.url, studio_server.credentials.admin.token))
+        ours = list(answers(fake.url, TOKEN, page))
+    real = list(answers(studio_server.url, studio_server.credentials.admin.token, page))
     for mine, its, ask in zip(ours, real, [*ASKED, None], strict=True):
         assert mine[0] == its[0], ask and ask(1)
         assert within(mine[1], its[1]), (ask and ask(1), mine, its)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_version_is_read_before_and_after_a_page_was_shown(
+    studio_server: Server, page: str
+) -> None:
+    """A server's versions name more once it has shown a page, and less again later."""
+    named: list[set[str]] = []
+    with faking() as fake:
+        admin = studio_server.credentials.admin.token
+        for url, token in ((fake.url, TOKEN), (studio_server.url, admin)):
+            assert httpx.get(url + page).status_code == 200
+            named.append(set(httpx.get(f"{url}/api/version/").json()))
+            with Studio(url, token) as studio:
+                assert studio.version() == VERSION
+    assert named[0] == named[1]
+    assert ("lsf" in named[0]) is PAGES[page]

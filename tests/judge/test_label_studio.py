@@ -18,10 +18,11 @@ import pytest
 from label_studio_sdk import LabelStudio
 
 from annotator.errors import ServerUnusable, TokenRefused
-from annotator.judge import environment
+from annotator.judge import environment, label_studio
 from annotator.judge.label_studio import Counts, Studio
 from annotator.judge.server import Server
 from annotator.judge.task import screen
+from tests import PATIENCE
 from tests.describe.loopback import Answer, Asked, running
 from tests.judge.fake_studio import task, tasks
 
@@ -30,11 +31,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:The `parse_obj` method:Deprecati
 
 PUSHING = """
 import sys
-from annotator.judge.label_studio import Studio
+from annotator.judge import label_studio
 from tests.judge.fake_studio import tasks
-with Studio(sys.argv[1], sys.argv[2]) as studio:
-    studio.push(int(sys.argv[3]), tasks(1500), lambda added: print(added, flush=True))
+label_studio.CHUNK = 50
+with label_studio.Studio(sys.argv[1], sys.argv[2]) as studio:
+    studio.push(int(sys.argv[3]), tasks(600), lambda added: print(added, flush=True))
 """
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many imports of few tasks: a real server takes milliseconds for each task."""
+    monkeypatch.setattr(label_studio, "CHUNK", 50)
 
 
 @pytest.fixture
@@ -56,7 +64,7 @@ def project(studio: Studio, marker: str) -> int:
 @contextmanager
 def sdk_of(server: Server, token: str) -> Iterator[LabelStudio]:
     """The SDK as a rater's own program might use it."""
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         yield LabelStudio(base_url=server.url, api_key=token, httpx_client=client, max_retries=0)
 
 
@@ -112,23 +120,23 @@ def test_what_was_pushed_is_not_pushed_again(
 
 
 def test_a_push_that_is_killed_can_be_run_again(
-    studio: Studio, studio_server: Server, project: int
+    studio: Studio, studio_server: Server, project: int, small_chunks: None
 ) -> None:
     token = studio_server.credentials.admin.token
     command = [sys.executable, "-c", PUSHING, studio_server.url, token, str(project)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pushing:
         assert pushing.stdout
-        assert pushing.stdout.readline() == "250\n"
+        assert pushing.stdout.readline() == "50\n"
         pushing.kill()  # while the next import is on its way
     before = len(items_on(studio_server, project))
-    assert 250 <= before < 1500
-    studio.push(project, tasks(1500))
-    assert sorted(items_on(studio_server, project)) == [one.item for one in tasks(1500)]
+    assert 50 <= before < 600
+    studio.push(project, tasks(600))
+    assert sorted(items_on(studio_server, project)) == [one.item for one in tasks(600)]
 
 
 def forward(server: Server, asked: Asked) -> Answer:
     """What the real server answers."""
-    way = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    way = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
     names = ("authorization", "content-type")
     headers = {name: asked.headers[name] for name in names if name in asked.headers}
     body = json.dumps(asked.body) if asked.method != "GET" else None
@@ -144,7 +152,7 @@ def forward(server: Server, asked: Asked) -> Answer:
     [("never", "reset"), ("before", "cut"), ("before", "reset"), ("meanwhile", "reset")],
 )
 def test_a_connection_that_is_dropped_midway_doubles_and_loses_nothing(
-    studio_server: Server, project: int, lands: str, ends: str
+    studio_server: Server, project: int, lands: str, ends: str, small_chunks: None
 ) -> None:
     imports: list[int] = []
     late: list[threading.Thread] = []
@@ -159,22 +167,24 @@ def test_a_connection_that_is_dropped_midway_doubles_and_loses_nothing(
         if lands == "meanwhile":
             late.append(threading.Thread(target=forward, args=(studio_server, asked)))
             late[0].start()
-        return Answer(201, {"task_count": 250}, ends=ends)
+        return Answer(201, {"task_count": 50}, ends=ends)
 
     with running() as proxy:
         proxy.answer = answer
         with Studio(proxy.url, studio_server.credentials.admin.token) as studio:
-            studio.push(project, tasks(600))
+            studio.push(project, tasks(120))
     for thread in late:
         thread.join()
-    assert sorted(items_on(studio_server, project)) == [one.item for one in tasks(600)]
+    assert sorted(items_on(studio_server, project)) == [one.item for one in tasks(120)]
     assert len(imports) == {"never": 4, "before": 3}.get(lands, len(imports))
 
 
-def test_two_pushes_at_once_leave_each_task_once(studio_server: Server, project: int) -> None:
+def test_two_pushes_at_once_leave_each_task_once(
+    studio_server: Server, project: int, small_chunks: None
+) -> None:
     def push() -> None:
         with Studio(studio_server.url, studio_server.credentials.admin.token) as studio:
-            studio.push(project, tasks(300))
+            studio.push(project, tasks(120))
 
     threads = [threading.Thread(target=push) for _ in range(2)]
     for thread in threads:
@@ -182,8 +192,8 @@ def test_two_pushes_at_once_leave_each_task_once(studio_server: Server, project:
     for thread in threads:
         thread.join()
     with Studio(studio_server.url, studio_server.credentials.admin.token) as studio:
-        assert studio.push(project, tasks(300)) == 0
-    assert sorted(items_on(studio_server, project)) == [one.item for one in tasks(300)]
+        assert studio.push(project, tasks(120)) == 0
+    assert sorted(items_on(studio_server, project)) == [one.item for one in tasks(120)]
 
 
 def test_answers_skips_and_edits_come_back(

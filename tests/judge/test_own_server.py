@@ -11,6 +11,7 @@ import pytest
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from annotator.errors import ServerUnusable
+from annotator.judge.folder import clear_exports
 from annotator.judge.server import Server
 from annotator.pipeline.studio import SERVER, serve
 from tests.commands import error_of, text_of
@@ -59,6 +60,36 @@ def test_a_study_goes_on_at_another_port(
         assert "and not this rater" in said.err, "the admin is not ada, who has not answered it"
         assert not list((catalog / SERVER / "data").glob("export/*"))
     assert [one.rater for _, one in open_catalog(catalog).judgments()] == ["ada"]
+
+
+def test_pull_after_pull_of_one_server_life(
+    label_studio: Path, catalog: Path, capsys: Capture
+) -> None:
+    with serve(catalog, ["ada"]) as server:
+        heads = ("--heads", "L0H0,L0H1,L0H2")
+        text_of(capsys, "judge", "push", catalog, "--rater", "ada", *heads)
+        for number in (1, 2, 3):
+            answered(server, "ada", number)
+            said = text_of(capsys, "judge", "pull", catalog)
+            assert f"1 new answer, 0 edited, {number - 1} known before" in said
+            copies = catalog / SERVER / "data" / "export"
+            assert list(copies.iterdir()) == [], "what was exported does not pile up"
+    assert len(open_catalog(catalog).judgments()) == 3
+
+
+def test_the_copies_of_exports_go_and_their_folder_stays(tmp_path: Path) -> None:
+    copies, other = tmp_path / "data" / "export", tmp_path / "other"
+    clear_exports(tmp_path)  # of a server that never ran
+    assert list(tmp_path.iterdir()) == []
+    (copies / "project-1").mkdir(parents=True)
+    other.mkdir()
+    for file in (copies / "project-1.json", copies / "project-1" / "a.json", other / "a.json"):
+        file.touch()
+    (copies / "gone").symlink_to(tmp_path / "nowhere")
+    (copies / "linked").symlink_to(other)
+    clear_exports(tmp_path)
+    assert list(copies.iterdir()) == []
+    assert (other / "a.json").exists(), "a link goes, not what it leads to"
 
 
 def test_the_first_time_raters_have_to_be_named(catalog: Path, capsys: Capture) -> None:

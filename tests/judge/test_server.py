@@ -28,14 +28,14 @@ from annotator.judge.credentials import (
     write_credentials,
 )
 from annotator.judge.server import Server
+from tests import PATIENCE
 from tests.judge.processes import gone, servers_in, until
 
 SERVING = """
-import signal, sys
+import sys
 from pathlib import Path
 from annotator.judge.server import Server
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
 print("begun", flush=True)
 with Server(Path(sys.argv[1]), ["ada"]) as server:
     print(server._process.pid, server.url, flush=True)
@@ -73,8 +73,8 @@ def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def ask(server: Server, account: Account, path: str, **what: object) -> httpx2.Response:
-    headers = {"Authorization": f"Token {account.token}"}
-    return httpx2.post(server.url + path, headers=headers, timeout=60, trust_env=False, **what)
+    what["headers"] = {"Authorization": f"Token {account.token}"}
+    return httpx2.post(server.url + path, timeout=PATIENCE, trust_env=False, **what)
 
 
 def whoami(server: Server, account: Account) -> str | None:

@@ -17,6 +17,7 @@ from annotator.cli import main
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
+from tests import PATIENCE
 from tests.commands import SCRIPT, error_of, files_of, run, text_of
 from tests.judge import fake_studio
 from tests.judge.record_export import answer
@@ -263,7 +264,7 @@ def test_a_task_of_somebody_elses_in_a_raters_project_stops_nothing(study: Study
 def test_pushes_at_once_make_one_project_for_a_rater(study: Study) -> None:
     words = [str(SCRIPT), "judge", "push", str(study.catalog), "--rater", "ada", *study.on]
     pushes = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [process.communicate(timeout=120)[0] for process in pushes]
+    said = [process.communicate(timeout=PATIENCE)[0] for process in pushes]
     assert [process.returncode for process in pushes] == [0, 0, 0]
     assert len({str(study.projects(one)) for one in said}) == 1
     added = sorted(int(re.search(r"ada +(\d+)", one)[1]) for one in said)  # pyright: ignore

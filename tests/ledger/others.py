@@ -15,6 +15,7 @@ from typing import Any
 from annotator.ledger.entries import Recorded
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
+from tests import PATIENCE
 
 HEAD = HeadId(23, 4)
 LLM = "openai:some-model"
@@ -95,7 +96,7 @@ class Other:
     def end(self) -> None:
         """Let it go on to its end."""
         self.go_on()
-        assert self.process.wait(timeout=60) == 0
+        assert self.process.wait(timeout=PATIENCE) == 0
         self.kill()
 
     def kill(self) -> None:

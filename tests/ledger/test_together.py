@@ -17,6 +17,7 @@ from annotator.ledger.sqlite import file_url, open_sqlite
 from annotator.ledger.tables import METADATA
 from annotator.ledger.versions import prepare
 from annotator.records import HeadId
+from tests import PATIENCE
 from tests.ledger.others import KEY, Other, ask, key_of, rows
 
 KEYS = [key_of(number) for number in range(5)]
@@ -100,7 +101,7 @@ def test_two_processes_of_four_threads(tmp_path: Path) -> None:
             assert [other.hear() for other in others] == [said, said]
             for other in others:
                 other.go_on()
-        assert [other.process.wait(timeout=60) for other in others] == [0, 0]
+        assert [other.process.wait(timeout=PATIENCE) for other in others] == [0, 0]
     check(where, 2, 4)
     assert rows(where, "PRAGMA integrity_check") == [("ok",)]
 

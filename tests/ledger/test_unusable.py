@@ -13,6 +13,7 @@ import pytest
 from annotator.errors import LedgerUnusable
 from annotator.ledger import sqlite
 from annotator.ledger.ledger import Ledger
+from tests import PATIENCE
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 
 HOLDING = """
@@ -126,7 +127,7 @@ def test_a_disk_that_fills_up(where: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_write_that_the_system_refuses(where: Path) -> None:
     with Other(FILLING, where) as other:
         reason, told = other.hear()
-        assert other.process.wait(timeout=60) == 0
+        assert other.process.wait(timeout=PATIENCE) == 0
     assert reason in {"disk I/O error", "database or disk is full"}
     assert told
     with Ledger(where) as ledger:

@@ -12,7 +12,7 @@ from annotator.maps.null import Null
 from annotator.maps.relations import LayerScores, relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.weights.model import Model
-from tests.maps.test_ranks import rank
+from tests.maps.test_ranks import ranks
 from tests.maps.test_relations import Pairs, dense
 
 KS = {"one": 10, "copying": 3, "many": 25, "again": 5, "small": 25}
@@ -29,12 +29,13 @@ def matrix(M: Tensor, ids: list[int], relation: list[tuple[int, int]], k: int) -
     """Sources x sources: whether the second one's targets are among the first one's k largest."""
     sources = sorted({source for source, _ in relation})
     blocks = [{ids.index(t) for s, t in relation if s == source} for source in sources]
+    targets = sorted(set().union(*blocks))
 
-    def member(source: int, block: set[int]) -> bool:
-        places = [rank(M[ids.index(source)], target) for target in block]
-        return any(place is not None and place < k for place in places)
+    def members(source: int) -> set[int]:
+        places = ranks(M[ids.index(source)], targets) or [k] * len(targets)
+        return {target for target, place in zip(targets, places, strict=True) if place < k}
 
-    return np.array([[member(source, block) for block in blocks] for source in sources])
+    return np.array([[bool(block & found) for block in blocks] for found in map(members, sources)])
 
 
 def drawn(name: str, n: int, null: Null) -> np.ndarray:

@@ -65,8 +65,12 @@ def check_head(layer: LayerMaps, head: int, dense: oracle.Dense, ids: list[int])
     assert math.isclose(layer.focus[head], (share - uniform) / (1 - uniform), rel_tol=1e-5)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("form", ["mlp-after-layer-0", "mlp", "embedding"])
+# Which X a form takes and how a recipe's heads lie have nothing to do with each other.
+FORMS = [(recipe, form) for recipe in ("llama-gqa", "gpt2-tied") for form in ("mlp", "embedding")]
+CASES = [*((recipe, "mlp-after-layer-0") for recipe in RECIPES), *FORMS]
+
+
+@pytest.mark.parametrize(("recipe", "form"), CASES)
 def test_every_head_equals_the_dense_reference(recipe: str, form: str) -> None:
     module = tiny.MODELS[recipe]().double()
     model = open_model(module, dtype="float64")

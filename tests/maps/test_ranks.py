@@ -14,12 +14,19 @@ from annotator.maps.duplicates import find_duplicates
 from annotator.maps.ranks import CHUNK, FIRST, Ranks, rank_targets, shuffle
 
 
-def rank(row: Tensor, target: int) -> int | None:
-    """The definition, DESIGN section 2: None for a row that cannot be ranked."""
+def ranks(row: Tensor, targets: list[int]) -> list[int] | None:
+    """The definition, DESIGN section 2, target by target: None for a row that cannot be ranked."""
     if not row.isfinite().all() or (row == row[0]).all():
         return None
-    smaller = torch.arange(len(row)) < target
-    return int(((row > row[target]) | ((row == row[target]) & smaller)).sum())
+    own = row[targets][:, None]
+    smaller = torch.arange(len(row)) < torch.tensor(targets)[:, None]
+    return ((row > own) | ((row == own) & smaller)).sum(dim=1).tolist()
+
+
+def rank(row: Tensor, target: int) -> int | None:
+    """Of one target."""
+    places = ranks(row, [target])
+    return None if places is None else places[0]
 
 
 def naive_ranks(

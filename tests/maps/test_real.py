@@ -28,14 +28,18 @@ def mapped(model: Model) -> dict[int, Any]:
     return {maps.layer: maps for maps in map_layers(model, MapSettings(), list(SAMPLED))}
 
 
+@pytest.fixture(scope="module")
+def X(model: Model) -> torch.Tensor:
+    return model.first_mlp()(model.W_E())
+
+
 @pytest.mark.parametrize("layer", SAMPLED)
 def test_sampled_heads_equal_the_dense_reference(
-    model: Model, mapped: dict[int, Any], layer: int
+    model: Model, X: torch.Tensor, mapped: dict[int, Any], layer: int
 ) -> None:
     """Float32 against float64: what differs must be a near tie, to a part in ten thousand."""
     head, heads = SAMPLED[layer], model.heads(layer)
-    W_E = model.W_E()
-    x = (W_E if layer == 0 else model.first_mlp()(W_E)).double()
+    x = (model.W_E() if layer == 0 else X).double()
     dense = oracle.dense_head(
         x, heads.W_V[head // 3].double(), heads.W_O[head].double(), model.W_U().double()[:, :1]
     )

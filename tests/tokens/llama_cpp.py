@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ import gguf
 import numpy as np
 import xllamacpp
 from tokenizers import pre_tokenizers
+
+from tests import PATIENCE
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 WORDS = (
@@ -40,11 +41,11 @@ class LlamaCpp:
         # Nothing is rounded between the weights and the logits, as far as llama.cpp can help it.
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.cpuparams.n_threads = os.cpu_count() or 1
+        params.cpuparams.n_threads = 1  # its models are small
         params.port, params.verbosity = 0, -1
         self._server = xllamacpp.Server(params)
         self._connection = http.client.HTTPConnection(
-            urlsplit(self._server.listening_address).netloc, timeout=60
+            urlsplit(self._server.listening_address).netloc, timeout=PATIENCE
         )
 
     def ids(self, text: str) -> list[int]:

@@ -20,7 +20,7 @@ from annotator.records import Relation
 from annotator.tokens.pairs import pairs_of
 from annotator.tokens.relations import load_relations, name_fits
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
-from tests import tiny
+from tests import PATIENCE, tiny
 from tests.related import WORDS, made, written
 
 REPOSITORY = Path(annotator.__file__).parent.parent
@@ -220,7 +220,7 @@ def test_in_a_wheel_they_are_inside_the_package(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert inside.is_dir()
     assert done.stdout == "inside\n"

@@ -52,12 +52,13 @@ def use(path: Path) -> None:
 def attempt(path: Path, content: bytes) -> ModelError | None:
     """Use a file of this content; any exception but a ModelError is the test's failure."""
     path.write_bytes(content)
-    with contextlib.suppress(ModelError):
+    error: ModelError | None = None
+    try:
         use(path)
-        return None
-    with pytest.raises(ModelError, match=path.name) as caught:
-        use(path)
-    return caught.value
+    except ModelError as broken:
+        error = broken
+    assert error is None or path.name in str(error)
+    return error
 
 
 def test_the_whole_file_is_good(whole: bytes, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_version_two_is_read_as_three(whole: bytes, tmp_path: Path) -> None:
 
 @given(data=st.data())
 @settings(
-    max_examples=200, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_changed_bytes_of_the_header(whole: bytes, tmp_path: Path, data: st.DataObject) -> None:
     end = header_end(whole, tmp_path)
