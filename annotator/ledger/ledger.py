@@ -78,10 +78,12 @@ class Ledger:
         Raises:
             NameTaken: the name stands for another language model or prompt.
         """
+        requests = list(requests)
         with self.writing() as connection:
+            for template in {content.get("template") or "" for *_, content in requests}:
+                _require_free(connection, Describer(llm, template, name))
             for head, key, content in requests:
                 who = Describer(llm, content.get("template") or "", name)
-                _require_free(connection, who)
                 insert_new(
                     connection, REQUESTS, ["key"], key=key, content=dict(content), at=time.time()
                 )
@@ -252,10 +254,10 @@ class Ledger:
 def _require_free(connection: Connection, who: Describer) -> None:
     """A describer's name stands for one language model and one prompt."""
     columns = [HEADS.c[field.name] for field in fields(Describer)]
-    named = select(*columns).where(HEADS.c.name == who.name, HEADS.c.name != "").limit(1)
-    for row in connection.execute(named):
-        if (other := Describer(*row)) != who:
-            raise NameTaken(who.name, other.llm)
+    named = select(*columns).where(HEADS.c.name == who.name).limit(1)
+    row = connection.execute(named).first() if who.name else None
+    if row is not None and Describer(*row) != who:
+        raise NameTaken(who.name, row.llm)
 
 
 def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: Any) -> bool:

@@ -10,8 +10,11 @@ import pytest
 import annotator
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
+from annotator.ledger.versions import APPLICATION, VERSION
 from tests.before.files import HERE, again, first
 from tests.before.make import COMMANDS, EXPORTED, printed
+from tests.commands import error_of, files_of
+from tests.ledger.others import rows
 
 NEW = {"descriptions": {"describer", "superseded"}}
 NEW |= {"judgments": {"describer", "kind", "key", "template"}}
@@ -70,3 +73,21 @@ def test_another_prompt_stands_beside_what_was_said_before(tmp_path: Path) -> No
     judged = {row["key"] for row in opened.table("judgments").to_pylist()}
     described = {row["key"] for row in opened.table("descriptions").to_pylist()}
     assert judged <= described
+
+
+@pytest.mark.parametrize(
+    "command", ["show CATALOG L0H0", "judge report CATALOG", "describe CATALOG"]
+)
+def test_a_ledger_of_a_later_annotator_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    catalog = first(tmp_path / "catalog")
+    rows(catalog / LEDGER, f"PRAGMA application_id = {APPLICATION}")
+    rows(catalog / LEDGER, f"PRAGMA user_version = {VERSION + 1}")
+    before = files_of(catalog)
+    more = ["--llm", "rules", "--all"] if command.startswith("describe") else []
+    words = [str(catalog) if word == "CATALOG" else word for word in command.split()]
+    said = error_of(capsys, *words, *more)
+    assert f"it is of version {VERSION + 1}, and this annotator knows those up to" in said
+    assert "Use the annotator that made it, or a later one; then run" in said
+    assert files_of(catalog) == before

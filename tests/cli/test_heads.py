@@ -11,6 +11,7 @@ from annotator.catalog.read import Catalog, open_catalog
 from annotator.cli import main
 from annotator.cli.layout import new_console
 from annotator.cli.said import print_said
+from annotator.judge.verdicts import verdicts
 from annotator.records import BASELINE, HeadId, RelationScore
 from tests import large_catalog
 from tests.cli.test_tables import width
@@ -119,8 +120,9 @@ def test_show_says_how_it_was_judged(catalog: Catalog, capsys: Capture) -> None:
 @pytest.mark.parametrize(("status", "asked"), [("described", True), ("unclear", False)])
 def test_nobody_accepts_an_abstention(status: str, asked: bool, capsys: Capture) -> None:
     """Raters are asked question 2 of one too, so that the form gives nothing away."""
-    given = made.judgment(made.item(), precision="accurate")
-    print_said(new_console(), made.description(status=status), [given])
+    item = made.item(status=status)
+    given = made.judgment(item, precision="accurate")
+    print_said(new_console(), made.description(status=status), verdicts([item], [given], {}))
     shown = " ".join(capsys.readouterr().out.split())
     assert "a pattern is seen by 1 of 1 rater" in shown
     assert ("1 of 1 accept this" in shown) == asked

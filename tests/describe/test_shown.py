@@ -29,7 +29,7 @@ from annotator.records import HeadId
 from tests.commands import error_of, text_of
 
 Capture = pytest.CaptureFixture[str]
-LLM = "openai:tiny@http://127.0.0.1:1/v1"
+LLM, SHOWN = "openai:tiny@http://127.0.0.1:1/v1", "openai:tiny"
 HOSTILE = "\x1b[31mred\x1b[0m\n\n[bold]not bold[/bold] \u202egnirts, =1+1\r\t\x00 | <b>"
 OUTCOMES: dict[str, Outcome] = {
     "L0H0": Described("Capitals follow countries.", "countries", "their capitals", "semantic"),
@@ -75,7 +75,7 @@ def test_each_outcome_is_a_row_and_the_ledger_is_not_touched(told: Path) -> None
 
 def test_a_head_is_shown_with_all_that_is_said_of_it(told: Path, capsys: Capture) -> None:
     shown = text_of(capsys, "show", told, "L0H0")
-    assert f"semantic, says {LLM}" in shown
+    assert f"semantic, says {SHOWN}\n" in shown
     assert "their capitals" in shown
     assert "says rules (baseline, no language model)" in shown
     assert shown.index("their capitals") < shown.index("promotes")
@@ -94,14 +94,15 @@ def test_words_move_no_cursor_and_set_no_colour(
 
 def test_the_list_is_by_language_model_and_says_which_is_none(told: Path, capsys: Capture) -> None:
     listed = text_of(capsys, "descriptions", told)
-    assert f"{LLM}\n" in listed
+    assert listed.startswith(f"{SHOWN}\n")
     assert "rules (baseline, no language model)\n" in listed
     assert "6 heads: 2 described, 1 unclear, 1 refused, 1 truncated, 1 malformed; 600" in listed
     only = text_of(capsys, "descriptions", told, "--llm", "rules")
-    assert LLM not in only
+    assert SHOWN not in only
     assert "12 heads: " in only
-    other = text_of(capsys, "descriptions", told, "--llm", "openai:x")
-    assert f"No head is described by openai:x. There are descriptions by {LLM}, rules." in other
+    other = error_of(capsys, "descriptions", told, "--llm", "openai:x")
+    assert "no head is described by openai:x; there are descriptions by openai:tiny#abc, " in other
+    assert "127.0.0.1" not in listed + only + other
 
 
 def test_a_catalog_of_which_nothing_is_said_yet(catalog: Path, capsys: Capture) -> None:

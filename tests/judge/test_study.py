@@ -185,6 +185,8 @@ def test_which_descriptions_has_to_be_plain(catalog: Path, capsys: Capture) -> N
     describe = ("judge", "export", catalog, "--rater", "ada")
     assert "no head is described by openai:x" in error_of(capsys, *describe, "--llm", "openai:x")
     assert "L9H9" in error_of(capsys, *describe, "--heads", "L9H9")
+    assert "Run: annotator judge push" in error_of(capsys, "judge", "report", catalog)
+    assert text_of(capsys, *describe)
     assert "Run: annotator judge pull" in error_of(capsys, "judge", "report", catalog)
     with Ledger(catalog / LEDGER) as ledger:
         from annotator.ledger.entries import Recorded
@@ -298,4 +300,4 @@ def test_the_report_says_whose_descriptions_it_is_about(study: Study, capsys: Ca
     report = text_of(capsys, "judge", "report", study.catalog)
     assert report.startswith("Descriptions by rules (baseline, no language model).\n1 answer on 1")
     said = error_of(capsys, "judge", "report", study.catalog, "--llm", "openai:x")
-    assert "raters were given no description by openai:x, but by rules" in said
+    assert "no head is described by openai:x; there are descriptions by rules" in said
