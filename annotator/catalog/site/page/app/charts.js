@@ -2,8 +2,8 @@
 "use strict";
 
 annotator.charts = (() => {
-  const { safe, scroll, Chart } = annotator.parts;
-  const { plain, score } = annotator.text;
+  const { safe, scroll, table, Chart } = annotator.parts;
+  const { plain, score, NONE } = annotator.text;
   // Two series differ in colour, in shape, and in being filled or not.
   const LOOKS = [
     { color: "var(--class-1)", symbol: "circle", dy: -4, filled: true },
@@ -106,48 +106,23 @@ annotator.charts = (() => {
       ),
   };
 
-  /** A table as the results have it. */
+  /** A table as the results have it; the rows after the first so many are folded away. */
   const Results = {
-    view({ attrs: { table, first = Infinity } }) {
-      const cell = (value, at) =>
-        m(
-          at === 0 ? "th" : "td",
-          { scope: at === 0 ? "row" : null, class: table.columns[at].number ? "number" : "" },
-          value === null || value === ""
-            ? "–"
-            : table.columns[at].number
-              ? plain(value)
-              : String(value),
-        );
-      const shown = (rows, title) =>
-        scroll(
-          title,
-          {},
-          m(
-            "table",
-            m(
-              "thead",
-              m(
-                "tr",
-                table.columns.map((one) =>
-                  m("th", { scope: "col", class: one.number ? "number" : "" }, one.name),
-                ),
-              ),
-            ),
-            m(
-              "tbody",
-              rows.map((row) => m("tr", row.map(cell))),
-            ),
-          ),
-        );
-      const rest = table.rows.slice(first);
+    view({ attrs: { table: one, first = Infinity } }) {
+      const columns = one.columns.map(({ name, number }, at) => ({
+        name,
+        number,
+        cell: ({ [at]: value }) =>
+          value === null || value === "" ? NONE : number ? plain(value) : String(value),
+      }));
+      const rest = one.rows.slice(first);
       return [
-        shown(table.rows.slice(0, first), table.title),
+        scroll(one.title, table(columns, one.rows.slice(0, first))),
         rest.length > 0 &&
           m(
             "details",
             m("summary", `${rest.length} more rows`),
-            shown(rest, `${table.title}: more rows`),
+            scroll(`${one.title}: more rows`, table(columns, rest)),
           ),
       ];
     },
@@ -167,7 +142,8 @@ annotator.charts = (() => {
   function mark(one) {
     const { color, symbol: shape, filled } = MARKS[one.mark];
     const at = { x: "x", y: "y" };
-    if (one.mark === "line") return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 2 });
+    if (one.mark === "line")
+      return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 2 });
     if (one.mark === "thin")
       return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 0.6 });
     const paint = filled ? { fill: color, stroke: "var(--page)" } : { fill: "var(--page)" };

@@ -36,8 +36,41 @@ annotator.parts = (() => {
   }
 
   /** A wide table scrolls in its own region, which the keyboard reaches too. */
-  const scroll = (label, attrs, ...children) =>
-    m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, children);
+  const scroll = (label, content, attrs = {}) =>
+    m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, content);
+
+  const headings = (columns) =>
+    m(
+      "tr",
+      columns.map(({ name, number, title }) =>
+        m("th", { scope: "col", class: number ? "number" : "", title }, name),
+      ),
+    );
+
+  /**
+   * A table; without headings where no column has a name.
+   * columns: cell(row, place) gives what stands in it, name and title its heading; number: whether
+   *   both are aligned as numbers, class: of its cells alone, attrs(row): what else a cell has
+   * options: kind of table, caption, head: the selector of the headings, naming: which column's
+   *   cells are the names of the rows
+   */
+  function table(columns, rows, { kind = "", caption, head = "thead", naming = 0 } = {}) {
+    const cell = (one, at, row, place) => {
+      const kinds = [one.number && "number", one.class].filter(Boolean).join(" ");
+      const attrs = { scope: at === naming ? "row" : null, class: kinds, ...one.attrs?.(row) };
+      return m(at === naming ? "th" : "td", attrs, one.cell(row, place));
+    };
+    const line = (row, place) =>
+      m(
+        "tr",
+        columns.map((one, at) => cell(one, at, row, place)),
+      );
+    return m("table", { class: kind }, [
+      caption && m("caption.hidden", caption),
+      columns.some((one) => one.name) && m(head, headings(columns)),
+      m("tbody", rows.map(line)),
+    ]);
+  }
 
   const headLink = (index, attrs = {}) =>
     m(
@@ -116,5 +149,8 @@ annotator.parts = (() => {
     view: (vnode) => m(".chart", { class: vnode.attrs.class }),
   };
 
-  return { safe, problem, waiting, withData, scroll, headLink, chip, pairs, Chart };
+  return {
+    ...{ safe, problem, waiting, withData, scroll, headings, table },
+    ...{ headLink, chip, pairs, Chart },
+  };
 })();

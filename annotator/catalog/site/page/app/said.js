@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.said = (() => {
-  const { safe, chip, pairs, scroll } = annotator.parts;
+  const { safe, chip, pairs, scroll, headings } = annotator.parts;
   const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
   const WORDS = {
     accurate: "correct and accurate",
@@ -10,6 +10,8 @@ annotator.said = (() => {
     partial: "partially correct",
     poor: "poor",
   };
+
+  const HEADINGS = ["Rater", "Pattern", "How well it fits", "Category", "Seconds", "Comment"];
 
   const who = (at) => annotator.model.data.describers[at];
   const classOf = (kind, at, label) =>
@@ -114,18 +116,9 @@ annotator.said = (() => {
       ]),
       scroll(
         "Judgments",
-        {},
         m(
           "table",
-          m(
-            "thead",
-            m(
-              "tr",
-              ["Rater", "Pattern", "How well it fits", "Category", "Seconds", "Comment"].map(
-                (name) => m("th", { scope: "col" }, name),
-              ),
-            ),
-          ),
+          m("thead", headings(HEADINGS.map((name) => ({ name })))),
           m(
             "tbody",
             own.map((one) =>

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.study = (() => {
-  const { safe, withData, scroll } = annotator.parts;
+  const { safe, withData, scroll, table } = annotator.parts;
   const { percent, interval, plain, many, NONE } = annotator.text;
   const OUTCOMES = {
     described: "pattern, and described",
@@ -17,7 +17,10 @@ annotator.study = (() => {
     strict: ["accurate", "described, with a pattern"],
     accepted_of_all: ["accepted", "all answers on descriptions"],
     strict_of_all: ["accurate", "all answers on descriptions"],
-    same_category: ["same category as the description's", "described, with a pattern, its category known"],
+    same_category: [
+      "same category as the description's",
+      "described, with a pattern, its category known",
+    ],
   };
   const PUBLISHED = { matched: "matched", invented_of_none: "invented", strict: "strict" };
   const AGREEMENT = {
@@ -61,140 +64,68 @@ annotator.study = (() => {
     });
   }
 
-  const cells = (share) => [
-    m("td.number", share ? `${share.count} of ${share.of}` : NONE),
-    m("td.number", percent(share?.share)),
-    m(
-      "td.number",
-      interval(share?.low, share?.high, (value) => `${(100 * value).toFixed(0)}`),
-    ),
+  const hundredths = (value) => `${(100 * value).toFixed(0)}`;
+  /** The columns of a share, of() a row: its answers, what it comes to, its interval. */
+  const counted = (of, name = "answers") => [
+    { name, number: true, cell: (row) => (of(row) ? `${of(row).count} of ${of(row).of}` : NONE) },
+    { name: "share", number: true, cell: (row) => percent(of(row)?.share) },
+    {
+      ...{ name: "95 %", number: true },
+      cell: (row) => interval(of(row)?.low, of(row)?.high, hundredths),
+    },
   ];
-  const heading = (names, numbers = []) =>
-    m(
-      "thead",
-      m(
-        "tr",
-        names.map((name) =>
-          m("th", { scope: "col", class: numbers.includes(name) ? "number" : "" }, name),
-        ),
-      ),
-    );
-  const COUNTED = ["answers", "share", "95 %"];
 
   function totals(study) {
     const beside = (name) => study.published.filter((one) => one.figure === PUBLISHED[name]);
-    return scroll(
-      "Shares",
-      {},
-      m(
-        "table",
-        heading(["Share", "of", ...COUNTED, "published"], COUNTED),
-        m(
-          "tbody",
-          Object.entries(SHARES).map(([name, [label, of]]) =>
-            m("tr", [
-              m("th", { scope: "row" }, label),
-              m("td.muted", of),
-              cells(study.total[name]),
-              m(
-                "td.wide",
-                beside(name).map((one) =>
-                  m(
-                    "div",
-                    `${one.about ? "about " : ""}${(100 * one.share).toFixed(1)} %, ${one.of}`,
-                  ),
-                ),
-              ),
-            ]),
-          ),
-        ),
-      ),
-    );
+    const told = ({ about, share, of }) =>
+      m("div", `${about ? "about " : ""}${(100 * share).toFixed(1)} %, ${of}`);
+    const columns = [
+      { name: "Share", cell: ([, [label]]) => label },
+      { name: "of", class: "muted", cell: ([, [, of]]) => of },
+      ...counted(([name]) => study.total[name]),
+      { name: "published", class: "wide", cell: ([name]) => beside(name).map(told) },
+    ];
+    return scroll("Shares", table(columns, Object.entries(SHARES)));
   }
 
   function outcomes(study) {
-    return scroll(
-      "Outcomes",
-      {},
-      m(
-        "table",
-        heading(["Is there a pattern, and was it described?", ...COUNTED], COUNTED),
-        m(
-          "tbody",
-          Object.entries(OUTCOMES).map(([name, label]) =>
-            m("tr", m("th", { scope: "row" }, label), cells(study.total.outcomes[name])),
-          ),
-        ),
-      ),
-    );
+    const columns = [
+      { name: "Is there a pattern, and was it described?", cell: ([, label]) => label },
+      ...counted(([name]) => study.total.outcomes[name]),
+    ];
+    return scroll("Outcomes", table(columns, Object.entries(OUTCOMES)));
   }
 
-  const counts = (title, given, words = {}) =>
-    m(
-      "div",
-      m("h3", title),
-      m(
-        "table",
-        m(
-          "tbody",
-          Object.entries(given).map(([name, count]) =>
-            m("tr", m("th", { scope: "row" }, words[name] || name), m("td.number", plain(count))),
-          ),
-        ),
-      ),
-    );
+  function counts(title, given, words = {}) {
+    const columns = [
+      { cell: ([name]) => words[name] || name },
+      { class: "number", cell: ([, count]) => plain(count) },
+    ];
+    return m("div", m("h3", title), table(columns, Object.entries(given)));
+  }
 
   function agreement(study) {
-    return scroll(
-      "Agreement",
-      {},
-      m(
-        "table",
-        heading(
-          ["Two raters, the same answer?", "items", "pairs", "share", "95 %"],
-          ["items", "pairs", "share", "95 %"],
-        ),
-        m(
-          "tbody",
-          Object.entries(study.agreement).map(([name, one]) =>
-            m(
-              "tr",
-              m("th", { scope: "row" }, AGREEMENT[name] || name),
-              m("td.number", plain(one.items)),
-              cells(one),
-            ),
-          ),
-        ),
-      ),
-    );
+    const columns = [
+      { name: "Two raters, the same answer?", cell: ([name]) => AGREEMENT[name] || name },
+      { name: "items", number: true, cell: ([, one]) => plain(one.items) },
+      ...counted(([, one]) => one, "pairs"),
+    ];
+    return scroll("Agreement", table(columns, Object.entries(study.agreement)));
   }
 
   /** The same shares of parts of the answers, side by side. */
   function parts(title, rows) {
-    const names = ["answers", "skipped", "matched", "accepted", "accurate", "seconds"];
-    return scroll(
-      title,
-      {},
-      m(
-        "table",
-        heading([title, ...names], names),
-        m(
-          "tbody",
-          rows.map(([name, own]) =>
-            m(
-              "tr",
-              m("th", { scope: "row" }, name),
-              m("td.number", plain(own.answered)),
-              m("td.number", plain(own.skipped)),
-              ["matched", "accepted", "strict"].map((share) =>
-                m("td.number", percent(own[share]?.share)),
-              ),
-              m("td.number", plain(own.seconds)),
-            ),
-          ),
-        ),
-      ),
-    );
+    const number = (name, cell) => ({ name, number: true, cell: ([, own]) => cell(own) });
+    const columns = [
+      { name: title, cell: ([name]) => name },
+      number("answers", (own) => plain(own.answered)),
+      number("skipped", (own) => plain(own.skipped)),
+      number("matched", (own) => percent(own.matched?.share)),
+      number("accepted", (own) => percent(own.accepted?.share)),
+      number("accurate", (own) => percent(own.strict?.share)),
+      number("seconds", (own) => plain(own.seconds)),
+    ];
+    return scroll(title, table(columns, rows));
   }
 
   const byPart = (rows, label) =>

@@ -163,7 +163,6 @@ annotator.table = (() => {
         texts.problem && annotator.parts.problem(`Descriptions cannot be shown. ${texts.problem}`),
         scroll(
           "Table of heads",
-          { class: "heads", "data-testid": "table" },
           m(
             "table",
             m("caption.hidden", "Heads of the model that pass the filters"),
@@ -173,6 +172,7 @@ annotator.table = (() => {
               shown.map((index) => row(index, attrs)),
             ),
           ),
+          { class: "heads", "data-testid": "table" },
         ),
         pager(page, pages, total),
       ];

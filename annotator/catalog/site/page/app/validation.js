@@ -31,18 +31,13 @@ annotator.validation = (() => {
     const charts = one.tables.filter((table) => table.chart);
     const folded = one.figures.length ? [...charts, main] : charts;
     const rest = one.tables.filter((table) => !folded.includes(table));
-    const shown = [
-      ...charts.flatMap(charted),
-      ...rest.map((table) => open(table, table !== main)),
-    ];
+    const shown = [...charts.flatMap(charted), ...rest.map((table) => open(table, table !== main))];
     return m("section", [
       m("h2", one.title),
       m("p.prose.help", main.about),
       m(shown.length > 1 ? ".pair" : "div", shown),
       one.figures.map((figure) => m(Panels, { figure })),
-      folded.map((table) =>
-        m("details", m("summary", "All numbers"), m(Results, { table })),
-      ),
+      folded.map((table) => m("details", m("summary", "All numbers"), m(Results, { table }))),
     ]);
   }
 
