@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.charts = (() => {
-  const { safe, scroll, table, Chart } = annotator.parts;
+  const { safe, folded, scroll, table, relationLink, Chart } = annotator.parts;
   const { plain, score, NONE } = annotator.text;
   // Two series differ in colour, in shape, and in being filled or not.
   const LOOKS = [
@@ -119,9 +119,8 @@ annotator.charts = (() => {
       return [
         scroll(one.title, table(columns, one.rows.slice(0, first))),
         rest.length > 0 &&
-          m(
-            "details",
-            m("summary", `${rest.length} more rows`),
+          folded(
+            `${rest.length} more rows`,
             scroll(`${one.title}: more rows`, table(columns, rest)),
           ),
       ];
@@ -204,15 +203,7 @@ annotator.charts = (() => {
           figure.panels.map((one) =>
             m(
               "figure",
-              m(
-                "figcaption",
-                m(
-                  "a.name",
-                  { href: annotator.state.colouredBy(`phi:${one.relation}`) },
-                  one.relation,
-                ),
-                m("span.muted", ` ${one.title}`),
-              ),
+              m("figcaption", relationLink(one.relation), m("span.muted", ` ${one.title}`)),
               m(Chart, {
                 of: `${figure.name} ${one.relation}`,
                 label: told(one, figure),

@@ -3,9 +3,8 @@
 "use strict";
 
 annotator.filters = (() => {
-  const { safe } = annotator.parts;
+  const { safe, tick } = annotator.parts;
   const PAUSE = 150; // ms after the last key
-  const PLACES = { descriptions: "descriptions", sources: "sources", targets: "targets" };
 
   const option = (value, label) => m("option", { value }, label);
   const field = (label, control, attrs = {}) => m("label.field", attrs, m("span", label), control);
@@ -164,15 +163,11 @@ annotator.filters = (() => {
           m(
             "span.places",
             annotator.state.PLACES.map((place) =>
-              m(
-                "label.tick",
-                m("input[type=checkbox]", {
-                  checked: places.includes(place),
-                  "data-testid": `search-${place}`,
-                  onchange: () => toggle(place),
-                }),
-                PLACES[place],
-              ),
+              tick(place, {
+                checked: places.includes(place),
+                "data-testid": `search-${place}`,
+                onchange: () => toggle(place),
+              }),
             ),
           ),
         ]),

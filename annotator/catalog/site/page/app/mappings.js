@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.mappings = (() => {
-  const { safe, scroll, table } = annotator.parts;
+  const { safe, tick, scroll, table } = annotator.parts;
   const { token, plain } = annotator.text;
   const EVIDENCE = 30; // sources that are published evidence
   let numbers = false; // whether logits are written out; kept from head to head
@@ -72,15 +72,11 @@ annotator.mappings = (() => {
       return m("section.mappings", { "data-testid": "mappings" }, [
         m(".title", [
           m("h2", "Salient mappings"),
-          m(
-            "label.tick",
-            m("input[type=checkbox]", {
-              checked: numbers,
-              "data-testid": "logits",
-              onchange: (event) => (numbers = event.target.checked),
-            }),
-            "show logits",
-          ),
+          tick("show logits", {
+            checked: numbers,
+            "data-testid": "logits",
+            onchange: (event) => (numbers = event.target.checked),
+          }),
         ]),
         m(
           "p.help",

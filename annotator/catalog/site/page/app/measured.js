@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.measured = (() => {
-  const { safe, scroll, table, headLink } = annotator.parts;
+  const { safe, folded, list, scroll, table, headLink, relationLink } = annotator.parts;
   const { score, q, plain, percent, saying, silence, many, NONE } = annotator.text;
 
   /** Places in a row of scores: [relation, phi, p, q, suppression, suppression_p, suppression_q]. */
@@ -12,14 +12,7 @@ annotator.measured = (() => {
     const one = annotator.model.data.relations[row[RELATION]];
     const { implemented } = annotator.model;
     return [
-      m(
-        "a.name",
-        {
-          href: annotator.state.colouredBy(`phi:${one.name}`),
-          title: `${one.description} Colour the map by it.`,
-        },
-        one.name,
-      ),
+      relationLink(one.name, `${one.description} Colour the map by it.`),
       implemented(row[PHI], row[Q]) && m("span.badge.good", "implements"),
       implemented(row[DOWN], row[DOWN_Q]) && m("span.badge.bad", "suppresses"),
     ];
@@ -51,15 +44,10 @@ annotator.measured = (() => {
         m("h2", "Relation scores"),
         strong.length ? scores(strong, "Relation scores") : m("p.muted", "None of .05 or more."),
         weak.length > 0 &&
-          m(
-            "details",
-            m("summary", `${weak.length} below .05`),
-            scores(weak, "Relation scores below .05"),
-          ),
+          folded(`${weak.length} below .05`, scores(weak, "Relation scores below .05")),
         zero.length > 0 &&
-          m(
-            "details",
-            m("summary", `${zero.length} at 0`),
+          folded(
+            `${zero.length} at 0`,
             m(
               "p.names",
               zero.map((one) => m("span.name", one.name)),
@@ -109,42 +97,32 @@ annotator.measured = (() => {
   /** A head in a list, with what the first describer says of it. */
   function listed(index, note) {
     const words = saying(0, index);
-    return m(
-      "li",
+    return [
       m(".line", headLink(index), note, !words && m("span.muted", silence(0, index))),
       words && m("p.said", words),
-    );
+    ];
   }
+
+  const alike = (title, help, heads) =>
+    heads.length > 0 && [m("h2", title), m("p.help", help), list("heads", heads)];
 
   const Similar = {
     view({ attrs: { index, head } }) {
-      const group = annotator.model.group(index);
-      return m("section.similar", [
-        group.length > 0 && [
-          m("h2", "Its KV group"),
-          m(
-            "p.help",
-            `They share KV head ${annotator.model.kv(index)}: they read the same values, and write them out each in its own way.`,
+      return m(
+        "section.similar",
+        alike(
+          "Its KV group",
+          `They share KV head ${annotator.model.kv(index)}: they read the same values, and write them out each in its own way.`,
+          annotator.model.group(index).map((other) => listed(other)),
+        ),
+        alike(
+          "Most similar heads",
+          "The mean of two cosines, of their sources and of their targets; the fewer heads have a token, the more it counts. Heads of its own KV group aside.",
+          head.similar.map(([other, cosine]) =>
+            listed(other, m("span.muted.number", score(cosine))),
           ),
-          m(
-            "ul.heads",
-            group.map((other) => listed(other)),
-          ),
-        ],
-        head.similar.length > 0 && [
-          m("h2", "Most similar heads"),
-          m(
-            "p.help",
-            "The mean of two cosines, of their sources and of their targets; the fewer heads have a token, the more it counts. Heads of its own KV group aside.",
-          ),
-          m(
-            "ul.heads",
-            head.similar.map(([other, cosine]) =>
-              listed(other, m("span.muted.number", score(cosine))),
-            ),
-          ),
-        ],
-      ]);
+        ),
+      );
     },
   };
 

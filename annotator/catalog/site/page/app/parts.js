@@ -35,6 +35,20 @@ annotator.parts = (() => {
     return file.value ? show(file.value) : waiting(what.toLowerCase());
   }
 
+  /** What a page is called, where whoever comes by a link starts; and what that is. */
+  const intro = (title, facts) =>
+    m("header.intro", m("h1", { tabindex: -1 }, title), facts && m("p.facts", facts));
+  const page = (title, facts, ...content) => m(".page", intro(title, facts), content);
+  const section = (title, ...content) => m("section", m("h2", title), content);
+  const folded = (summary, ...content) => m("details", m("summary", summary), content);
+  const list = (kind, items) =>
+    m(
+      `ul.${kind}`,
+      items.map((one) => m("li", one)),
+    );
+
+  const tick = (label, attrs) => m("label.tick", m("input[type=checkbox]", attrs), label);
+
   /** A wide table scrolls in its own region, which the keyboard reaches too. */
   const scroll = (label, content, attrs = {}) =>
     m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, content);
@@ -78,6 +92,9 @@ annotator.parts = (() => {
       { href: `#/${annotator.model.name(index)}`, ...attrs },
       annotator.model.name(index),
     );
+
+  const relationLink = (name, title) =>
+    m("a.name", { href: annotator.state.colouredBy(`phi:${name}`), title }, name);
 
   /** A class of a colouring: its letter on its colour. */
   const chip = (one, label = one.label) =>
@@ -150,7 +167,7 @@ annotator.parts = (() => {
   };
 
   return {
-    ...{ safe, problem, waiting, withData, scroll, headings, table },
-    ...{ headLink, chip, pairs, Chart },
+    ...{ safe, problem, waiting, withData, intro, page, section, folded, list, tick },
+    ...{ scroll, headings, table, headLink, relationLink, chip, pairs, Chart },
   };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.said = (() => {
-  const { safe, chip, pairs, scroll, headings } = annotator.parts;
+  const { safe, folded, chip, pairs, scroll, headings } = annotator.parts;
   const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
   const WORDS = {
     accurate: "correct and accurate",
@@ -23,9 +23,8 @@ annotator.said = (() => {
   }
 
   function origin(one) {
-    return m(
-      "details",
-      m("summary", "Where it came from"),
+    return folded(
+      "Where it came from",
       pairs([
         ["model", who(one.describer).llm],
         ["describer", who(one.describer).describer],
@@ -64,8 +63,7 @@ annotator.said = (() => {
               : "There is no description",
             one.problem ? `: ${words(one.problem)}` : ".",
           ),
-      one.reasoning &&
-        m("details", m("summary", "Reasoning"), m("p.reasoning", words(one.reasoning))),
+      one.reasoning && folded("Reasoning", m("p.reasoning", words(one.reasoning))),
       origin(one),
     ]);
   }

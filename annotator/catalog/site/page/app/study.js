@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.study = (() => {
-  const { safe, withData, scroll, table } = annotator.parts;
+  const { safe, withData, page, section, scroll, table } = annotator.parts;
   const { percent, interval, plain, many, NONE } = annotator.text;
   const OUTCOMES = {
     described: "pattern, and described",
@@ -128,13 +128,24 @@ annotator.study = (() => {
     return scroll(title, table(columns, rows));
   }
 
-  const byPart = (rows, label) =>
-    m(annotator.charts.Intervals, {
-      rows: rows.map(([name, own]) => ({ name, own: measured(own.accepted) })),
-      series: { own: DOT.own },
-      options: options("accepted, of described with a pattern"),
-      label,
-    });
+  /** Parts of the answers compared: how many accept, drawn; all shares, in a table. */
+  const compared = (what, title, rows) =>
+    section(
+      `By ${what}`,
+      m(
+        ".pair",
+        m(
+          "div",
+          m(annotator.charts.Intervals, {
+            rows: rows.map(([name, own]) => ({ name, own: measured(own.accepted) })),
+            series: { own: DOT.own },
+            options: options("accepted, of described with a pattern"),
+            label: `Accepted, by ${what}`,
+          }),
+        ),
+        m("div", parts(title, rows)),
+      ),
+    );
 
   function one(study) {
     const { by } = annotator.model.data.describers[study.describer];
@@ -145,9 +156,8 @@ annotator.study = (() => {
     const raters = Object.entries(study.raters);
     const others = Object.entries(study.others);
     return [
-      m(
-        "section",
-        m("h2", `What ${by} said, judged`),
+      section(
+        `What ${by} said, judged`,
         m(
           "p.facts",
           `${many(study.total.answered, "answer")} on ${study.total.items} of ${many(study.items, "item")} by ${many(raters.length, "rater")}, ${study.total.skipped} skipped, ${plain(study.total.seconds)} s the median answer.`,
@@ -167,25 +177,9 @@ annotator.study = (() => {
         ),
         totals(study),
       ),
-      m("section", m("h2", "Agreement"), agreement(study)),
-      m(
-        "section",
-        m("h2", "By quarter of the layers"),
-        m(
-          ".pair",
-          m("div", byPart(quarters, "Accepted, by quarter of the layers")),
-          m("div", parts("Layers", quarters)),
-        ),
-      ),
-      m(
-        "section",
-        m("h2", "By rater"),
-        m(
-          ".pair",
-          m("div", byPart(raters, "Accepted, by rater")),
-          m("div", parts("Rater", raters)),
-        ),
-      ),
+      section("Agreement", agreement(study)),
+      compared("quarter of the layers", "Layers", quarters),
+      compared("rater", "Rater", raters),
       others.length > 0 &&
         m(
           "section",
@@ -199,21 +193,15 @@ annotator.study = (() => {
 
   const Page = {
     view: () =>
-      m(".page", [
-        m(
-          "header.intro",
-          m("h1", { tabindex: -1 }, "Human study"),
-          m(
-            "p.facts",
-            "Whether the descriptions hold, as people judge. Here question 1, whether there is a pattern, is asked before the description is shown, which the published protocol did not.",
-          ),
-        ),
+      page(
+        "Human study",
+        "Whether the descriptions hold, as people judge. Here question 1, whether there is a pattern, is asked before the description is shown, which the published protocol did not.",
         withData("results", "The study", (data) => data.study.map(one)),
         m(
           "p.prose.help",
           "Shares count answers, one for each rater and item. Intervals are Wilson's, which take answers as independent: where several raters answer the same items, they are somewhat too narrow.",
         ),
-      ]),
+      ),
   };
 
   return { Page: safe(Page) };
