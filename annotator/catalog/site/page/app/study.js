@@ -28,28 +28,20 @@ annotator.study = (() => {
     precision: "how well does it fit?",
     category: "which category?",
   };
-  const DOT = {
-    own: { label: "here, 95 %", color: "var(--class-1)", symbol: "circle", dy: 0, filled: true },
-    published: {
-      label: "published",
-      color: "var(--class-3)",
-      symbol: "diamond2",
-      dy: 0,
-      filled: false,
-    },
-  };
+  const DOT = annotator.charts.seriesOf({ own: "here, 95 %", published: "published" }, 0);
 
   const measured = ({ share, low, high }) => ({ value: share, low, high });
   const options = (label) => ({ domain: [0, 1], label, format: percent });
 
-  /** The first figure that was published of the same share; the others are in the table. */
-  const published = (study, name) => study.published.find((one) => one.figure === PUBLISHED[name]);
+  /** What was published of the same share. */
+  const published = (study, name) =>
+    study.published.filter((one) => one.figure === PUBLISHED[name]);
 
   function shares(study) {
     const rows = Object.entries(SHARES)
       .filter(([name]) => study.total[name]?.share !== null && study.total[name])
       .map(([name, [label]]) => {
-        const beside = published(study, name);
+        const [beside] = published(study, name); // the others are in the table
         return {
           name: name.endsWith("_of_all") ? `${label}, of all` : label.split(":")[0],
           own: measured(study.total[name]),
@@ -76,14 +68,13 @@ annotator.study = (() => {
   ];
 
   function totals(study) {
-    const beside = (name) => study.published.filter((one) => one.figure === PUBLISHED[name]);
     const told = ({ about, share, of }) =>
       m("div", `${about ? "about " : ""}${(100 * share).toFixed(1)} %, ${of}`);
     const columns = [
       { name: "Share", cell: ([, [label]]) => label },
       { name: "of", class: "muted", cell: ([, [, of]]) => of },
       ...counted(([name]) => study.total[name]),
-      { name: "published", class: "wide", cell: ([name]) => beside(name).map(told) },
+      { name: "published", class: "wide", cell: ([name]) => published(study, name).map(told) },
     ];
     return scroll("Shares", table(columns, Object.entries(SHARES)));
   }
