@@ -34,15 +34,11 @@ annotator.mappings = (() => {
       class: "targets",
       cell: ([, , top]) => paired(top).map((one) => shaded(one, tokens, largest)),
     },
-    ...(suppressed
-      ? [
-          {
-            name: "Targets it suppresses",
-            class: "targets down",
-            cell: ([, , , bottom]) => paired(bottom).map((one) => shaded(one, tokens, lowest)),
-          },
-        ]
-      : []),
+    suppressed && {
+      name: "Targets it suppresses",
+      class: "targets down",
+      cell: ([, , , bottom]) => paired(bottom).map((one) => shaded(one, tokens, lowest)),
+    },
   ];
 
   const extreme = (rows, column) =>

@@ -68,7 +68,8 @@ annotator.parts = (() => {
    * options: kind of table, caption, head: the selector of the headings, naming: which column's
    *   cells are the names of the rows
    */
-  function table(columns, rows, { kind = "", caption, head = "thead", naming = 0 } = {}) {
+  function table(given, rows, { kind = "", caption, head = "thead", naming = 0 } = {}) {
+    const columns = given.filter(Boolean);
     const cell = (one, at, row, place) => {
       const kinds = [one.number && "number", one.class].filter(Boolean).join(" ");
       const attrs = { scope: at === naming ? "row" : null, class: kinds, ...one.attrs?.(row) };
@@ -86,24 +87,18 @@ annotator.parts = (() => {
     ]);
   }
 
-  const headLink = (index, attrs = {}) =>
-    m(
-      "a.head",
-      { href: `#/${annotator.model.name(index)}`, ...attrs },
-      annotator.model.name(index),
-    );
+  function headLink(index) {
+    const name = annotator.model.name(index);
+    return m("a.head", { href: `#/${name}` }, name);
+  }
 
   const relationLink = (name, title) =>
     m("a.name", { href: annotator.state.colouredBy(`phi:${name}`), title }, name);
 
   /** A class of a colouring: its letter on its colour. */
-  const chip = (one, label = one.label) =>
+  const chip = ({ color, ink, letter, label }) =>
     m("span.chip", [
-      m(
-        "i.swatch",
-        { style: { background: one.color, color: one.ink }, "aria-hidden": "true" },
-        one.letter,
-      ),
+      m("i.swatch", { style: { background: color, color: ink }, "aria-hidden": "true" }, letter),
       label,
     ]);
 
