@@ -53,37 +53,33 @@ annotator.parts = (() => {
   const scroll = (label, content, attrs = {}) =>
     m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, content);
 
-  const headings = (columns) =>
-    m(
-      "tr",
-      columns.map(({ name, number, title }) =>
-        m("th", { scope: "col", class: number ? "number" : "", title }, name),
-      ),
-    );
+  const heading = ({ name, number, title }) =>
+    m("th", { scope: "col", class: number ? "number" : "", title }, name);
 
   /**
    * A table; without headings where no column has a name.
    * columns: cell(row, place) gives what stands in it, name and title its heading; number: whether
-   *   both are aligned as numbers, class: of its cells alone, attrs(row): what else a cell has
-   * options: kind of table, caption, head: the selector of the headings, naming: which column's
-   *   cells are the names of the rows
+   *   both are aligned as numbers, class: of its cells alone, attrs(row): what else a cell has;
+   *   what is no column is left out
+   * options: kind of table, caption, head: the selector of the headings, headed(column): one of
+   *   them, naming: which column's cells are the names of the rows, line(row): what a row has
    */
-  function table(given, rows, { kind = "", caption, head = "thead", naming = 0 } = {}) {
+  function table(given, rows, options = {}) {
+    const { kind = "", caption, head = "thead", headed = heading, naming = 0, line } = options;
     const columns = given.filter(Boolean);
     const cell = (one, at, row, place) => {
       const kinds = [one.number && "number", one.class].filter(Boolean).join(" ");
       const attrs = { scope: at === naming ? "row" : null, class: kinds, ...one.attrs?.(row) };
       return m(at === naming ? "th" : "td", attrs, one.cell(row, place));
     };
-    const line = (row, place) =>
-      m(
-        "tr",
-        columns.map((one, at) => cell(one, at, row, place)),
-      );
+    const drawn = (row, place) => {
+      const cells = columns.map((one, at) => cell(one, at, row, place));
+      return m("tr", line ? line(row) : null, cells);
+    };
     return m("table", { class: kind }, [
       caption && m("caption.hidden", caption),
-      columns.some((one) => one.name) && m(head, headings(columns)),
-      m("tbody", rows.map(line)),
+      columns.some((one) => one.name) && m(head, m("tr", columns.map(headed))),
+      m("tbody", rows.map(drawn)),
     ]);
   }
 
@@ -163,6 +159,6 @@ annotator.parts = (() => {
 
   return {
     ...{ safe, problem, waiting, withData, intro, page, section, folded, list, tick },
-    ...{ scroll, headings, table, headLink, relationLink, chip, pairs, Chart },
+    ...{ scroll, heading, table, headLink, relationLink, chip, pairs, Chart },
   };
 })();

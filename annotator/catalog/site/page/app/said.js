@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.said = (() => {
-  const { safe, folded, chip, pairs, scroll, headings } = annotator.parts;
+  const { safe, folded, chip, pairs, scroll, heading } = annotator.parts;
   const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
   const WORDS = {
     accurate: "correct and accurate",
@@ -91,7 +91,7 @@ annotator.said = (() => {
     );
 
   /** Which description was judged: a head may have several by one describer. */
-  function heading(verdict, descriptions) {
+  function which(verdict, descriptions) {
     const { by } = who(verdict.describer);
     const said = descriptions.find((one) => one.key === verdict.key);
     const apart = verdict.real ? "" : `, as ${verdict.kind}`;
@@ -105,7 +105,7 @@ annotator.said = (() => {
     const cell = (value) => m("td", value ?? NONE);
     const { accepted, described, accepted_share } = verdict;
     return m(".judged", [
-      m("h3", heading(verdict, descriptions)),
+      m("h3", which(verdict, descriptions)),
       pairs([
         ["accepted", counted(accepted, described, accepted_share, "who see a pattern")],
         ["agree: a pattern?", agreed(verdict, "pattern")],
@@ -116,7 +116,13 @@ annotator.said = (() => {
         "Judgments",
         m(
           "table",
-          m("thead", headings(HEADINGS.map((name) => ({ name })))),
+          m(
+            "thead",
+            m(
+              "tr",
+              HEADINGS.map((name) => heading({ name })),
+            ),
+          ),
           m(
             "tbody",
             own.map((one) =>
