@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.about = (() => {
-  const { safe, pairs } = annotator.parts;
+  const { safe, page, section, list, pairs } = annotator.parts;
   const { many } = annotator.text;
   const LIBRARIES = [
     ["Mithril", "2.3.8", "MIT", "vendor/mithril-license.txt"],
@@ -14,6 +14,10 @@ annotator.about = (() => {
 
   const digest = (text) => text && m("code.digest", text);
 
+  /** Names as they stand in the files, with their values. */
+  const coded = (given, write) =>
+    Object.entries(given).map(([name, value]) => [m("code", name), write(value)]);
+
   function model() {
     const { data } = annotator.model;
     return pairs([
@@ -22,20 +26,14 @@ annotator.about = (() => {
       ["family", `${data.model.family}, ${data.model.format}`],
       ["weights", digest(data.model.weight_digest)],
       ["tokenizer", digest(data.model.tokenizer_digest)],
-      ...Object.entries(data.dims).map(([name, size]) => [
-        m("code", name),
-        size.toLocaleString("en"),
-      ]),
+      ...coded(data.dims, (size) => size.toLocaleString("en")),
     ]);
   }
 
   const settings = () =>
     pairs([
       ["annotator", annotator.model.data.annotator],
-      ...Object.entries(annotator.model.data.settings).map(([name, value]) => [
-        m("code", name),
-        String(value),
-      ]),
+      ...coded(annotator.model.data.settings, String),
     ]);
 
   function measured() {
@@ -51,47 +49,32 @@ annotator.about = (() => {
           `A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, ${many(data.draws, "time")}: p is the share of these draws that score as high, and q is p after Benjamini and Hochberg over all heads, relations and both signs. A head implements a relation where phi is above .15, the paper's flag, and q at most .05.`,
         ),
       m("p", "Signatures, of the 30 most salient sources with 5 targets each:"),
-      m(
-        "dl.pairs",
-        Object.entries(data.signature_help || {}).map(([name, help]) =>
-          m("div", m("dt", m("code", name)), m("dd", help)),
-        ),
-      ),
+      pairs(coded(data.signature_help || {}, String)),
     ]);
   }
 
   function limits() {
     const { data } = annotator.model;
-    return m("ul.plain.prose", [
-      m(
-        "li",
-        "A map shows what a head can do when it attends to a token. It does not show when it attends, nor what the head does together with others.",
-      ),
-      m(
-        "li",
-        "No bias and no later norm enters the map, and every layer is taken to read what the first MLP writes, layer 0 the embedding itself, unless the settings say otherwise.",
-      ),
-      m(
-        "li",
+    const to = (name, label) => m("a", { href: `#/${name}` }, label);
+    const validated = data.pages.includes("validation")
+      ? [": see ", to("validation", "validation"), "."]
+      : "; it was not measured for this model.";
+    const judged = data.pages.includes("study")
+      ? [" that people judged: see ", to("study", "the study"), "."]
+      : ", which nobody has judged here yet.";
+    const limits = [
+      "A map shows what a head can do when it attends to a token. It does not show when it attends, nor what the head does together with others.",
+      "No bias and no later norm enters the map, and every layer is taken to read what the first MLP writes, layer 0 the embedding itself, unless the settings say otherwise.",
+      [
         "Scores from the weights correlate with what heads write in prompts, more without than with context",
-        data.pages.includes("validation")
-          ? [": see ", m("a", { href: "#/validation" }, "validation"), "."]
-          : "; it was not measured for this model.",
-      ),
-      m(
-        "li",
-        "Describers see 30 mappings and nothing else. What they say is an opinion",
-        data.pages.includes("study")
-          ? [" that people judged: see ", m("a", { href: "#/study" }, "the study"), "."]
-          : ", which nobody has judged here yet.",
-      ),
+        validated,
+      ],
+      ["Describers see 30 mappings and nothing else. What they say is an opinion", judged],
       data.describers.some((one) => one.baseline) &&
-        m(
-          "li",
-          "The baseline makes sentences from the signatures by rules; no language model is asked.",
-        ),
-      m("li", "Prices are not recorded, only tokens."),
-    ]);
+        "The baseline makes sentences from the signatures by rules; no language model is asked.",
+      "Prices are not recorded, only tokens.",
+    ];
+    return list("plain.prose", limits.filter(Boolean));
   }
 
   const method = () =>
@@ -102,29 +85,30 @@ annotator.about = (() => {
 
   const licences = () => [
     m("p", "annotator is Apache-2.0. This page uses, unchanged:"),
-    m(
-      "ul.plain",
-      LIBRARIES.map(([name, version, licence, path]) =>
-        m("li", `${name} ${version}, `, m("a", { href: path }, licence)),
-      ),
+    list(
+      "plain",
+      LIBRARIES.map(([name, version, licence, path]) => [
+        `${name} ${version}, `,
+        m("a", { href: path }, licence),
+      ]),
     ),
   ];
-
-  const section = (title, ...content) => m("section", m("h2", title), content);
 
   const Page = {
     view() {
       const { count, data } = annotator.model;
       const facts = `${many(count(), "attention head")} of ${data.model.id}, mapped from the weights alone`;
-      return m(".page", [
-        m("header.intro", m("h1", { tabindex: -1 }, "About"), m("p.facts", facts)),
+      return page(
+        "About",
+        facts,
         m(".pair", section("Model", model()), section("How it was mapped", settings())),
         m(".pair", section("What was measured", measured()), section("Limits", limits())),
-        m(".pair", [
+        m(
+          ".pair",
           section("Keys", annotator.keys.table()),
           m("div.prose", section("The method", method()), section("Licences", licences())),
-        ]),
-      ]);
+        ),
+      );
     },
   };
 

@@ -2,19 +2,19 @@
 "use strict";
 
 annotator.charts = (() => {
-  const { safe, scroll, Chart } = annotator.parts;
-  const { plain, score } = annotator.text;
+  const { safe, folded, scroll, table, relationLink, Chart } = annotator.parts;
+  const { plain, score, NONE } = annotator.text;
   // Two series differ in colour, in shape, and in being filled or not.
   const LOOKS = [
-    { color: "var(--class-1)", symbol: "circle", dy: -4, filled: true },
-    { color: "var(--class-3)", symbol: "diamond2", dy: 4, filled: false },
+    { color: "var(--class-1)", symbol: "circle", filled: true },
+    { color: "var(--class-3)", symbol: "diamond2", filled: false },
   ];
-  /** Series by their keys, each with a look of its own. */
-  const seriesOf = (labels) =>
+  /** Series by their keys, each with a look of its own, and so many pixels off a row's middle. */
+  const seriesOf = (labels, off = 4) =>
     Object.fromEntries(
       Object.entries(labels).map(([name, label], at) => [
         name,
-        { label, ...LOOKS[at % LOOKS.length] },
+        { label, dy: at % 2 ? off : -off, ...LOOKS[at % LOOKS.length] },
       ]),
     );
   const STYLE = { background: "none", fontSize: "12px", overflow: "visible" };
@@ -106,48 +106,22 @@ annotator.charts = (() => {
       ),
   };
 
-  /** A table as the results have it. */
+  /** A table as the results have it; the rows after the first so many are folded away. */
   const Results = {
-    view({ attrs: { table, first = Infinity } }) {
-      const cell = (value, at) =>
-        m(
-          at === 0 ? "th" : "td",
-          { scope: at === 0 ? "row" : null, class: table.columns[at].number ? "number" : "" },
-          value === null || value === ""
-            ? "–"
-            : table.columns[at].number
-              ? plain(value)
-              : String(value),
-        );
-      const shown = (rows, title) =>
-        scroll(
-          title,
-          {},
-          m(
-            "table",
-            m(
-              "thead",
-              m(
-                "tr",
-                table.columns.map((one) =>
-                  m("th", { scope: "col", class: one.number ? "number" : "" }, one.name),
-                ),
-              ),
-            ),
-            m(
-              "tbody",
-              rows.map((row) => m("tr", row.map(cell))),
-            ),
-          ),
-        );
-      const rest = table.rows.slice(first);
+    view({ attrs: { table: one, first = Infinity } }) {
+      const columns = one.columns.map(({ name, number }, at) => ({
+        name,
+        number,
+        cell: ({ [at]: value }) =>
+          value === null || value === "" ? NONE : number ? plain(value) : String(value),
+      }));
+      const rest = one.rows.slice(first);
       return [
-        shown(table.rows.slice(0, first), table.title),
+        scroll(one.title, table(columns, one.rows.slice(0, first))),
         rest.length > 0 &&
-          m(
-            "details",
-            m("summary", `${rest.length} more rows`),
-            shown(rest, `${table.title}: more rows`),
+          folded(
+            `${rest.length} more rows`,
+            scroll(`${one.title}: more rows`, table(columns, rest)),
           ),
       ];
     },
@@ -155,24 +129,22 @@ annotator.charts = (() => {
 
   // How the marks of a figure's series look; the first line is the one that matters.
   const MARKS = {
-    line: { color: "var(--class-1)", symbol: "circle", filled: true },
+    line: { color: "var(--class-1)", symbol: "circle", filled: true, width: 2 },
     dots: { color: "var(--class-3)", symbol: "circle", filled: false },
     crosses: { color: "var(--class-3)", symbol: "times", filled: false },
     diamonds: { color: "var(--class-2)", symbol: "square", filled: true },
-    thin: { color: "var(--class-2)", symbol: "square", filled: true },
+    thin: { color: "var(--class-2)", symbol: "square", filled: true, width: 0.6 },
   };
 
   const pointsOf = (one) => Array.from(one.x, (x, at) => ({ x, y: one.y[at] }));
 
   function mark(one) {
-    const { color, symbol: shape, filled } = MARKS[one.mark];
-    const at = { x: "x", y: "y" };
-    if (one.mark === "line") return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 2 });
-    if (one.mark === "thin")
-      return Plot.line(pointsOf(one), { ...at, stroke: color, strokeWidth: 0.6 });
+    const { color, symbol: shape, filled, width } = MARKS[one.mark];
+    const at = { x: "x", y: "y", stroke: color };
+    if (width) return Plot.line(pointsOf(one), { ...at, strokeWidth: width });
     const paint = filled ? { fill: color, stroke: "var(--page)" } : { fill: "var(--page)" };
     return Plot.dot(pointsOf(one), {
-      ...{ ...at, symbol: shape, r: 3.5, stroke: color, strokeWidth: filled ? 1 : 1.8, ...paint },
+      ...{ ...at, symbol: shape, r: 3.5, strokeWidth: filled ? 1 : 1.8, ...paint },
     });
   }
 
@@ -228,15 +200,7 @@ annotator.charts = (() => {
           figure.panels.map((one) =>
             m(
               "figure",
-              m(
-                "figcaption",
-                m(
-                  "a.name",
-                  { href: annotator.state.colouredBy(`phi:${one.relation}`) },
-                  one.relation,
-                ),
-                m("span.muted", ` ${one.title}`),
-              ),
+              m("figcaption", relationLink(one.relation), m("span.muted", ` ${one.title}`)),
               m(Chart, {
                 of: `${figure.name} ${one.relation}`,
                 label: told(one, figure),

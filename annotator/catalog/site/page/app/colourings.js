@@ -16,9 +16,6 @@ annotator.colourings = (() => {
     return dark ? d3.interpolateMagma(0.2 + 0.8 * t) : d3.interpolateBuPu(0.16 + 0.84 * t);
   }
 
-  const css = (variable) =>
-    getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
-
   function classes(names, none) {
     const found = names.map((label, at) => ({
       label,
@@ -29,84 +26,65 @@ annotator.colourings = (() => {
     return [...found, { label: none, letter: "", color: "var(--cell-none)", ink: "var(--muted)" }];
   }
 
-  function number(id, group, label, values, more) {
-    return {
-      id,
-      group,
-      label,
-      short: label,
-      kind: "number",
-      values,
-      format: score,
-      from: () => 0,
-      help: "",
-      ...more,
-    };
-  }
+  const number = (id, group, label, values, more) => ({
+    ...{ id, group, label, short: label, kind: "number", values },
+    ...{ format: score, from: () => 0, help: "", ...more },
+  });
 
-  const among = (k, end) => (k === 1 ? `of the ${end} logit` : `among the ${k} ${end} logits`);
+  const classed = (id, group, label, values, classes, more) => ({
+    ...{ id, group, label, short: label, kind: "class", values: () => values, classes, ...more },
+  });
 
-  function relationColourings() {
-    const { relations, best } = annotator.model.data;
-    if (!relations.length) return [];
+  function bestColourings() {
+    const { relations, best, flag } = annotator.model.data;
+    if (!relations.length || !best) return [];
     const kinds = [...new Set(relations.map((one) => one.category))];
-    const kindOf =
-      best &&
-      best.relation.map((at, head) =>
-        at >= 0 && best.phi[head] > annotator.model.data.flag
-          ? kinds.indexOf(relations[at].category)
-          : kinds.length,
-      );
-    const overall = best && [
+    const kindOf = best.relation.map((at, head) =>
+      at >= 0 && best.phi[head] > flag ? kinds.indexOf(relations[at].category) : kinds.length,
+    );
+    return [
       number("best", "Best relation", "phi", () => best.phi, {
         title: "Best relation: phi",
         option: "best relation: phi",
         help: "The highest phi among the relations that the head scores on.",
         flag: true,
       }),
-      {
-        id: "best-kind",
-        group: "Best relation",
-        label: "kind",
+      classed("best-kind", "Best relation", "kind", kindOf, classes(kinds, "none above .15"), {
         title: "Best relation: kind",
         option: "best relation: kind",
-        short: "kind",
-        kind: "class",
-        values: () => kindOf,
-        classes: classes(kinds, "none above .15"),
         help: "The kind of the relation with the head's highest phi, where that is above .15.",
-      },
+      }),
     ];
-    const column = (at, name) => () => (annotator.data.want(`relation-${at}`).value || {})[name];
-    const promoted = relations.map((one, at) =>
-      number(`phi:${one.name}`, "Relation scores: promoted", one.name, column(at, "phi"), {
-        short: "phi",
-        title: `${one.name}: phi`,
-        relation: at,
-        q: column(at, "q"),
-        flag: true,
-        help: `phi: the share of its ${one.sources} sources with a target ${among(one.k, "largest")}.`,
+  }
+
+  const among = (k, end) => (k === 1 ? `of the ${end} logit` : `among the ${k} ${end} logits`);
+  const share = ({ sources, k }, end) =>
+    `share of its ${sources} sources with a target ${among(k, end)}.`;
+
+  /** One of the scores of all relations, by its column in their files, and that of its q. */
+  function scoreColourings(column, q, group, more) {
+    const file = (at) => annotator.data.want(`relation-${at}`).value || {};
+    return annotator.model.data.relations.map((one, at) =>
+      number(`${column}:${one.name}`, group, one.name, () => file(at)[column], {
+        ...{ relation: at, q: () => file(at)[q], flag: true, ...more(one) },
       }),
     );
-    const suppressed = relations.map((one, at) =>
-      number(
-        `suppression:${one.name}`,
-        "Relation scores: suppressed",
-        one.name,
-        column(at, "suppression"),
-        {
-          short: "suppr.",
-          title: `${one.name}: suppression score`,
-          option: `${one.name}, suppressed`,
-          relation: at,
-          q: column(at, "suppression_q"),
-          flag: true,
-          help: `The share of its ${one.sources} sources with a target ${among(one.k, "smallest")}.`,
-        },
-      ),
-    );
-    return [...(overall || []), ...promoted, ...suppressed];
   }
+
+  const relationColourings = () => [
+    ...bestColourings(),
+    ...scoreColourings("phi", "q", "Relation scores: promoted", (one) => ({
+      short: "phi",
+      title: `${one.name}: phi`,
+      help: `phi: the ${share(one, "largest")}`,
+    })),
+    ...scoreColourings("suppression", "suppression_q", "Relation scores: suppressed", (one) => ({
+      short: "suppr.",
+      title: `${one.name}: suppression score`,
+      option: `${one.name}, suppressed`,
+      help: `The ${share(one, "smallest")}`,
+    })),
+  ];
 
   function signatureColourings() {
     const { signatures, signature_help } = annotator.model.data;
@@ -122,44 +100,43 @@ annotator.colourings = (() => {
 
   function describerColourings() {
     const { describers, judged, statuses, categories } = annotator.model.data;
-    const placed = (values, none) => values.map((value) => (value < 0 ? none : value));
     return describers.flatMap((one, at) => {
       const plausible = judged.find((other) => other.describer === at);
       const group = `Descriptions: ${one.by}`;
-      const named = (label) => ({
+      const named = (label, help) => ({
         title: `${label[0].toUpperCase()}${label.slice(1)}: ${one.by}`,
         option: describers.length > 1 ? `${label}: ${one.by}` : label,
-        label,
-        short: label,
+        help,
       });
-      const status = placed(one.status, statuses.length);
-      const category = placed(one.category, categories.length);
+      const placed = (kind, label, names, none, help) => {
+        const values = one[kind].map((value) => (value < 0 ? names.length : value));
+        const id = `${kind}:${one.id}`;
+        return classed(id, group, label, values, classes(names, none), named(label, help));
+      };
       return [
-        {
-          id: `status:${one.id}`,
-          group,
-          ...named("outcome"),
-          kind: "class",
-          values: () => status,
-          classes: classes(statuses, "not asked"),
-          help: `What came of asking ${one.by} for a description.`,
-        },
-        {
-          id: `category:${one.id}`,
-          group,
-          ...named("category"),
-          kind: "class",
-          values: () => category,
-          classes: classes(categories, "none given"),
-          help: `The category that ${one.by} gave.`,
-        },
+        placed(
+          "status",
+          "outcome",
+          statuses,
+          "not asked",
+          `What came of asking ${one.by} for a description.`,
+        ),
+        placed(
+          "category",
+          "category",
+          categories,
+          "none given",
+          `The category that ${one.by} gave.`,
+        ),
         ...(plausible
           ? [
               number(`plausibility:${one.id}`, group, "plausibility", () => plausible.accepted, {
-                ...named("plausibility"),
+                ...named(
+                  "plausibility",
+                  "Of the people who see a pattern, the share that accepts the description: it is accurate, or only of the wrong scope.",
+                ),
                 format: percent,
                 to: 1,
-                help: "Of the people who see a pattern, the share that accepts the description: it is accurate, or only of the wrong scope.",
               }),
             ]
           : []),
@@ -219,5 +196,5 @@ annotator.colourings = (() => {
 
   const title = (colouring) => colouring.title || colouring.label;
 
-  return { list, find, standard, domain, colours, ramp, words, title, classes, css };
+  return { list, find, standard, domain, colours, ramp, words, title };
 })();

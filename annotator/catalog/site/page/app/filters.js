@@ -3,19 +3,22 @@
 "use strict";
 
 annotator.filters = (() => {
-  const { safe } = annotator.parts;
+  const { safe, tick } = annotator.parts;
   const PAUSE = 150; // ms after the last key
-  const PLACES = { descriptions: "descriptions", sources: "sources", targets: "targets" };
 
   const option = (value, label) => m("option", { value }, label);
-  const field = (label, control, attrs = {}) => m("label.field", attrs, m("span", label), control);
-
-  const select = (label, testid, value, options, picked) =>
-    field(
-      label,
+  /** A menu whose choice goes into the address under a name. */
+  const select = (state, name, label, testid, options) =>
+    m(
+      "label.field",
+      m("span", label),
       m(
         "select",
-        { "data-testid": testid, value, onchange: (event) => picked(event.target.value) },
+        {
+          "data-testid": testid,
+          value: state[name],
+          onchange: (event) => annotator.state.change({ [name]: event.target.value }),
+        },
         options,
       ),
     );
@@ -29,37 +32,23 @@ annotator.filters = (() => {
         own.map((one) => option(one.id, one.option || one.label)),
       ),
     );
-    return select("Colour by", "color-select", state.color, options, (color) =>
-      annotator.state.change({ color }),
-    );
+    return select(state, "color", "Colour by", "color-select", options);
   }
 
   function described(state) {
     const { describers, categories, statuses } = annotator.model.data;
     if (!describers.length) return null;
-    const pick = (name) => (value) => annotator.state.change({ [name]: value });
+    const by = describers.map((one) => option(one.id, one.by));
     const any = (names, none) => [
       option("", "any"),
       ...names.map((name) => option(name, name)),
       option("none", none),
     ];
+    const [outcomes, kinds] = [any(statuses, "not asked"), any(categories, "none given")];
     return [
-      describers.length > 1 &&
-        select(
-          "Descriptions by",
-          "describer-select",
-          state.by,
-          describers.map((one) => option(one.id, one.by)),
-          pick("by"),
-        ),
-      select("Outcome", "filter-status", state.status, any(statuses, "not asked"), pick("status")),
-      select(
-        "Category",
-        "filter-category",
-        state.category,
-        any(categories, "none given"),
-        pick("category"),
-      ),
+      by.length > 1 && select(state, "by", "Descriptions by", "describer-select", by),
+      select(state, "status", "Outcome", "filter-status", outcomes),
+      select(state, "category", "Category", "filter-category", kinds),
     ];
   }
 
@@ -164,15 +153,11 @@ annotator.filters = (() => {
           m(
             "span.places",
             annotator.state.PLACES.map((place) =>
-              m(
-                "label.tick",
-                m("input[type=checkbox]", {
-                  checked: places.includes(place),
-                  "data-testid": `search-${place}`,
-                  onchange: () => toggle(place),
-                }),
-                PLACES[place],
-              ),
+              tick(place, {
+                checked: places.includes(place),
+                "data-testid": `search-${place}`,
+                onchange: () => toggle(place),
+              }),
             ),
           ),
         ]),

@@ -12,19 +12,14 @@ annotator.head = (() => {
   function turn(index, by, label, testid) {
     const to = step(index, by);
     const arrow = m("span", { "aria-hidden": "true" }, by < 0 ? "←" : "→");
-    const inner = to ? (by < 0 ? [arrow, ` ${to.slice(1)}`] : [`${to.slice(1)} `, arrow]) : [arrow];
-    return to
-      ? m(
-          "a.turn",
-          {
-            href: `#${to}`,
-            "data-testid": testid,
-            rel: testid,
-            "aria-label": `${label} head, ${to.slice(1)}`,
-          },
-          inner,
-        )
-      : m("span.turn.off", { "data-testid": testid, "aria-hidden": "true" }, inner);
+    if (!to) return m("span.turn.off", { "data-testid": testid, "aria-hidden": "true" }, arrow);
+    const name = to.slice(1);
+    const attrs = { "data-testid": testid, rel: testid, "aria-label": `${label} head, ${name}` };
+    return m(
+      "a.turn",
+      { href: `#${to}`, ...attrs },
+      by < 0 ? [arrow, ` ${name}`] : [`${name} `, arrow],
+    );
   }
 
   function title(index, head, layer) {

@@ -14,24 +14,12 @@ annotator.keys = (() => {
   ];
   let dialog = null;
 
-  const table = () =>
-    m(
-      "table.keys",
-      m(
-        "tbody",
-        LIST.map(([keys, what]) =>
-          m(
-            "tr",
-            m(
-              "th",
-              { scope: "row" },
-              keys.split(" ").map((key) => (key === "or" ? " or " : [m("kbd", key), " "])),
-            ),
-            m("td", what),
-          ),
-        ),
-      ),
-    );
+  const spelled = (key) => (key === "or" ? " or " : [m("kbd", key), " "]);
+  const COLUMNS = [
+    { cell: ([keys]) => keys.split(" ").map(spelled) },
+    { cell: ([, what]) => what },
+  ];
+  const table = () => annotator.parts.table(COLUMNS, LIST, { kind: "keys" });
 
   const Dialog = {
     oncreate: ({ dom }) => (dialog = dom),

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.legend = (() => {
-  const { safe, Chart } = annotator.parts;
+  const { safe, list, chip, Chart } = annotator.parts;
 
   const Legend = {
     view({ attrs: { colouring, values, at } }) {
@@ -13,18 +13,10 @@ annotator.legend = (() => {
           (value) => value,
         );
         const used = colouring.classes.filter((_, at) => counts.get(at));
-        return m(
-          "ul.legend.classes",
-          used.map((one) =>
-            m(
-              "li",
-              annotator.parts.chip(one),
-              m(
-                "span.count",
-                ` ${counts.get(colouring.classes.indexOf(one)).toLocaleString("en")}`,
-              ),
-            ),
-          ),
+        const count = (one) => counts.get(colouring.classes.indexOf(one)).toLocaleString("en");
+        return list(
+          "legend.classes",
+          used.map((one) => [chip(one), m("span.count", ` ${count(one)}`)]),
         );
       }
       const value = at === null ? null : values[at];

@@ -2,18 +2,13 @@
 "use strict";
 
 (() => {
-  const { problem, waiting } = annotator.parts;
+  const { page, problem, waiting } = annotator.parts;
+  // By address, which is also what a page's own file is called.
   const NAMES = {
     relations: "Relations",
     validation: "Validation",
     study: "Study",
     about: "About",
-  };
-  const PAGES = {
-    relations: () => annotator.relations.Page,
-    validation: () => annotator.validation.Page,
-    study: () => annotator.study.Page,
-    about: () => annotator.about.Page,
   };
   const root = document.getElementById("app");
   let place = null; // which page is shown
@@ -21,12 +16,10 @@
   let heading = false; // whether its heading is still to be focused
   let taken = null; // why the overview could not be taken; "" where it could
 
-  const pages = () => [
-    ...["relations", "validation", "study"].filter((page) =>
-      annotator.model.data.pages.includes(page),
-    ),
-    "about",
-  ];
+  const pages = () =>
+    Object.keys(NAMES).filter(
+      (page) => page === "about" || annotator.model.data.pages.includes(page),
+    );
 
   /** The overview, once. */
   function open() {
@@ -48,7 +41,10 @@
   function bar(here) {
     const link = (page, href, label) =>
       m("a", { href, "aria-current": here === page ? "page" : null }, label);
+    const icon = (sign, title, label, attrs) =>
+      m("button.icon[type=button]", { title, "aria-label": label, ...attrs }, sign);
     const dark = annotator.theme.now() === "dark";
+    const toggle = { "data-testid": "theme-toggle", onclick: annotator.theme.toggle };
     return m("header.bar", [
       m(
         "a.skip",
@@ -70,37 +66,18 @@
         link("", annotator.state.back(), "Map"),
         pages().map((page) => link(page, `#/${page}`, NAMES[page])),
       ),
-      m(
-        "button",
-        {
-          type: "button",
-          class: "icon",
-          title: "Keys",
-          "aria-label": "Show the keys",
-          onclick: annotator.keys.show,
-        },
-        "?",
-      ),
-      m(
-        "button",
-        {
-          type: "button",
-          class: "icon",
-          title: dark ? "Light" : "Dark",
-          "aria-label": dark ? "Switch to light" : "Switch to dark",
-          "data-testid": "theme-toggle",
-          onclick: annotator.theme.toggle,
-        },
-        dark ? "☀" : "☾",
-      ),
+      icon("?", "Keys", "Show the keys", { onclick: annotator.keys.show }),
+      dark
+        ? icon("☀", "Light", "Switch to light", toggle)
+        : icon("☾", "Dark", "Switch to dark", toggle),
     ]);
   }
 
   function unknown(path) {
     const { name, count } = annotator.model;
-    return m(
-      ".page",
-      m("header.intro", m("h1", { tabindex: -1 }, "There is no such page")),
+    return page(
+      "There is no such page",
+      null,
       problem(
         `The link names ${path}, which is neither a page nor a head of this model; its heads are ${name(0)} to ${name(count() - 1)}.`,
       ),
@@ -110,7 +87,7 @@
 
   function content(path) {
     if (path === "") return m(annotator.overview.Overview);
-    if (pages().includes(path)) return m(PAGES[path]());
+    if (pages().includes(path)) return m(annotator[path].Page);
     const index = annotator.model.index(path);
     return index < 0 ? unknown(path) : m(annotator.head.Head, { key: index, index });
   }

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.mappings = (() => {
-  const { safe, scroll } = annotator.parts;
+  const { safe, tick, scroll, table } = annotator.parts;
   const { token, plain } = annotator.text;
   const EVIDENCE = 30; // sources that are published evidence
   let numbers = false; // whether logits are written out; kept from head to head
@@ -21,38 +21,25 @@ annotator.mappings = (() => {
     );
   }
 
-  function row([source, sigma, top, bottom], at, { tokens, largest, lowest, suppressed }) {
-    return m("tr", [
-      m("td.number.muted", at + 1),
-      m("th", { scope: "row" }, m("code.token", token(tokens[source]))),
-      m("td.number", plain(sigma)),
-      m(
-        "td.targets",
-        paired(top).map((one) => shaded(one, tokens, largest)),
-      ),
-      suppressed &&
-        m(
-          "td.targets.down",
-          paired(bottom).map((one) => shaded(one, tokens, lowest)),
-        ),
-    ]);
-  }
-
-  const columns = (suppressed) =>
-    m(
-      "thead",
-      m("tr", [
-        m("th.number", { scope: "col" }, "#"),
-        m("th", { scope: "col" }, "Source"),
-        m(
-          "th.number",
-          { scope: "col" },
-          m("abbr", { title: "Saliency: how strongly the head responds to the source" }, "σ"),
-        ),
-        m("th", { scope: "col" }, "Targets it promotes"),
-        suppressed && m("th", { scope: "col" }, "Targets it suppresses"),
-      ]),
-    );
+  const columns = ({ tokens, largest, lowest, suppressed, first }) => [
+    { name: "#", number: true, class: "muted", cell: (_, at) => first + at + 1 },
+    { name: "Source", cell: ([source]) => m("code.token", token(tokens[source])) },
+    {
+      name: m("abbr", { title: "Saliency: how strongly the head responds to the source" }, "σ"),
+      number: true,
+      cell: ([, sigma]) => plain(sigma),
+    },
+    {
+      name: "Targets it promotes",
+      class: "targets",
+      cell: ([, , top]) => paired(top).map((one) => shaded(one, tokens, largest)),
+    },
+    suppressed && {
+      name: "Targets it suppresses",
+      class: "targets down",
+      cell: ([, , , bottom]) => paired(bottom).map((one) => shaded(one, tokens, lowest)),
+    },
+  ];
 
   const extreme = (rows, column) =>
     d3.max(rows.flatMap((one) => paired(one[column]).map(([, logit]) => Math.abs(logit || 0)))) ||
@@ -71,48 +58,37 @@ annotator.mappings = (() => {
         suppressed: rows.some((one) => one[3]),
       };
       const rest = rows.length - EVIDENCE;
-      const table = (label, own, first) =>
-        m(
-          "table.maps",
-          m("caption.hidden", label),
-          columns(context.suppressed),
-          m(
-            "tbody",
-            own.map((one, at) => row(one, first + at, context)),
-          ),
+      const evidence = (label, caption, first, end) =>
+        scroll(
+          label,
+          table(columns({ ...context, first }), rows.slice(first, end), {
+            ...{ kind: "maps", caption, naming: 1 },
+          }),
         );
       return m("section.mappings", { "data-testid": "mappings" }, [
         m(".title", [
           m("h2", "Salient mappings"),
-          m(
-            "label.tick",
-            m("input[type=checkbox]", {
-              checked: numbers,
-              "data-testid": "logits",
-              onchange: (event) => (numbers = event.target.checked),
-            }),
-            "show logits",
-          ),
+          tick("show logits", {
+            checked: numbers,
+            "data-testid": "logits",
+            onchange: (event) => (numbers = event.target.checked),
+          }),
         ]),
         m(
           "p.help",
           "The sources that the head responds to most, and what it promotes when it attends to them; the stronger the colour, the nearer to its largest logit.",
         ),
-        scroll("Salient mappings", {}, table("The published evidence", rows.slice(0, EVIDENCE), 0)),
+        evidence("Salient mappings", "The published evidence", 0, EVIDENCE),
         rest > 0 &&
           m(
             "details.rest",
             { open: this.all, ontoggle: (event) => (this.all = event.target.open) },
             m("summary", `${rest} more, which are not shown to those who describe it`),
-            scroll(
-              "Further mappings",
-              {},
-              table("Further mappings", rows.slice(EVIDENCE), EVIDENCE),
-            ),
+            evidence("Further mappings", "Further mappings", EVIDENCE),
           ),
       ]);
     },
   };
 
-  return { Mappings: safe(Mappings), paired, EVIDENCE };
+  return { Mappings: safe(Mappings), paired };
 })();

@@ -2,59 +2,34 @@
 "use strict";
 
 annotator.measured = (() => {
-  const { safe, headLink } = annotator.parts;
+  const { safe, folded, list, scroll, table, headLink, relationLink } = annotator.parts;
   const { score, q, plain, percent, saying, silence, many, NONE } = annotator.text;
 
   /** Places in a row of scores: [relation, phi, p, q, suppression, suppression_p, suppression_q]. */
   const [RELATION, PHI, , Q, DOWN, , DOWN_Q] = d3.range(7);
 
-  function scored(row) {
+  function named(row) {
     const one = annotator.model.data.relations[row[RELATION]];
     const { implemented } = annotator.model;
-    return m("tr", [
-      m(
-        "th",
-        { scope: "row" },
-        m(
-          "a.name",
-          {
-            href: annotator.state.colouredBy(`phi:${one.name}`),
-            title: `${one.description} Colour the map by it.`,
-          },
-          one.name,
-        ),
-        implemented(row[PHI], row[Q]) && m("span.badge.good", "implements"),
-        implemented(row[DOWN], row[DOWN_Q]) && m("span.badge.bad", "suppresses"),
-      ),
-      m("td.number", score(row[PHI])),
-      m("td.number", row[PHI] > 0 ? q(row[Q]) : NONE),
-      m("td.number", score(row[DOWN])),
-      m("td.number", row[DOWN] > 0 ? q(row[DOWN_Q]) : NONE),
-    ]);
+    return [
+      relationLink(one.name, `${one.description} Colour the map by it.`),
+      implemented(row[PHI], row[Q]) && m("span.badge.good", "implements"),
+      implemented(row[DOWN], row[DOWN_Q]) && m("span.badge.bad", "suppresses"),
+    ];
   }
 
-  const scores = (rows, label) =>
-    annotator.parts.scroll(
-      label,
-      {},
-      m(
-        "table",
-        m(
-          "thead",
-          m("tr", [
-            m("th", { scope: "col" }, "Relation"),
-            ...["phi", "q", "suppr.", "q"].map((name) =>
-              m(
-                "th.number",
-                { scope: "col", title: name === "suppr." ? "suppression score" : null },
-                name,
-              ),
-            ),
-          ]),
-        ),
-        m("tbody", rows.map(scored)),
-      ),
-    );
+  const SCORES = [
+    { name: "Relation", cell: named },
+    { name: "phi", number: true, cell: (row) => score(row[PHI]) },
+    { name: "q", number: true, cell: (row) => (row[PHI] > 0 ? q(row[Q]) : NONE) },
+    {
+      ...{ name: "suppr.", title: "suppression score", number: true },
+      cell: (row) => score(row[DOWN]),
+    },
+    { name: "q", number: true, cell: (row) => (row[DOWN] > 0 ? q(row[DOWN_Q]) : NONE) },
+  ];
+
+  const scores = (rows, label) => scroll(label, table(SCORES, rows));
 
   const Relations = {
     view({ attrs: { head } }) {
@@ -69,15 +44,10 @@ annotator.measured = (() => {
         m("h2", "Relation scores"),
         strong.length ? scores(strong, "Relation scores") : m("p.muted", "None of .05 or more."),
         weak.length > 0 &&
-          m(
-            "details",
-            m("summary", `${weak.length} below .05`),
-            scores(weak, "Relation scores below .05"),
-          ),
+          folded(`${weak.length} below .05`, scores(weak, "Relation scores below .05")),
         zero.length > 0 &&
-          m(
-            "details",
-            m("summary", `${zero.length} at 0`),
+          folded(
+            `${zero.length} at 0`,
             m(
               "p.names",
               zero.map((one) => m("span.name", one.name)),
@@ -87,15 +57,26 @@ annotator.measured = (() => {
     },
   };
 
-  function bar(name, index) {
+  function columns(index) {
     const { signatures, signature_help } = annotator.model.data;
-    const above = annotator.model.percentile(name, index);
-    return m("tr", [
-      m("th", { scope: "row", title: (signature_help || {})[name] }, name),
-      m("td.number", plain(signatures[name][index])),
-      m("td.above", { "aria-hidden": "true" }, m("span", { style: { width: `${100 * above}%` } })),
-      m("td.number", percent(above)),
-    ]);
+    const above = (name) => annotator.model.percentile(name, index);
+    return [
+      {
+        name: "Signature",
+        attrs: (name) => ({ title: (signature_help || {})[name] }),
+        cell: (name) => name,
+      },
+      { name: "Value", class: "number", cell: (name) => plain(signatures[name][index]) },
+      {
+        ...{ name: "As a bar", class: "above" },
+        attrs: () => ({ "aria-hidden": "true" }),
+        cell: (name) => m("span", { style: { width: `${100 * above(name)}%` } }),
+      },
+      {
+        ...{ name: "Share of heads it is above", class: "number" },
+        cell: (name) => percent(above(name)),
+      },
+    ];
   }
 
   const Signatures = {
@@ -108,22 +89,7 @@ annotator.measured = (() => {
           "p.help",
           `The share of the model's ${many(annotator.model.count() - 1, "other head")} that it is above.`,
         ),
-        m(
-          "table",
-          m(
-            "thead.hidden",
-            m(
-              "tr",
-              ["Signature", "Value", "As a bar", "Share of heads it is above"].map((one) =>
-                m("th", { scope: "col" }, one),
-              ),
-            ),
-          ),
-          m(
-            "tbody",
-            names.map((name) => bar(name, index)),
-          ),
-        ),
+        table(columns(index), names, { head: "thead.hidden" }),
       );
     },
   };
@@ -131,42 +97,32 @@ annotator.measured = (() => {
   /** A head in a list, with what the first describer says of it. */
   function listed(index, note) {
     const words = saying(0, index);
-    return m(
-      "li",
+    return [
       m(".line", headLink(index), note, !words && m("span.muted", silence(0, index))),
       words && m("p.said", words),
-    );
+    ];
   }
+
+  const alike = (title, help, heads) =>
+    heads.length > 0 && [m("h2", title), m("p.help", help), list("heads", heads)];
 
   const Similar = {
     view({ attrs: { index, head } }) {
-      const group = annotator.model.group(index);
-      return m("section.similar", [
-        group.length > 0 && [
-          m("h2", "Its KV group"),
-          m(
-            "p.help",
-            `They share KV head ${annotator.model.kv(index)}: they read the same values, and write them out each in its own way.`,
+      return m(
+        "section.similar",
+        alike(
+          "Its KV group",
+          `They share KV head ${annotator.model.kv(index)}: they read the same values, and write them out each in its own way.`,
+          annotator.model.group(index).map((other) => listed(other)),
+        ),
+        alike(
+          "Most similar heads",
+          "The mean of two cosines, of their sources and of their targets; the fewer heads have a token, the more it counts. Heads of its own KV group aside.",
+          head.similar.map(([other, cosine]) =>
+            listed(other, m("span.muted.number", score(cosine))),
           ),
-          m(
-            "ul.heads",
-            group.map((other) => listed(other)),
-          ),
-        ],
-        head.similar.length > 0 && [
-          m("h2", "Most similar heads"),
-          m(
-            "p.help",
-            "The mean of two cosines, of their sources and of their targets; the fewer heads have a token, the more it counts. Heads of its own KV group aside.",
-          ),
-          m(
-            "ul.heads",
-            head.similar.map(([other, cosine]) =>
-              listed(other, m("span.muted.number", score(cosine))),
-            ),
-          ),
-        ],
-      ]);
+        ),
+      );
     },
   };
 

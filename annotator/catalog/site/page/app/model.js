@@ -57,7 +57,7 @@ annotator.model = (() => {
   const implemented = (phi, q) => phi > data.flag && q !== null && q <= data.level;
 
   return {
-    ...{ take, layers, heads, count, layer, name, index, kv, group, groupSize, percentile },
+    ...{ take, layers, heads, count, layer, name, index, kv, group, percentile },
     ...{ title, describer, implemented },
     get data() {
       return data;

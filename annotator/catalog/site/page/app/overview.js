@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.overview = (() => {
-  const { safe, problem, headLink, chip } = annotator.parts;
+  const { safe, problem, intro, headLink, chip } = annotator.parts;
   const { many, saying, silence } = annotator.text;
   let at = null; // the head that is pointed at; kept while other pages are looked at
   let shown = null; // the colouring that could last be shown: the next may be on its way
@@ -33,11 +33,7 @@ annotator.overview = (() => {
       data.describers.length > 0 &&
         `described by ${data.describers.map((one) => one.by).join(", ")}`,
     ];
-    return m(
-      "header.intro",
-      m("h1", { tabindex: -1 }, annotator.model.title()),
-      m("p.facts", facts.filter(Boolean).join(" · ")),
-    );
+    return intro(annotator.model.title(), facts.filter(Boolean).join(" · "));
   }
 
   /** Who is pointed at, in a panel that keeps its size. */

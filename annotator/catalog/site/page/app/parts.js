@@ -35,25 +35,66 @@ annotator.parts = (() => {
     return file.value ? show(file.value) : waiting(what.toLowerCase());
   }
 
-  /** A wide table scrolls in its own region, which the keyboard reaches too. */
-  const scroll = (label, attrs, ...children) =>
-    m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, children);
-
-  const headLink = (index, attrs = {}) =>
+  /** What a page is called, where whoever comes by a link starts; and what that is. */
+  const intro = (title, facts) =>
+    m("header.intro", m("h1", { tabindex: -1 }, title), facts && m("p.facts", facts));
+  const page = (title, facts, ...content) => m(".page", intro(title, facts), content);
+  const section = (title, ...content) => m("section", m("h2", title), content);
+  const folded = (summary, ...content) => m("details", m("summary", summary), content);
+  const list = (kind, items) =>
     m(
-      "a.head",
-      { href: `#/${annotator.model.name(index)}`, ...attrs },
-      annotator.model.name(index),
+      `ul.${kind}`,
+      items.map((one) => m("li", one)),
     );
 
+  const tick = (label, attrs) => m("label.tick", m("input[type=checkbox]", attrs), label);
+
+  /** A wide table scrolls in its own region, which the keyboard reaches too. */
+  const scroll = (label, content, attrs = {}) =>
+    m(".scroll", { tabindex: 0, role: "region", "aria-label": label, ...attrs }, content);
+
+  const heading = ({ name, number, title }) =>
+    m("th", { scope: "col", class: number ? "number" : "", title }, name);
+
+  /**
+   * A table; without headings where no column has a name.
+   * columns: cell(row, place) gives what stands in it, name and title its heading; number: whether
+   *   both are aligned as numbers, class: of its cells alone, attrs(row): what else a cell has;
+   *   what is no column is left out
+   * options: kind of table, caption, head: the selector of the headings, headed(column): one of
+   *   them, naming: which column's cells are the names of the rows, line(row): what a row has
+   */
+  function table(given, rows, options = {}) {
+    const { kind = "", caption, head = "thead", headed = heading, naming = 0, line } = options;
+    const columns = given.filter(Boolean);
+    const cell = (one, at, row, place) => {
+      const kinds = [one.number && "number", one.class].filter(Boolean).join(" ");
+      const attrs = { scope: at === naming ? "row" : null, class: kinds, ...one.attrs?.(row) };
+      return m(at === naming ? "th" : "td", attrs, one.cell(row, place));
+    };
+    const drawn = (row, place) => {
+      const cells = columns.map((one, at) => cell(one, at, row, place));
+      return m("tr", line ? line(row) : null, cells);
+    };
+    return m("table", { class: kind }, [
+      caption && m("caption.hidden", caption),
+      columns.some((one) => one.name) && m(head, m("tr", columns.map(headed))),
+      m("tbody", rows.map(drawn)),
+    ]);
+  }
+
+  function headLink(index) {
+    const name = annotator.model.name(index);
+    return m("a.head", { href: `#/${name}` }, name);
+  }
+
+  const relationLink = (name, title) =>
+    m("a.name", { href: annotator.state.colouredBy(`phi:${name}`), title }, name);
+
   /** A class of a colouring: its letter on its colour. */
-  const chip = (one, label = one.label) =>
+  const chip = ({ color, ink, letter, label }) =>
     m("span.chip", [
-      m(
-        "i.swatch",
-        { style: { background: one.color, color: one.ink }, "aria-hidden": "true" },
-        one.letter,
-      ),
+      m("i.swatch", { style: { background: color, color: ink }, "aria-hidden": "true" }, letter),
       label,
     ]);
 
@@ -116,5 +157,8 @@ annotator.parts = (() => {
     view: (vnode) => m(".chart", { class: vnode.attrs.class }),
   };
 
-  return { safe, problem, waiting, withData, scroll, headLink, chip, pairs, Chart };
+  return {
+    ...{ safe, problem, waiting, withData, intro, page, section, folded, list, tick },
+    ...{ scroll, heading, table, headLink, relationLink, chip, pairs, Chart },
+  };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.relations = (() => {
-  const { safe, headLink, Chart, problem } = annotator.parts;
+  const { safe, problem, page, section, list, headLink, relationLink, Chart } = annotator.parts;
   const { score, many } = annotator.text;
   const TOP = 5; // heads that are named
   const LEAST = 0.02; // what is drawn from
@@ -65,14 +65,7 @@ annotator.relations = (() => {
   function relation(one, at) {
     const file = annotator.data.want(`relation-${at}`);
     return m("article", [
-      m(
-        "h3",
-        m(
-          "a.name",
-          { href: annotator.state.colouredBy(`phi:${one.name}`), title: "Colour the map by it" },
-          one.name,
-        ),
-      ),
+      m("h3", relationLink(one.name, "Colour the map by it")),
       m("p", one.description),
       m("p.help", [
         `${many(one.sources, "source")}, k = ${one.k}`,
@@ -102,36 +95,27 @@ annotator.relations = (() => {
         relations.map((one, at) => ({ one, at })),
         ({ one }) => one.category,
       );
-      return m(".page", [
-        m(
-          "header.intro",
-          m("h1", { tabindex: -1 }, "Relations"),
-          m(
-            "p.facts",
-            "How strongly each head implements an operation: a column for each layer, a row for each head, the stronger its colour the larger its phi. Heads in bold implement the relation: phi above .15 and q at most .05.",
-          ),
-        ),
+      return page(
+        "Relations",
+        "How strongly each head implements an operation: a column for each layer, a row for each head, the stronger its colour the larger its phi. Heads in bold implement the relation: phi above .15 and q at most .05.",
         Array.from(kinds, ([kind, own]) =>
-          m(
-            "section",
-            m("h2", kind),
+          section(
+            kind,
             m(
               ".related",
               own.map(({ one, at }) => relation(one, at)),
             ),
           ),
         ),
-        not_valid?.length
-          ? m(
-              "section",
-              m("h2", "Not valid for this model"),
-              m(
-                "ul.plain",
-                not_valid.map((one) => m("li", m("span.name", one.name), `: ${one.reason}`)),
-              ),
-            )
-          : null,
-      ]);
+        not_valid?.length > 0 &&
+          section(
+            "Not valid for this model",
+            list(
+              "plain",
+              not_valid.map((one) => [m("span.name", one.name), `: ${one.reason}`]),
+            ),
+          ),
+      );
     },
   };
 

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.said = (() => {
-  const { safe, chip, pairs, scroll } = annotator.parts;
+  const { safe, folded, chip, pairs, scroll, heading } = annotator.parts;
   const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
   const WORDS = {
     accurate: "correct and accurate",
@@ -10,6 +10,8 @@ annotator.said = (() => {
     partial: "partially correct",
     poor: "poor",
   };
+
+  const HEADINGS = ["Rater", "Pattern", "How well it fits", "Category", "Seconds", "Comment"];
 
   const who = (at) => annotator.model.data.describers[at];
   const classOf = (kind, at, label) =>
@@ -21,9 +23,8 @@ annotator.said = (() => {
   }
 
   function origin(one) {
-    return m(
-      "details",
-      m("summary", "Where it came from"),
+    return folded(
+      "Where it came from",
       pairs([
         ["model", who(one.describer).llm],
         ["describer", who(one.describer).describer],
@@ -62,8 +63,7 @@ annotator.said = (() => {
               : "There is no description",
             one.problem ? `: ${words(one.problem)}` : ".",
           ),
-      one.reasoning &&
-        m("details", m("summary", "Reasoning"), m("p.reasoning", words(one.reasoning))),
+      one.reasoning && folded("Reasoning", m("p.reasoning", words(one.reasoning))),
       origin(one),
     ]);
   }
@@ -91,7 +91,7 @@ annotator.said = (() => {
     );
 
   /** Which description was judged: a head may have several by one describer. */
-  function heading(verdict, descriptions) {
+  function which(verdict, descriptions) {
     const { by } = who(verdict.describer);
     const said = descriptions.find((one) => one.key === verdict.key);
     const apart = verdict.real ? "" : `, as ${verdict.kind}`;
@@ -105,7 +105,7 @@ annotator.said = (() => {
     const cell = (value) => m("td", value ?? NONE);
     const { accepted, described, accepted_share } = verdict;
     return m(".judged", [
-      m("h3", heading(verdict, descriptions)),
+      m("h3", which(verdict, descriptions)),
       pairs([
         ["accepted", counted(accepted, described, accepted_share, "who see a pattern")],
         ["agree: a pattern?", agreed(verdict, "pattern")],
@@ -114,16 +114,13 @@ annotator.said = (() => {
       ]),
       scroll(
         "Judgments",
-        {},
         m(
           "table",
           m(
             "thead",
             m(
               "tr",
-              ["Rater", "Pattern", "How well it fits", "Category", "Seconds", "Comment"].map(
-                (name) => m("th", { scope: "col" }, name),
-              ),
+              HEADINGS.map((name) => heading({ name })),
             ),
           ),
           m(

@@ -13,43 +13,27 @@ annotator.state = (() => {
     Object.hasOwn(annotator.model.data.signatures, text.replace(/^-/, ""));
   const listed = (names) => (text) => [...names, "none"].includes(text);
 
-  // By parameter: its standard value, which values it may have, and what is expected instead.
-  const fields = () => ({
-    color: {
-      standard: annotator.colourings.standard(),
-      fits: (text) => annotator.colourings.find(text),
-      expected: "nothing that the map can be coloured by",
-    },
-    by: {
-      standard: annotator.model.data.describers[0]?.id || "",
-      fits: described,
-      expected: "nobody who described heads of this catalog",
-    },
-    q: { standard: "", fits: () => true },
-    in: {
-      standard: PLACES.join(),
-      fits: (text) => text.split(",").every((place) => PLACES.includes(place)),
-      expected: `not among ${PLACES.join(", ")}`,
-    },
-    category: {
-      standard: "",
-      fits: listed(annotator.model.data.categories || []),
-      expected: "no category",
-    },
-    status: {
-      standard: "",
-      fits: listed(annotator.model.data.statuses || []),
-      expected: "no outcome",
-    },
-    from: { standard: "0", fits: layerNumber, expected: "no layer of this model" },
-    to: {
-      standard: String(annotator.model.layers() - 1),
-      fits: layerNumber,
-      expected: "no layer of this model",
-    },
-    sort: { standard: "-value", fits: sortable, expected: "no column" },
-    page: { standard: "1", fits: (text) => /^[1-9]\d{0,4}$/.test(text), expected: "no page" },
-  });
+  /** By parameter: its standard value, which values it may have, and what any other is. */
+  function fields() {
+    const { categories, statuses } = annotator.model.data;
+    const last = String(annotator.model.layers() - 1);
+    const nobody = "nobody who described heads of this catalog";
+    const nothing = "nothing that the map can be coloured by";
+    const placed = (text) => text.split(",").every((place) => PLACES.includes(place));
+    const field = (standard, fits, expected) => ({ standard, fits, expected });
+    return {
+      color: field(annotator.colourings.standard(), annotator.colourings.find, nothing),
+      by: field(annotator.model.data.describers[0]?.id || "", described, nobody),
+      q: field("", () => true),
+      in: field(PLACES.join(), placed, `not among ${PLACES.join(", ")}`),
+      category: field("", listed(categories || []), "no category"),
+      status: field("", listed(statuses || []), "no outcome"),
+      from: field("0", layerNumber, "no layer of this model"),
+      to: field(last, layerNumber, "no layer of this model"),
+      sort: field("-value", sortable, "no column"),
+      page: field("1", (text) => /^[1-9]\d{0,4}$/.test(text), "no page"),
+    };
+  }
 
   /**
    * What the address says.
@@ -98,7 +82,7 @@ annotator.state = (() => {
   };
 
   return {
-    ...{ read, now, change, href, PLACES },
+    ...{ now, change, href, PLACES },
     reset: () => m.route.set("/"),
     back: () => href(last),
     colouredBy: (color) => href({ ...last, color, page: undefined }),

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.study = (() => {
-  const { safe, withData, scroll } = annotator.parts;
+  const { safe, withData, page, section, scroll, table } = annotator.parts;
   const { percent, interval, plain, many, NONE } = annotator.text;
   const OUTCOMES = {
     described: "pattern, and described",
@@ -17,7 +17,10 @@ annotator.study = (() => {
     strict: ["accurate", "described, with a pattern"],
     accepted_of_all: ["accepted", "all answers on descriptions"],
     strict_of_all: ["accurate", "all answers on descriptions"],
-    same_category: ["same category as the description's", "described, with a pattern, its category known"],
+    same_category: [
+      "same category as the description's",
+      "described, with a pattern, its category known",
+    ],
   };
   const PUBLISHED = { matched: "matched", invented_of_none: "invented", strict: "strict" };
   const AGREEMENT = {
@@ -25,28 +28,20 @@ annotator.study = (() => {
     precision: "how well does it fit?",
     category: "which category?",
   };
-  const DOT = {
-    own: { label: "here, 95 %", color: "var(--class-1)", symbol: "circle", dy: 0, filled: true },
-    published: {
-      label: "published",
-      color: "var(--class-3)",
-      symbol: "diamond2",
-      dy: 0,
-      filled: false,
-    },
-  };
+  const DOT = annotator.charts.seriesOf({ own: "here, 95 %", published: "published" }, 0);
 
   const measured = ({ share, low, high }) => ({ value: share, low, high });
   const options = (label) => ({ domain: [0, 1], label, format: percent });
 
-  /** The first figure that was published of the same share; the others are in the table. */
-  const published = (study, name) => study.published.find((one) => one.figure === PUBLISHED[name]);
+  /** What was published of the same share. */
+  const published = (study, name) =>
+    study.published.filter((one) => one.figure === PUBLISHED[name]);
 
   function shares(study) {
     const rows = Object.entries(SHARES)
       .filter(([name]) => study.total[name]?.share !== null && study.total[name])
       .map(([name, [label]]) => {
-        const beside = published(study, name);
+        const [beside] = published(study, name); // the others are in the table
         return {
           name: name.endsWith("_of_all") ? `${label}, of all` : label.split(":")[0],
           own: measured(study.total[name]),
@@ -61,149 +56,87 @@ annotator.study = (() => {
     });
   }
 
-  const cells = (share) => [
-    m("td.number", share ? `${share.count} of ${share.of}` : NONE),
-    m("td.number", percent(share?.share)),
-    m(
-      "td.number",
-      interval(share?.low, share?.high, (value) => `${(100 * value).toFixed(0)}`),
-    ),
+  const hundredths = (value) => `${(100 * value).toFixed(0)}`;
+  /** The columns of a share, of() a row: its answers, what it comes to, its interval. */
+  const counted = (of, name = "answers") => [
+    { name, number: true, cell: (row) => (of(row) ? `${of(row).count} of ${of(row).of}` : NONE) },
+    { name: "share", number: true, cell: (row) => percent(of(row)?.share) },
+    {
+      ...{ name: "95 %", number: true },
+      cell: (row) => interval(of(row)?.low, of(row)?.high, hundredths),
+    },
   ];
-  const heading = (names, numbers = []) =>
-    m(
-      "thead",
-      m(
-        "tr",
-        names.map((name) =>
-          m("th", { scope: "col", class: numbers.includes(name) ? "number" : "" }, name),
-        ),
-      ),
-    );
-  const COUNTED = ["answers", "share", "95 %"];
 
   function totals(study) {
-    const beside = (name) => study.published.filter((one) => one.figure === PUBLISHED[name]);
-    return scroll(
-      "Shares",
-      {},
-      m(
-        "table",
-        heading(["Share", "of", ...COUNTED, "published"], COUNTED),
-        m(
-          "tbody",
-          Object.entries(SHARES).map(([name, [label, of]]) =>
-            m("tr", [
-              m("th", { scope: "row" }, label),
-              m("td.muted", of),
-              cells(study.total[name]),
-              m(
-                "td.wide",
-                beside(name).map((one) =>
-                  m(
-                    "div",
-                    `${one.about ? "about " : ""}${(100 * one.share).toFixed(1)} %, ${one.of}`,
-                  ),
-                ),
-              ),
-            ]),
-          ),
-        ),
-      ),
-    );
+    const told = ({ about, share, of }) =>
+      m("div", `${about ? "about " : ""}${(100 * share).toFixed(1)} %, ${of}`);
+    const columns = [
+      { name: "Share", cell: ([, [label]]) => label },
+      { name: "of", class: "muted", cell: ([, [, of]]) => of },
+      ...counted(([name]) => study.total[name]),
+      { name: "published", class: "wide", cell: ([name]) => published(study, name).map(told) },
+    ];
+    return scroll("Shares", table(columns, Object.entries(SHARES)));
   }
 
   function outcomes(study) {
-    return scroll(
-      "Outcomes",
-      {},
-      m(
-        "table",
-        heading(["Is there a pattern, and was it described?", ...COUNTED], COUNTED),
-        m(
-          "tbody",
-          Object.entries(OUTCOMES).map(([name, label]) =>
-            m("tr", m("th", { scope: "row" }, label), cells(study.total.outcomes[name])),
-          ),
-        ),
-      ),
-    );
+    const columns = [
+      { name: "Is there a pattern, and was it described?", cell: ([, label]) => label },
+      ...counted(([name]) => study.total.outcomes[name]),
+    ];
+    return scroll("Outcomes", table(columns, Object.entries(OUTCOMES)));
   }
 
-  const counts = (title, given, words = {}) =>
-    m(
-      "div",
-      m("h3", title),
-      m(
-        "table",
-        m(
-          "tbody",
-          Object.entries(given).map(([name, count]) =>
-            m("tr", m("th", { scope: "row" }, words[name] || name), m("td.number", plain(count))),
-          ),
-        ),
-      ),
-    );
+  function counts(title, given, words = {}) {
+    const columns = [
+      { cell: ([name]) => words[name] || name },
+      { class: "number", cell: ([, count]) => plain(count) },
+    ];
+    return m("div", m("h3", title), table(columns, Object.entries(given)));
+  }
 
   function agreement(study) {
-    return scroll(
-      "Agreement",
-      {},
-      m(
-        "table",
-        heading(
-          ["Two raters, the same answer?", "items", "pairs", "share", "95 %"],
-          ["items", "pairs", "share", "95 %"],
-        ),
-        m(
-          "tbody",
-          Object.entries(study.agreement).map(([name, one]) =>
-            m(
-              "tr",
-              m("th", { scope: "row" }, AGREEMENT[name] || name),
-              m("td.number", plain(one.items)),
-              cells(one),
-            ),
-          ),
-        ),
-      ),
-    );
+    const columns = [
+      { name: "Two raters, the same answer?", cell: ([name]) => AGREEMENT[name] || name },
+      { name: "items", number: true, cell: ([, one]) => plain(one.items) },
+      ...counted(([, one]) => one, "pairs"),
+    ];
+    return scroll("Agreement", table(columns, Object.entries(study.agreement)));
   }
 
   /** The same shares of parts of the answers, side by side. */
   function parts(title, rows) {
-    const names = ["answers", "skipped", "matched", "accepted", "accurate", "seconds"];
-    return scroll(
-      title,
-      {},
-      m(
-        "table",
-        heading([title, ...names], names),
-        m(
-          "tbody",
-          rows.map(([name, own]) =>
-            m(
-              "tr",
-              m("th", { scope: "row" }, name),
-              m("td.number", plain(own.answered)),
-              m("td.number", plain(own.skipped)),
-              ["matched", "accepted", "strict"].map((share) =>
-                m("td.number", percent(own[share]?.share)),
-              ),
-              m("td.number", plain(own.seconds)),
-            ),
-          ),
-        ),
-      ),
-    );
+    const number = (name, cell) => ({ name, number: true, cell: ([, own]) => cell(own) });
+    const columns = [
+      { name: title, cell: ([name]) => name },
+      number("answers", (own) => plain(own.answered)),
+      number("skipped", (own) => plain(own.skipped)),
+      number("matched", (own) => percent(own.matched?.share)),
+      number("accepted", (own) => percent(own.accepted?.share)),
+      number("accurate", (own) => percent(own.strict?.share)),
+      number("seconds", (own) => plain(own.seconds)),
+    ];
+    return scroll(title, table(columns, rows));
   }
 
-  const byPart = (rows, label) =>
-    m(annotator.charts.Intervals, {
-      rows: rows.map(([name, own]) => ({ name, own: measured(own.accepted) })),
-      series: { own: DOT.own },
-      options: options("accepted, of described with a pattern"),
-      label,
-    });
+  /** Parts of the answers compared: how many accept, drawn; all shares, in a table. */
+  const compared = (what, title, rows) =>
+    section(
+      `By ${what}`,
+      m(
+        ".pair",
+        m(
+          "div",
+          m(annotator.charts.Intervals, {
+            rows: rows.map(([name, own]) => ({ name, own: measured(own.accepted) })),
+            series: { own: DOT.own },
+            options: options("accepted, of described with a pattern"),
+            label: `Accepted, by ${what}`,
+          }),
+        ),
+        m("div", parts(title, rows)),
+      ),
+    );
 
   function one(study) {
     const { by } = annotator.model.data.describers[study.describer];
@@ -214,9 +147,8 @@ annotator.study = (() => {
     const raters = Object.entries(study.raters);
     const others = Object.entries(study.others);
     return [
-      m(
-        "section",
-        m("h2", `What ${by} said, judged`),
+      section(
+        `What ${by} said, judged`,
         m(
           "p.facts",
           `${many(study.total.answered, "answer")} on ${study.total.items} of ${many(study.items, "item")} by ${many(raters.length, "rater")}, ${study.total.skipped} skipped, ${plain(study.total.seconds)} s the median answer.`,
@@ -236,25 +168,9 @@ annotator.study = (() => {
         ),
         totals(study),
       ),
-      m("section", m("h2", "Agreement"), agreement(study)),
-      m(
-        "section",
-        m("h2", "By quarter of the layers"),
-        m(
-          ".pair",
-          m("div", byPart(quarters, "Accepted, by quarter of the layers")),
-          m("div", parts("Layers", quarters)),
-        ),
-      ),
-      m(
-        "section",
-        m("h2", "By rater"),
-        m(
-          ".pair",
-          m("div", byPart(raters, "Accepted, by rater")),
-          m("div", parts("Rater", raters)),
-        ),
-      ),
+      section("Agreement", agreement(study)),
+      compared("quarter of the layers", "Layers", quarters),
+      compared("rater", "Rater", raters),
       others.length > 0 &&
         m(
           "section",
@@ -268,21 +184,15 @@ annotator.study = (() => {
 
   const Page = {
     view: () =>
-      m(".page", [
-        m(
-          "header.intro",
-          m("h1", { tabindex: -1 }, "Human study"),
-          m(
-            "p.facts",
-            "Whether the descriptions hold, as people judge. Here question 1, whether there is a pattern, is asked before the description is shown, which the published protocol did not.",
-          ),
-        ),
+      page(
+        "Human study",
+        "Whether the descriptions hold, as people judge. Here question 1, whether there is a pattern, is asked before the description is shown, which the published protocol did not.",
         withData("results", "The study", (data) => data.study.map(one)),
         m(
           "p.prose.help",
           "Shares count answers, one for each rater and item. Intervals are Wilson's, which take answers as independent: where several raters answer the same items, they are somewhat too narrow.",
         ),
-      ]),
+      ),
   };
 
   return { Page: safe(Page) };

@@ -2,54 +2,29 @@
 "use strict";
 
 annotator.table = (() => {
-  const { safe, scroll, headLink } = annotator.parts;
-  const { score, saying, silence, token } = annotator.text;
+  const { safe, scroll, table, headLink } = annotator.parts;
+  const { plain, score, saying, silence, token } = annotator.text;
   const PAGE = 50;
   const SIGNATURES = ["copy", "stem", "hub", "strength"];
 
-  const numeric = (name) =>
-    ["kv", "value", ...Object.keys(annotator.model.data.signatures)].includes(name);
-
-  /** Whether the coloured value says the category already. */
-  const categorised = (state, colouring) => colouring.id === `category:${state.by}`;
-
-  /** A header that sorts; numbers largest first at the first press. */
-  function header(state, name, label, attrs = {}) {
-    const now = state.sort.replace(/^-/, "") === name;
+  /** A heading that sorts; numbers largest first at the first press. */
+  function sorting(state, { id, name, title, number, heading = "" }) {
+    const now = state.sort.replace(/^-/, "") === id;
     const down = state.sort.startsWith("-");
     const first =
-      ["value", "best"].includes(name) || name in annotator.model.data.signatures ? "-" : "";
-    const next = now ? (down ? name : `-${name}`) : first + name;
+      ["value", "best"].includes(id) || id in annotator.model.data.signatures ? "-" : "";
+    const next = now ? (down ? id : `-${id}`) : first + id;
     const sorted = now ? (down ? "descending" : "ascending") : "none";
-    const { title, ...rest } = attrs;
     return m(
       "th",
-      { scope: "col", "aria-sort": sorted, class: numeric(name) ? "number" : "", ...rest },
+      { scope: "col", "aria-sort": sorted, class: number ? "number" : heading },
       m(
         "button.sort",
         { type: "button", title, onclick: () => annotator.state.change({ sort: next }) },
-        label,
+        name,
         m("span.mark", { "aria-hidden": "true" }, now ? (down ? "▼" : "▲") : ""),
       ),
     );
-  }
-
-  function head(state, colouring) {
-    const { best, signature_help, describers } = annotator.model.data;
-    const more = SIGNATURES.filter((name) => `signature:${name}` !== colouring.id);
-    return m("tr", [
-      header(state, "head", "Head", { class: "sticky" }),
-      header(state, "value", colouring.short, {
-        title: `What the map is coloured by: ${annotator.colourings.title(colouring)}`,
-      }),
-      describers.length > 0 && [
-        header(state, "description", "Description"),
-        !categorised(state, colouring) && header(state, "category", "Category"),
-      ],
-      best && header(state, "best", "Best relation", { title: "The relation of its highest phi" }),
-      header(state, "kv", "KV", { title: "The KV head that it shares" }),
-      more.map((name) => header(state, name, name, { title: (signature_help || {})[name] })),
-    ]);
   }
 
   /** Category, or what else came of asking. */
@@ -73,51 +48,61 @@ annotator.table = (() => {
     return m(".matched", side("source", found.sources), side("target", found.targets));
   }
 
-  function row(index, { state, colouring, values, listing, point, at }) {
-    const { best, relations, describers, signatures } = annotator.model.data;
-    const value =
+  /** A head's value, beside its colour on the map. */
+  const valued = (index, { colouring, values, listing }) =>
+    m(
+      "span.value",
+      m("i.swatch", { style: { background: listing.colours[index] }, "aria-hidden": "true" }),
       colouring.kind === "class"
         ? annotator.colourings.words(colouring, values, index)
-        : colouring.format(values[index]);
-    return m(
-      "tr",
-      { key: index, class: index === at ? "at" : "", onpointerenter: () => point(index) },
-      [
-        m("th.sticky", { scope: "row" }, headLink(index)),
-        m(
-          "td",
-          { class: colouring.kind === "class" ? "" : "number" },
-          m(
-            "span.value",
-            m("i.swatch", { style: { background: listing.colours[index] }, "aria-hidden": "true" }),
-            value,
-          ),
-        ),
-        describers.length > 0 && [
-          m(
-            "td.said",
-            m("div.clamp", saying(listing.describer, index)),
-            matched(listing.found.matched[index]),
-          ),
-          !categorised(state, colouring) && m("td", category(listing.describer, index)),
-        ],
-        best &&
-          m(
-            "td.best",
-            best.relation[index] < 0
-              ? m("span.muted", "none")
-              : [
-                  m("span.number", score(best.phi[index])),
-                  " ",
-                  m("span.name", relations[best.relation[index]].name),
-                ],
-          ),
-        m("td.number", annotator.model.kv(index)),
-        SIGNATURES.filter((name) => `signature:${name}` !== colouring.id).map((name) =>
-          m("td.number", annotator.text.plain(signatures[name][index])),
-        ),
-      ],
+        : colouring.format(values[index]),
     );
+
+  function strongest(index) {
+    const { best, relations } = annotator.model.data;
+    if (best.relation[index] < 0) return m("span.muted", "none");
+    const { name } = relations[best.relation[index]];
+    return [m("span.number", score(best.phi[index])), " ", m("span.name", name)];
+  }
+
+  /** The columns that there are; what the map is coloured by is not told once more. */
+  function columns(attrs) {
+    const { state, colouring, listing } = attrs;
+    const { best, describers, signatures, signature_help } = annotator.model.data;
+    const described = describers.length > 0;
+    return [
+      { id: "head", name: "Head", heading: "sticky", class: "sticky", cell: headLink },
+      {
+        ...{ id: "value", name: colouring.short, heading: "number" },
+        title: `What the map is coloured by: ${annotator.colourings.title(colouring)}`,
+        class: colouring.kind === "class" ? "" : "number",
+        cell: (index) => valued(index, attrs),
+      },
+      described && {
+        ...{ id: "description", name: "Description", class: "said" },
+        cell: (index) => [
+          m("div.clamp", saying(listing.describer, index)),
+          matched(listing.found.matched[index]),
+        ],
+      },
+      described &&
+        colouring.id !== `category:${state.by}` && {
+          ...{ id: "category", name: "Category" },
+          cell: (index) => category(listing.describer, index),
+        },
+      best && {
+        ...{ id: "best", name: "Best relation", title: "The relation of its highest phi" },
+        ...{ class: "best", cell: strongest },
+      },
+      {
+        ...{ id: "kv", name: "KV", title: "The KV head that it shares" },
+        ...{ number: true, cell: annotator.model.kv },
+      },
+      ...SIGNATURES.filter((name) => `signature:${name}` !== colouring.id).map((name) => ({
+        ...{ id: name, name, title: (signature_help || {})[name] },
+        ...{ number: true, cell: (index) => plain(signatures[name][index]) },
+      })),
+    ];
   }
 
   function pager(page, pages, total) {
@@ -147,7 +132,7 @@ annotator.table = (() => {
 
   const Table = {
     view({ attrs }) {
-      const { state, colouring, listing } = attrs;
+      const { state, listing, point, at } = attrs;
       const total = listing.heads.length;
       const pages = Math.max(1, Math.ceil(total / PAGE));
       const page = Math.min(pages, +state.page);
@@ -163,16 +148,16 @@ annotator.table = (() => {
         texts.problem && annotator.parts.problem(`Descriptions cannot be shown. ${texts.problem}`),
         scroll(
           "Table of heads",
+          table(columns(attrs), shown, {
+            caption: "Heads of the model that pass the filters",
+            headed: (column) => sorting(state, column),
+            line: (index) => ({
+              key: index,
+              class: index === at ? "at" : "",
+              onpointerenter: () => point(index),
+            }),
+          }),
           { class: "heads", "data-testid": "table" },
-          m(
-            "table",
-            m("caption.hidden", "Heads of the model that pass the filters"),
-            m("thead", head(state, colouring)),
-            m(
-              "tbody",
-              shown.map((index) => row(index, attrs)),
-            ),
-          ),
         ),
         pager(page, pages, total),
       ];

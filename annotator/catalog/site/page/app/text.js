@@ -22,7 +22,6 @@ annotator.text = (() => {
   }
 
   const score = (value) => trimmed(value, 2);
-  const fine = (value) => trimmed(value, 3);
 
   /** Fixed decimals as in the README: .62, 1.00, -.05. */
   function trimmed(value, digits) {
@@ -55,7 +54,6 @@ annotator.text = (() => {
     low === null || low === undefined ? NONE : `${write(low)} to ${write(high)}`;
   const many = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
   const short = (digest) => (digest ? String(digest).slice(0, 12) : NONE);
-  const day = (at) => String(at || NONE).slice(0, 10);
   const moment = (at) =>
     String(at || NONE)
       .slice(0, 16)
@@ -91,14 +89,12 @@ annotator.text = (() => {
   return {
     token,
     score,
-    fine,
     plain,
     q,
     percent,
     interval,
     many,
     short,
-    day,
     moment,
     said,
     saying,

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.validation = (() => {
-  const { safe, withData } = annotator.parts;
+  const { safe, withData, page, section, folded } = annotator.parts;
   const { Intervals, Results, Panels, seriesOf } = annotator.charts;
   const FIRST = 12;
 
@@ -29,33 +29,25 @@ annotator.validation = (() => {
   function experiment(one) {
     const [main] = one.tables;
     const charts = one.tables.filter((table) => table.chart);
-    const folded = one.figures.length ? [...charts, main] : charts;
-    const rest = one.tables.filter((table) => !folded.includes(table));
-    const shown = [
-      ...charts.flatMap(charted),
-      ...rest.map((table) => open(table, table !== main)),
-    ];
-    return m("section", [
-      m("h2", one.title),
+    const hidden = one.figures.length ? [...charts, main] : charts;
+    const rest = one.tables.filter((table) => !hidden.includes(table));
+    const shown = [...charts.flatMap(charted), ...rest.map((table) => open(table, table !== main))];
+    return section(
+      one.title,
       m("p.prose.help", main.about),
       m(shown.length > 1 ? ".pair" : "div", shown),
       one.figures.map((figure) => m(Panels, { figure })),
-      folded.map((table) =>
-        m("details", m("summary", "All numbers"), m(Results, { table })),
-      ),
-    ]);
+      hidden.map((table) => folded("All numbers", m(Results, { table }))),
+    );
   }
 
   const Page = {
     view: () =>
-      m(".page", [
-        m(
-          "header.intro",
-          m("h1", { tabindex: -1 }, "Validation"),
-          m("p.facts", "Do scores from the weights hold when the model runs?"),
-        ),
+      page(
+        "Validation",
+        "Do scores from the weights hold when the model runs?",
         withData("results", "The results", (data) => data.validation.map(experiment)),
-      ]),
+      ),
   };
 
   return { Page: safe(Page) };
