@@ -4,6 +4,6 @@
 `request` is what determines an answer, `llm` the one method every language model has; `openai`,
 `anthropic`, `local` and `rules` are the four that have it. `outcome` is the closed union of what
 may come back, `asking` sends, retries and writes everything down in the ledger. `choose` reads
---llm, `keys` finds a provider's key, `connection` is the way to a server, `wire` what its errors
-come to.
+--llm, `keys` finds a provider's key, `connection` is the way to a server, `provider` what the SDKs
+have in common, `wire` what their errors come to.
 """

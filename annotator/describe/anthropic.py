@@ -7,46 +7,39 @@ sample is the same request to it, and differs by chance. Answers are bound to th
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from annotator.describe import wire
-from annotator.describe.connection import Connection
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Failed, Outcome, Refused, Truncated, read_answer
+from annotator.describe.outcome import Failed, Outcome, Refused, Truncated, read_answer
+from annotator.describe.provider import Provider
 from annotator.describe.request import Request
 
 if TYPE_CHECKING:
     import httpx2
 
 OWN = "https://api.anthropic.com"
-VARIABLE = "ANTHROPIC_API_KEY"
 SCHEMA_NAMES = ("output_config", "output_format")
 
 
-class Anthropic:
-    """A Claude model; see `annotator.describe.llm.Llm`. Safe to send from several threads.
+class Anthropic(Provider):
+    """A Claude model; see `Provider`.
 
     Args:
         model: the model's name.
         key: the key, or a file that holds it; by default that of ANTHROPIC_API_KEY. Whatever else
             the SDK would look for (profiles, tokens, ANTHROPIC_BASE_URL) is passed over.
-        base_url: another server that speaks this API, without /v1. One on this machine needs no
-            key, and is not shown the environment's.
+        base_url: another server that speaks this API, without /v1.
         max_tokens: the answer's limit.
         timeout: seconds without a byte after which an answer is given up.
-
-    Raises:
-        LlmInvalid: a base URL that is none.
-        KeyMissing: no key.
-        KeyInvalid: a key, or a file of one, that cannot be used.
     """
 
-    at_once: int | None = None
+    kind = "anthropic"
+    client = "Anthropic"
+    variable = "ANTHROPIC_API_KEY"
 
     def __init__(
         self,
@@ -57,73 +50,26 @@ class Anthropic:
         max_tokens: int = 1024,
         timeout: float = 300.0,
     ) -> None:
-        self._to = Connection(
-            "anthropic",
-            model,
-            own=OWN,
-            base_url=base_url,
-            variable=VARIABLE,
-            key=key,
-            timeout=timeout,
-        )
-        self.model, self.base_url, self.name = model, self._to.base_url, self._to.name
-        self._max_tokens = max_tokens
-
-    def __repr__(self) -> str:
-        return f"Anthropic({self.name!r})"
-
-    def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
-        """The request that asks this model."""
-        return Request(
-            provider="anthropic",
-            base_url=self.base_url,
-            model=self.model,
-            system=system,
-            prompt=prompt,
-            schema=Answer.model_json_schema(),
-            template=template,
-            sampling={"max_tokens": self._max_tokens},
-            sample=sample,
-        )
-
-    def send(self, request: Request, **changes: Any) -> Reply:
-        """Send it once; see `Llm`. Of an attempt's changes this API only knows max_tokens."""
-        started = perf_counter()
-        reply = self._ask(request, changes.get("max_tokens", request.sampling["max_tokens"]))
-        reply = replace(reply, seconds=perf_counter() - started)
-        return wire.without_key(reply, self._to.key)
+        super().__init__(model, OWN, base_url, key, {"max_tokens": max_tokens}, timeout)
 
     def count(self, request: Request) -> int | None:
         """How many tokens it would send, as Anthropic counts them; that costs nothing."""
         import anthropic
 
-        count: Any = self._to.sdk(anthropic.Anthropic).messages.count_tokens
         try:
-            counted = count(**_message(request))
+            counted = self._sdk().messages.count_tokens(**_message(request))
         except (anthropic.AnthropicError, ValueError):  # no JSON, half a character
             return None
         return wire.whole_number(getattr(counted, "input_tokens", None))
 
-    def close(self) -> None:
-        """Let go of the connections; sending opens new ones."""
-        self._to.close()
-
-    def _ask(self, request: Request, max_tokens: int) -> Reply:
-        import anthropic
-
-        create: Any = self._to.sdk(anthropic.Anthropic).messages.with_raw_response.create
-        try:
-            message = _message(request)
-            response: httpx2.Response = create(max_tokens=max_tokens, **message).http_response
-        except anthropic.APIStatusError as error:
-            fault = wire.read_fault(error.response, self._to.key)
-            return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
-        except UnicodeEncodeError:
-            return Reply(wire.UNWRITABLE)
-        except anthropic.APIError as error:
-            late = isinstance(error, anthropic.APITimeoutError)
-            return Reply(wire.unreachable(error, late, self._to.timeout))
-        return _read(response, self._to.key, max_tokens)
+    def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
+        limit = changes.get("max_tokens", request.sampling["max_tokens"])
+        came = self._put(self._sdk().messages, {**_message(request), "max_tokens": limit})
+        if isinstance(came, Failed):
+            return Reply(came)
+        if isinstance(came, wire.Fault):
+            return Reply(wire.outcome_of(came, SCHEMA_NAMES))
+        return _read(came, self._key, limit)
 
 
 def _message(request: Request) -> dict[str, Any]:

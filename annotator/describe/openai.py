@@ -20,22 +20,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from annotator.describe import wire
-from annotator.describe.connection import Connection
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Refused, Truncated, read_answer
+from annotator.describe.outcome import Answer, Failed, Refused, Truncated, read_answer
+from annotator.describe.provider import Provider
 from annotator.describe.request import Request
 
 if TYPE_CHECKING:
     import httpx2
 
 OWN = "https://api.openai.com/v1"
-VARIABLE = "OPENAI_API_KEY"
 SETTINGS = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
 SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON schema:"
@@ -76,31 +74,25 @@ class Dialect:
         return None
 
 
-class OpenAi:
-    """A model of an OpenAI-compatible server; see `annotator.describe.llm.Llm`.
-
-    Safe to send from several threads.
+class OpenAi(Provider):
+    """A model of an OpenAI-compatible server; see `Provider`.
 
     Args:
         model: the model's name.
         base_url: the server, up to and with its /v1; None is OpenAI itself. The environment's
             OPENAI_BASE_URL is passed over: what a request is keyed by is where it goes.
-        key: the key, or a file that holds it; by default that of OPENAI_API_KEY. A server on this
-            machine needs none, and is not shown the environment's.
+        key: the key, or a file that holds it; by default that of OPENAI_API_KEY.
         max_tokens: the answer's limit, reasoning included.
         temperature: left to the server unless given; reasoning models refuse it.
         top_p: as above.
-        seed: of sample 0; sample n is sent seed + n.
+        seed: of sample 0.
         reasoning_effort: of reasoning models.
         timeout: seconds without a byte after which an answer is given up.
-
-    Raises:
-        LlmInvalid: a base URL that is none.
-        KeyMissing: no key.
-        KeyInvalid: a key, or a file of one, that cannot be used.
     """
 
-    at_once: int | None = None
+    kind = "openai"
+    client = "OpenAI"
+    variable = "OPENAI_API_KEY"
 
     def __init__(
         self,
@@ -115,47 +107,22 @@ class OpenAi:
         reasoning_effort: str | None = None,
         timeout: float = 300.0,
     ) -> None:
-        self._to = Connection(
-            "openai", model, own=OWN, base_url=base_url, variable=VARIABLE, key=key, timeout=timeout
-        )
-        self.model, self.base_url, self.name = model, self._to.base_url, self._to.name
         values = (max_tokens, temperature, top_p, seed, reasoning_effort)
         asked = zip(SETTINGS, values, strict=True)
-        self._sampling: dict[str, Any] = {name: value for name, value in asked if value is not None}
+        sampling = {name: value for name, value in asked if value is not None}
+        super().__init__(model, OWN, base_url, key, sampling, timeout)
         self._dialect = (
             Dialect("max_tokens")
             if self.base_url
             else Dialect("max_completion_tokens", formats=("json_schema",))
         )
 
-    def __repr__(self) -> str:
-        return f"OpenAi({self.name!r})"
-
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
-        """The request that asks this model."""
-        sampling, schema = dict(self._sampling), Answer.model_json_schema()
-        if "seed" in sampling:
-            sampling["seed"] += sample  # or all samples would be one
+        """The request that asks this model, the schema in words where a server may not show it."""
         if self.base_url:
-            system = f"{system}\n\n{IN_WORDS}\n{json.dumps(schema, indent=1)}".lstrip()
-        return Request(
-            provider="openai",
-            base_url=self.base_url,
-            model=self.model,
-            system=system,
-            prompt=prompt,
-            schema=schema,
-            template=template,
-            sampling=sampling,
-            sample=sample,
-        )
-
-    def send(self, request: Request, **changes: Any) -> Reply:
-        """Send it once; see `Llm`. A change that this API has no name for is not sent."""
-        started = perf_counter()
-        reply = self._ask(request, changes)
-        reply = replace(reply, seconds=perf_counter() - started)
-        return wire.without_key(reply, self._to.key)
+            schema = json.dumps(Answer.model_json_schema(), indent=1)
+            system = f"{system}\n\n{IN_WORDS}\n{schema}".lstrip()
+        return super().request(system, prompt, template, sample)
 
     def count(self, request: Request) -> int | None:
         """How many tokens it would send, where the server counts them (OpenAI, llama.cpp)."""
@@ -163,7 +130,7 @@ class OpenAi:
 
         schema = {"type": "json_schema", "name": "answer", "schema": dict(request.schema)}
         try:
-            counted = self._to.sdk(openai.OpenAI).responses.input_tokens.count(
+            counted = self._sdk().responses.input_tokens.count(
                 model=request.model,
                 instructions=request.system or openai.omit,
                 input=request.prompt,
@@ -173,32 +140,19 @@ class OpenAi:
             return None
         return wire.whole_number(getattr(counted, "input_tokens", None))
 
-    def close(self) -> None:
-        """Let go of the connections; sending opens new ones."""
-        self._to.close()
-
     def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
-        import openai
-
         optional = set(changes) - {"max_tokens"} - set(request.sampling)
         while True:
             dialect = self._dialect
             body = _body(request, changes, dialect)
-            create: Any = self._to.sdk(openai.OpenAI).chat.completions.with_raw_response.create
-            try:
-                response: httpx2.Response = create(**body).http_response
-            except openai.APIStatusError as error:
-                fault = wire.read_fault(error.response, self._to.key)
-                if (learned := dialect.after(fault, optional)) is None:
-                    return Reply(wire.outcome_of(fault, SCHEMA_NAMES))
-                self._dialect = learned
-            except UnicodeEncodeError:
-                return Reply(wire.UNWRITABLE)
-            except openai.APIError as error:
-                late = isinstance(error, openai.APITimeoutError)
-                return Reply(wire.unreachable(error, late, self._to.timeout))
-            else:
-                return _read(response, self._to.key, body[dialect.limit])
+            came = self._put(self._sdk().chat.completions, body)
+            if isinstance(came, Failed):
+                return Reply(came)
+            if not isinstance(came, wire.Fault):
+                return _read(came, self._key, body[dialect.limit])
+            if (learned := dialect.after(came, optional)) is None:
+                return Reply(wire.outcome_of(came, SCHEMA_NAMES))
+            self._dialect = learned
 
 
 def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[str, Any]:

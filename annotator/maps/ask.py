@@ -11,7 +11,6 @@ from annotator.maps.engine import outputs
 from annotator.maps.order import largest, rank_of
 from annotator.maps.saliency import saliency
 from annotator.maps.settings import MapSettings
-from annotator.maps.sources import source_representation
 from annotator.maps.space import open_space
 from annotator.records import HeadId, Hit, RowView, Target
 from annotator.tokens.vocabulary import Vocabulary
@@ -36,8 +35,7 @@ def row_view(
     ids = space.ids.tolist()
     at = ids.index(source)
     heads = model.heads(head.layer).only(head.head)
-    bare = settings.bare_embedding(head.layer)
-    X = W_E if bare else source_representation(W_E, model.first_mlp())
+    X = W_E if settings.bare_embedding(head.layer) else model.first_mlp()(W_E)
     sigma = saliency(X, heads)
     logits = _row(X[at : at + 1], heads) @ space.W_U
     if space.same_sources is not None:

@@ -17,7 +17,6 @@ from annotator.maps.order import largest
 from annotator.maps.projection import Projection, project
 from annotator.maps.saliency import saliency
 from annotator.maps.settings import EVIDENCE_SOURCES, MapSettings
-from annotator.maps.sources import source_representation
 from annotator.maps.space import Space, open_space
 from annotator.weights.model import Heads, Model
 
@@ -87,23 +86,37 @@ def map_layers(
         Overflow: logits that are not finite.
     """
     W_E, space = open_space(model, usable)
-    X: Tensor | None = None
-    for group in layer_groups(model.dims.n_layers, model.dims.n_heads, settings):
-        if not set(group) & set(layers):
-            continue
-        if settings.bare_embedding(group[0]):
-            x = W_E
-        elif X is None:
-            # Nothing asks for the embedding again: layers on the bare one come first, or are all.
-            x = X = W_E = source_representation(W_E, model.first_mlp())
-        else:
-            x = X
-        joined = map_heads(x, Heads.join([model.heads(n) for n in group]), space, settings)
+    walk = groups_with_sources(model, settings, layers, W_E)
+    del W_E  # the walk lets go of it once X is there
+    for group, X in walk:
+        joined = map_heads(X, Heads.join([model.heads(n) for n in group]), space, settings)
         if not torch.isfinite(joined.logits).all():
             raise Overflow(group, settings.dtype)
         for at, layer in enumerate(group):
             if layer in layers:
                 yield joined.part(at, model.dims.n_heads, layer)
+
+
+def groups_with_sources(
+    model: Model,
+    settings: MapSettings,
+    layers: Sequence[int],
+    W_E: Float[Tensor, "rows d_model"],
+) -> Iterator[tuple[tuple[int, ...], Float[Tensor, "rows d_model"]]]:
+    """The groups that hold some layers, ascending, each with its X.
+
+    X = MLP_0(norm_2(W_E)), without the residual (Elhelo & Geva 2024, section 3), or the bare W_E
+    in its place (`MapSettings`).
+    """
+    X, bare = W_E, True
+    del W_E
+    for group in layer_groups(model.dims.n_layers, model.dims.n_heads, settings):
+        if not set(group) & set(layers):
+            continue
+        if bare and not settings.bare_embedding(group[0]):
+            # Nothing asks for the embedding again: layers on the bare one come first, or are all.
+            X, bare = model.first_mlp()(X), False
+        yield group, X
 
 
 def layer_groups(n_layers: int, n_heads: int, settings: MapSettings) -> list[tuple[int, ...]]:

@@ -16,11 +16,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from annotator.errors import SettingInvalid
-from annotator.maps.engine import layer_groups
+from annotator.maps.engine import groups_with_sources
 from annotator.maps.null import Blocks, Chance, Null, make_blocks
 from annotator.maps.ranks import Columns, Ranks, rank_targets, shuffle
 from annotator.maps.settings import MapSettings
-from annotator.maps.sources import source_representation
 from annotator.maps.space import open_space
 from annotator.weights.model import Heads, Model
 
@@ -135,13 +134,7 @@ def relation_scores(
     wanted = range(model.dims.n_layers) if layers is None else layers
     bare, columns = _ends(model, plan, usable)
     chance = None if null is None else Chance(null, plan.blocks(null, model.device))
-    X: Tensor | None = None
-    for group in layer_groups(model.dims.n_layers, model.dims.n_heads, settings):
-        if not set(group) & set(wanted):
-            continue
-        x = bare
-        if not settings.bare_embedding(group[0]):
-            x = X = source_representation(bare, model.first_mlp()) if X is None else X
+    for group, x in groups_with_sources(model, settings, wanted, bare):
         heads = Heads.join([model.heads(n) for n in group])
         ranks, found = _score(x, heads, columns, plan, k_max, chance)
         for at, layer in enumerate(group):

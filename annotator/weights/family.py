@@ -172,11 +172,11 @@ class Axes:
         d_mlp_per_d_model: d_mlp / d_model where d_mlp is null; None: it is required.
     """
 
-    vocab: Setting
-    d_model: Setting
-    n_layers: Setting
-    n_heads: Setting
-    d_mlp: Setting
+    vocab: Setting = "vocab_size"
+    d_model: Setting = "hidden_size"
+    n_layers: Setting = "num_hidden_layers"
+    n_heads: Setting = "num_attention_heads"
+    d_mlp: Setting = "intermediate_size"
     n_kv_heads: Setting = Const(None)
     d_head: Setting = Const(None)
     d_mlp_per_d_model: int | None = None
@@ -211,12 +211,12 @@ class Family:
         prefix: what the causal model puts before the names of its decoder's tensors; a checkpoint
             of the bare decoder lacks it.
         W_E: the embedding; its names come after the prefix.
-        W_U: the unembedding; the prefix is no part of its names.
         values: where the value projections are.
         output: the matrix that holds W_O.
         norm: the norm that feeds the first MLP, or None.
         mlp: the first block's MLP.
         activation: the activation's name.
+        W_U: the unembedding; the prefix is no part of its names.
         post_norm: a norm of the MLP's output before it is added, or None.
         residual_scale: what a block's parts are multiplied by before they are added.
         positions: learned positions that are added to the embedding; no part of W_E.
@@ -235,12 +235,12 @@ class Family:
     axes: Axes
     prefix: str
     W_E: End
-    W_U: End
     values: Values
     output: Linear
     norm: Norm | None
     mlp: PlainMlp | GatedMlp | Experts
     activation: Setting
+    W_U: End = End(("lm_head.weight",))
     post_norm: Norm | None = None
     residual_scale: Setting = Const(1)
     positions: str = ""

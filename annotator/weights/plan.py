@@ -249,37 +249,25 @@ class Plan:
         known: Linear | None = None,
     ) -> Pair:
         """A linear map, under the name by which another form of it is known."""
+        role, turned = known or linear, linear.stored == "in_out"
+        part = "" if role.rows == "all" else f" ({role.rows})"
+        part += f" of expert {expert}" if role.stacked else ""
+
+        def need(name: str, known_name: str, shape: tuple[int, ...]) -> Need:
+            return Need(
+                role=known_name.format(layer=layer, expert=expert) + part,
+                name=self.name(name.format(layer=layer, expert=expert)),
+                shape=(self.n_experts, *shape) if linear.stacked else shape,
+                index=expert if linear.stacked else None,
+                outputs=_outputs(linear.rows, out),
+                turned=turned and len(shape) == 2,
+            )
+
         held = out if linear.rows == "all" else 2 * out
-        shape = (into, held) if linear.stored == "in_out" else (held, into)
-        at, role = _At(layer, expert, _outputs(linear.rows, out)), known or linear
-        weight = self._need(linear, linear.weight, role, role.weight, shape, at)
+        weight = need(linear.weight, role.weight, (into, held) if turned else (held, into))
         if not self.settings.flag(linear.bias):
             return weight, None
-        return weight, self._need(linear, linear.bias_name, role, role.bias_name, (held,), at)
-
-    def _need(
-        self, linear: Linear, name: str, role: Linear, known: str, shape: tuple[int, ...], at: _At
-    ) -> Need:
-        """A linear map's weight or bias, by the name it has and the one it is known by."""
-        part = "" if role.rows == "all" else f" ({role.rows})"
-        part += f" of expert {at.expert}" if role.stacked else ""
-        return Need(
-            role=known.format(layer=at.layer, expert=at.expert) + part,
-            name=self.name(name.format(layer=at.layer, expert=at.expert)),
-            shape=(self.n_experts, *shape) if linear.stacked else shape,
-            index=at.expert if linear.stacked else None,
-            outputs=at.outputs,
-            turned=linear.stored == "in_out" and len(shape) == 2,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _At:
-    """Which layer's or expert's map, and which of the matrix's outputs are its own."""
-
-    layer: int
-    expert: int | None
-    outputs: slice | None
+        return weight, need(linear.bias_name, role.bias_name, (held,))
 
 
 def _outputs(rows: Rows, out: int) -> slice | None:

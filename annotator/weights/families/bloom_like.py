@@ -11,17 +11,9 @@ from annotator.weights.words import Const, Only, says
 
 BLOOM = Family(
     model_type="bloom",
-    axes=Axes(
-        vocab="vocab_size",
-        d_model="hidden_size",
-        n_layers="n_layer",
-        n_heads="n_head",
-        d_mlp=Const(None),
-        d_mlp_per_d_model=4,
-    ),
+    axes=Axes(n_layers="n_layer", n_heads="n_head", d_mlp=Const(None), d_mlp_per_d_model=4),
     prefix="transformer.",
     W_E=End(("word_embeddings.weight",), norm=layer_norm("word_embeddings_layernorm", EPS)),
-    W_U=End(("lm_head.weight",)),
     values=Values(Linear("h.{layer}.self_attention.query_key_value", bias=True), "grouped"),
     output=Linear("h.{layer}.self_attention.dense", bias=True),
     norm=ln("post_attention_layernorm"),
@@ -43,18 +35,9 @@ BLOOM = Family(
 
 FALCON = Family(
     model_type="falcon",
-    axes=Axes(
-        vocab="vocab_size",
-        d_model="hidden_size",
-        n_layers="num_hidden_layers",
-        n_heads="num_attention_heads",
-        n_kv_heads="num_kv_heads",
-        d_mlp="ffn_hidden_size",
-        d_mlp_per_d_model=4,
-    ),
+    axes=Axes(n_kv_heads="num_kv_heads", d_mlp="ffn_hidden_size", d_mlp_per_d_model=4),
     prefix="transformer.",
     W_E=End(("word_embeddings.weight",)),
-    W_U=End(("lm_head.weight",)),
     values=Values(Linear("h.{layer}.self_attention.query_key_value", "bias"), "grouped"),
     output=Linear("h.{layer}.self_attention.dense", "bias"),
     norm=ln("ln_mlp"),
@@ -99,7 +82,6 @@ _MPT_MODULE = "transformers builds it otherwise than the checkpoint's authors di
 MPT = Family(
     model_type="mpt",
     axes=Axes(
-        vocab="vocab_size",
         d_model="d_model",
         n_layers="n_layers",
         n_heads="n_heads",
@@ -108,7 +90,6 @@ MPT = Family(
     ),
     prefix="transformer.",
     W_E=End(("wte.weight",)),
-    W_U=End(("lm_head.weight",)),
     values=Values(Linear("blocks.{layer}.attn.Wqkv"), "contiguous"),
     output=Linear("blocks.{layer}.attn.out_proj"),
     norm=Norm("blocks.0.norm_2", "layer", EPS),

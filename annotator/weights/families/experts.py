@@ -17,16 +17,17 @@ from annotator.weights.families.llama_like import (
     llama_like,
     values,
 )
-from annotator.weights.family import Experts, Family, GatedMlp, Linear, Shared
+from annotator.weights.family import Experts, Family, GatedMlp, Linear, Rows, Shared
 from annotator.weights.words import Const, Get, Only
 
+HALVES: tuple[Rows, Rows] = ("first half", "second half")
 
-def stacked(at: str = f"{MLP}.experts") -> GatedMlp:
-    """All experts in two tensors, as transformers 5 holds them in memory: gate first, then up."""
-    both = Linear(f"{at}.gate_up_proj", stacked=True, rows="first half")
-    return GatedMlp(
-        both, replace(both, rows="second half"), Linear(f"{at}.down_proj", stacked=True)
-    )
+
+def stacked(at: str = MLP, gate_and_up: tuple[Rows, Rows] = HALVES, **linear: Any) -> GatedMlp:
+    """All experts in two tensors, as transformers 5 holds them in memory."""
+    name = f"{at}.experts.gate_up_proj"
+    gate, up = (Linear(name, stacked=True, rows=rows, **linear) for rows in gate_and_up)
+    return GatedMlp(gate, up, Linear(f"{at}.experts.down_proj", stacked=True, **linear))
 
 
 def apart(gate: str, up: str, down: str) -> GatedMlp:
@@ -89,20 +90,11 @@ QWEN2_MOE, QWEN2_MOE_DENSE = qwen(
 )
 
 _ALPHA = "the gate's constants are those of the published models"
-_GPT_OSS_UP = Linear(
-    f"{MLP}.experts.gate_up_proj", bias=True, stored="in_out", stacked=True, rows="odd"
-)
 GPT_OSS = llama_like(
     "gpt_oss",
     mlp=Experts(
         router=Linear(f"{MLP}.router", bias=True),
-        forms=(
-            GatedMlp(
-                gate=replace(_GPT_OSS_UP, rows="even"),
-                up=_GPT_OSS_UP,
-                down=Linear(f"{MLP}.experts.down_proj", bias=True, stored="in_out", stacked=True),
-            ),
-        ),
+        forms=(stacked(gate_and_up=("even", "odd"), bias=True, stored="in_out"),),
         count="num_local_experts",
         per_token="num_experts_per_tok",
         weighing="chosen softmax",
@@ -113,9 +105,6 @@ GPT_OSS = llama_like(
 )
 
 _FEED = "layers.0.feed_forward"
-_LLAMA4_UP = Linear(
-    f"{_FEED}.experts.gate_up_proj", stored="in_out", stacked=True, rows="second half"
-)
 LLAMA4_DENSE = llama_like(
     "llama4_text",
     axes=replace(AXES, d_mlp="intermediate_size_mlp"),
@@ -142,13 +131,7 @@ LLAMA4 = replace(
     axes=LLAMA.axes,
     mlp=Experts(
         router=Linear(f"{_FEED}.router"),
-        forms=(
-            GatedMlp(
-                gate=replace(_LLAMA4_UP, rows="first half"),
-                up=_LLAMA4_UP,
-                down=Linear(f"{_FEED}.experts.down_proj", stored="in_out", stacked=True),
-            ),
-        ),
+        forms=(stacked(_FEED, stored="in_out"),),
         count="num_local_experts",
         per_token="num_experts_per_tok",
         weighing="sigmoid",

@@ -10,7 +10,6 @@ from annotator.weights.words import Const, Setting, says
 
 EPS = "layer_norm_epsilon"
 AXES = Axes(
-    vocab="vocab_size",
     d_model="n_embd",
     n_layers="n_layer",
     n_heads="n_head",
@@ -34,7 +33,6 @@ GPT2 = Family(
     axes=AXES,
     prefix="transformer.",
     W_E=End(("wte.weight",)),
-    W_U=End(("lm_head.weight",)),
     values=Values(Linear("h.{layer}.attn.c_attn", bias=True, stored="in_out"), "contiguous"),
     output=Linear("h.{layer}.attn.c_proj", bias=True, stored="in_out"),
     norm=ln("ln_2"),
@@ -72,17 +70,9 @@ GPT_BIGCODE_MHA = replace(
 
 GPT_NEO = Family(
     model_type="gpt_neo",
-    axes=Axes(
-        vocab="vocab_size",
-        d_model="hidden_size",
-        n_layers="num_layers",
-        n_heads="num_heads",
-        d_mlp="intermediate_size",
-        d_mlp_per_d_model=4,
-    ),
+    axes=Axes(n_layers="num_layers", n_heads="num_heads", d_mlp_per_d_model=4),
     prefix="transformer.",
     W_E=End(("wte.weight",)),
-    W_U=End(("lm_head.weight",)),
     values=Values(Linear("h.{layer}.attn.attention.v_proj"), "separate"),
     output=Linear("h.{layer}.attn.attention.out_proj", bias=True),
     norm=ln("ln_2"),
@@ -113,13 +103,7 @@ CODEGEN = replace(
 
 GPT_NEOX = Family(
     model_type="gpt_neox",
-    axes=Axes(
-        vocab="vocab_size",
-        d_model="hidden_size",
-        n_layers="num_hidden_layers",
-        n_heads="num_attention_heads",
-        d_mlp="intermediate_size",
-    ),
+    axes=Axes(),
     prefix="gpt_neox.",
     W_E=End(("embed_in.weight",)),
     W_U=End(("embed_out.weight", "lm_head.weight")),
@@ -135,20 +119,13 @@ PERSIMMON = replace(
     model_type="persimmon",
     prefix="model.",
     W_E=End(("embed_tokens.weight",)),
-    W_U=End(("lm_head.weight",)),
+    W_U=GPT2.W_U,
     values=Values(Linear("layers.{layer}.self_attn.query_key_value", bias=True), "grouped"),
     output=Linear("layers.{layer}.self_attn.dense", bias=True),
     inert=("qk_layernorm",),
 )
 
 _OPT = "layers.{layer}.self_attn"
-_OPT_AXES = Axes(
-    vocab="vocab_size",
-    d_model="hidden_size",
-    n_layers="num_hidden_layers",
-    n_heads="num_attention_heads",
-    d_mlp="ffn_dim",
-)
 
 
 def _opt_norm(name: str) -> Norm:
@@ -158,7 +135,7 @@ def _opt_norm(name: str) -> Norm:
 
 OPT = Family(
     model_type="opt",
-    axes=_OPT_AXES,
+    axes=Axes(d_mlp="ffn_dim"),
     prefix="model.decoder.",
     W_E=End(("embed_tokens.weight",), projection=Linear("project_in"), width="word_embed_proj_dim"),
     W_U=End(("lm_head.weight",), projection=Linear("project_out"), width="word_embed_proj_dim"),

@@ -12,15 +12,7 @@ from typing import Any
 from annotator.weights.family import Axes, End, Family, GatedMlp, Linear, Norm, PlainMlp, Values
 from annotator.weights.words import Const, Of, Only, Setting, says
 
-AXES = Axes(
-    vocab="vocab_size",
-    d_model="hidden_size",
-    n_layers="num_hidden_layers",
-    n_heads="num_attention_heads",
-    n_kv_heads="num_key_value_heads",
-    d_head="head_dim",
-    d_mlp="intermediate_size",
-)
+AXES = Axes(n_kv_heads="num_key_value_heads", d_head="head_dim")
 ATTENTION = "layers.{layer}.self_attn"
 MLP = "layers.0.mlp"
 INPUT, POST_ATTENTION = "layers.0.input_layernorm", "layers.0.post_attention_layernorm"
@@ -69,7 +61,6 @@ LLAMA = Family(
     axes=AXES,
     prefix="model.",
     W_E=End(("embed_tokens.weight",)),
-    W_U=End(("lm_head.weight",)),
     values=values("attention_bias"),
     output=Linear(f"{ATTENTION}.o_proj", "attention_bias"),
     norm=rms(POST_ATTENTION),
