@@ -15,8 +15,7 @@ class DeviceUnavailable(AnnotatorError):
     device: str
     reason: str
 
-    def __str__(self) -> str:
-        return f"device {self.device!r} cannot be used: {self.reason}. Use --device cpu."
+    _message = "device {device!r} cannot be used: {reason}. Use --device cpu."
 
 
 @dataclass(eq=False)
@@ -38,8 +37,7 @@ class MissingExtra(AnnotatorError):
     purpose: str
     install: str
 
-    def __str__(self) -> str:
-        return f"{self.purpose} needs a package that is not installed. Run: {self.install}"
+    _message = "{purpose} needs a package that is not installed. Run: {install}"
 
 
 @dataclass(eq=False)
@@ -50,8 +48,7 @@ class SettingInvalid(AnnotatorError):
     value: object
     allowed: str
 
-    def __str__(self) -> str:
-        return f"{self.setting} = {self.value!r} will not do; it must be {self.allowed}."
+    _message = "{setting} = {value!r} will not do; it must be {allowed}."
 
 
 @dataclass(eq=False)

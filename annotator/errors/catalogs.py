@@ -19,11 +19,7 @@ class CatalogMissing(CatalogError):
     path: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"no finished catalog at {self.path}: {self.reason}. "
-            f"Run: annotator map MODEL --out {self.path}"
-        )
+    _message = "no finished catalog at {path}: {reason}. Run: annotator map MODEL --out {path}"
 
 
 @dataclass(eq=False)
@@ -82,8 +78,7 @@ class CatalogBusy(CatalogError):
 
     path: str
 
-    def __str__(self) -> str:
-        return f"another process is writing {self.path}. Wait for it to end, then run this again."
+    _message = "another process is writing {path}. Wait for it to end, then run this again."
 
 
 @dataclass(eq=False)
@@ -100,8 +95,7 @@ class CatalogBroken(CatalogError):
     reason: str
     remedy: str = "Delete that file and run the same annotator map again"
 
-    def __str__(self) -> str:
-        return f"{self.path} cannot be read ({self.reason}). {self.remedy}."
+    _message = "{path} cannot be read ({reason}). {remedy}."
 
 
 @dataclass(eq=False)
@@ -111,11 +105,10 @@ class CatalogUnwritable(CatalogError):
     path: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"cannot write {self.path}: {self.reason}. Make room or choose another place, then run "
-            "the same command again: what is finished is kept."
-        )
+    _message = (
+        "cannot write {path}: {reason}. Make room or choose another place, then run the same "
+        "command again: what is finished is kept."
+    )
 
 
 @dataclass(eq=False)
@@ -130,8 +123,4 @@ class PortTaken(CatalogError):
     port: int
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"port {self.port} cannot be used: {self.reason}. "
-            "Name another with --port, or leave it out."
-        )
+    _message = "port {port} cannot be used: {reason}. Name another with --port, or leave it out."

@@ -19,11 +19,10 @@ class LlmInvalid(DescribeError):
     llm: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"--llm {self.llm} names no language model: {self.reason}. Write openai:MODEL, "
-            "openai:MODEL@BASE_URL, anthropic:MODEL, local:, local:FILE.gguf or rules."
-        )
+    _message = (
+        "--llm {llm} names no language model: {reason}. Write openai:MODEL, openai:MODEL@BASE_URL, "
+        "anthropic:MODEL, local:, local:FILE.gguf or rules."
+    )
 
 
 @dataclass(eq=False)
@@ -38,11 +37,10 @@ class KeyMissing(DescribeError):
     llm: str
     variable: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.llm} needs a key: set {self.variable}, or give a file that holds it with "
-            "--key-file. It is never written down."
-        )
+    _message = (
+        "{llm} needs a key: set {variable}, or give a file that holds it with --key-file. It is "
+        "never written down."
+    )
 
 
 @dataclass(eq=False)
@@ -59,11 +57,10 @@ class KeyInvalid(DescribeError):
     where: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"the key of {self.llm} cannot be used ({self.where}): {self.reason}. Put the key "
-            "alone on the first line of the file, or into the environment variable."
-        )
+    _message = (
+        "the key of {llm} cannot be used ({where}): {reason}. Put the key alone on the first line "
+        "of the file, or into the environment variable."
+    )
 
 
 @dataclass(eq=False)
@@ -78,11 +75,10 @@ class LlmFailed(DescribeError):
     llm: str
     problem: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.llm} cannot be asked: {self.problem}. What was recorded is kept; run the same "
-            "command again once that is mended, and only what is missing is asked."
-        )
+    _message = (
+        "{llm} cannot be asked: {problem}. What was recorded is kept; run the same command again "
+        "once that is mended, and only what is missing is asked."
+    )
 
 
 @dataclass(eq=False)
@@ -115,8 +111,7 @@ class PromptInvalid(DescribeError):
     template: str
     reason: str
 
-    def __str__(self) -> str:
-        return f"the prompt {self.template} cannot be rendered: {self.reason}. Nothing was sent."
+    _message = "the prompt {template} cannot be rendered: {reason}. Nothing was sent."
 
 
 @dataclass(eq=False)
@@ -131,11 +126,10 @@ class NameTaken(DescribeError):
     name: str
     llm: str
 
-    def __str__(self) -> str:
-        return (
-            f"--as {self.name} stands for {self.llm} with its prompt here, and this is another "
-            "language model or another prompt. Nothing was sent. Choose another name."
-        )
+    _message = (
+        "--as {name} stands for {llm} with its prompt here, and this is another language model or "
+        "another prompt. Nothing was sent. Choose another name."
+    )
 
 
 @dataclass(eq=False)
@@ -177,8 +171,7 @@ class LedgerUnusable(DescribeError):
         "Make room if the disk is full, close what holds it, or if it is no ledger, move it away"
     )
 
-    def __str__(self) -> str:
-        return (
-            f"the ledger {self.path} cannot be used: {self.reason}. Nothing that it holds was "
-            f"changed. {self.remedy}; then run the same command again."
-        )
+    _message = (
+        "the ledger {path} cannot be used: {reason}. Nothing that it holds was changed. {remedy}; "
+        "then run the same command again."
+    )

@@ -21,8 +21,7 @@ class PushFailed(AnnotatorError):
     reason: str
     remedy: str
 
-    def __str__(self) -> str:
-        return (
-            f"nothing was published at {self.repo}: {self.reason}. {self.remedy}. The files are "
-            "here, as they were written."
-        )
+    _message = (
+        "nothing was published at {repo}: {reason}. {remedy}. The files are here, as they were "
+        "written."
+    )

@@ -46,11 +46,10 @@ class TokenRefused(JudgeError):
     url: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"the Label Studio at {self.url} refuses the token: {self.reason}. Make a personal "
-            "access token in its Account & Settings, and give that."
-        )
+    _message = (
+        "the Label Studio at {url} refuses the token: {reason}. Make a personal access token in "
+        "its Account & Settings, and give that."
+    )
 
 
 @dataclass(eq=False)
@@ -81,11 +80,10 @@ class ExportUnreadable(JudgeError):
     path: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.path} cannot be read: {self.reason}. Name the file that Label Studio wrote "
-            "when a project was exported as JSON."
-        )
+    _message = (
+        "{path} cannot be read: {reason}. Name the file that Label Studio wrote when a project was "
+        "exported as JSON."
+    )
 
 
 @dataclass(eq=False)
@@ -121,11 +119,10 @@ class StudyForeign(JudgeError):
     where: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.where} is not of this catalog's study: {self.reason}. Nothing was recorded. "
-            "Name the catalog that the items were made from."
-        )
+    _message = (
+        "{where} is not of this catalog's study: {reason}. Nothing was recorded. Name the catalog "
+        "that the items were made from."
+    )
 
 
 @dataclass(eq=False)
@@ -134,5 +131,4 @@ class NothingToJudge(JudgeError):
 
     reason: str
 
-    def __str__(self) -> str:
-        return f"{self.reason}."
+    _message = "{reason}."

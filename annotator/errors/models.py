@@ -23,8 +23,7 @@ class ModelNotFound(ModelError):
         "(with --revision if wanted)."
     )
 
-    def __str__(self) -> str:
-        return f"no model at {self.model!r}: {self.reason}. {self.remedy}"
+    _message = "no model at {model!r}: {reason}. {remedy}"
 
 
 @dataclass(eq=False)
@@ -35,8 +34,7 @@ class CheckpointRefused(ModelError):
     reason: str
     remedy: str
 
-    def __str__(self) -> str:
-        return f"{self.model} is refused: {self.reason}. {self.remedy}"
+    _message = "{model} is refused: {reason}. {remedy}"
 
 
 @dataclass(eq=False)
@@ -75,11 +73,10 @@ class TokenizerMissing(ModelError):
     model: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"no usable tokenizer for {self.model}: {self.reason}. Name one with --tokenizer "
-            "or tokenizer= (a tokenizer.json, or a folder that holds one)."
-        )
+    _message = (
+        "no usable tokenizer for {model}: {reason}. Name one with --tokenizer or tokenizer= (a "
+        "tokenizer.json, or a folder that holds one)."
+    )
 
 
 @dataclass(eq=False)

@@ -40,8 +40,7 @@ class NoRelations(RelationError):
     reason: str
     remedy: str = "Score them first: annotator relations CATALOG."
 
-    def __str__(self) -> str:
-        return f"{self.catalog}: {self.reason}. {self.remedy}"
+    _message = "{catalog}: {reason}. {remedy}"
 
 
 @dataclass(eq=False)
@@ -52,5 +51,4 @@ class NotRun(RelationError):
     reason: str
     remedy: str
 
-    def __str__(self) -> str:
-        return f"{self.model} cannot be run in inference: {self.reason}. {self.remedy}"
+    _message = "{model} cannot be run in inference: {reason}. {remedy}"
