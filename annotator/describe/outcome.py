@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Category = Literal["semantic", "language", "general", "unnatural"]
 
@@ -120,8 +120,6 @@ def problem_of(outcome: Outcome) -> str | None:
 
 def read_answer(reply: str) -> Outcome:
     """What a model's reply says: described, unclear or malformed."""
-    from pydantic import ValidationError
-
     try:
         answer = Answer.model_validate_json(_json_of(reply), strict=True)
     except ValidationError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tokenizers import Tokenizer
 
 from annotator.errors import TokenizerMissing
 from annotator.paths import user_path
@@ -12,12 +14,7 @@ from annotator.tokens.gguf import gguf_tokenizer, unused_ids
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
 from annotator.weights.checkpoint import Checkpoint
 from annotator.weights.gguf import GgufFile
-from annotator.weights.source import FileAbsent
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-    from annotator.weights.source import Source
+from annotator.weights.source import FileAbsent, Source
 
 _FAST = "tokenizer.json"
 _SLOW = (
@@ -45,8 +42,6 @@ def load_vocabulary(source: Source, vocab: int, tokenizer: Any = None) -> Vocabu
     if tokenizer is None:
         reserved = unused_ids(source.metadata) if isinstance(source, GgufFile) else ()
         return from_tokenizer(_own(source), vocab, source.id, reserved)
-    from tokenizers import Tokenizer
-
     if isinstance(tokenizer, str | Path):
         path = user_path(tokenizer)
         return from_tokenizer(_from_file(path / _FAST if path.is_dir() else path), vocab, str(path))
@@ -68,8 +63,6 @@ def _own(source: Source) -> Tokenizer:
 
 
 def _from_file(path: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
     if not path.is_file():
         raise TokenizerMissing(str(path), "there is no such file")
     try:

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
+from torch import Tensor, nn
 
 from annotator.errors import CheckpointRefused
 from annotator.weights.families.inert import BOOKKEEPING
 from annotator.weights.family import Experts, Family
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from annotator.weights.plan import Plan
-
+from annotator.weights.plan import Plan
 
 _LISTED_BY_LAYER = {"layer_types", "no_rope_layers"}
 _DROPPED = {*BOOKKEEPING, "quantization_config", "attention_layers"}

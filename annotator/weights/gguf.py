@@ -20,6 +20,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, MissingExtra, UnknownFamily
@@ -238,8 +240,6 @@ class GgufFile:
         return named.stored.shape[::-1] if named.turned else named.stored.shape
 
     def read(self, name: str, index: int | None = None) -> Tensor:
-        import torch
-
         named = self._names[name]
         tensor = self._dequantised(named.stored, name)
         if named.turned:
@@ -257,8 +257,6 @@ class GgufFile:
         return self._dequantised(self._stored[name], name)
 
     def _dequantised(self, stored: _Stored, name: str) -> Tensor:
-        import numpy as np
-        import torch
         from gguf import GGMLQuantizationType, dequantize
 
         kind = GGMLQuantizationType(stored.kind)

@@ -9,15 +9,15 @@ of transformers (modeling_gguf_pytorch_utils). What neither knows is refused by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from annotator.errors import NotRun
 from annotator.weights.gguf import GgufFile
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from annotator.weights.plan import Plan
+from annotator.weights.plan import Plan
 
 REMEDY = "Run the safetensors checkpoint that the file was made from."
 _SIZES = {"context_length": "max_position_embeddings"}
@@ -71,8 +71,6 @@ def gguf_state(source: GgufFile, module: nn.Module) -> Mapping[str, Tensor]:
     Raises:
         NotRun: tensors that transformers has no place for.
     """
-    import numpy as np
-    import torch
     from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 
     name, _ = _said(source)

@@ -10,6 +10,17 @@ import os
 import re
 from pathlib import Path
 
+import httpx2
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
 from annotator.errors import ModelNotFound
 from annotator.weights.checkpoint import CONFIG, Checkpoint
 from annotator.weights.source import FileAbsent
@@ -48,9 +59,6 @@ def open_repository(repo: str, revision: str | None) -> Checkpoint:
 
 def _listed(repo: str, file: str, commit: str) -> bool:
     """Whether the hub has a file; where it does not say, False."""
-    import httpx2
-    from huggingface_hub import HfApi
-
     try:
         return HfApi(endpoint=os.environ.get("HF_ENDPOINT")).file_exists(
             repo, file, revision=commit
@@ -66,10 +74,6 @@ def _fetch(repo: str, file: str, revision: str | None, online: bool) -> Path:
         FileAbsent: the repository (without a connection: the cache) does not hold it.
         ModelNotFound: it cannot be fetched.
     """
-    import httpx2
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
     endpoint = os.environ.get("HF_ENDPOINT")
     try:
         path = hf_hub_download(
@@ -95,10 +99,6 @@ def _online(repo: str, revision: str | None) -> bool:
     Raises:
         ModelNotFound: it can, and it refuses the repository or the revision.
     """
-    import httpx2
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
     endpoint = os.environ.get("HF_ENDPOINT")
     try:
         HfApi(endpoint=endpoint).model_info(repo, revision=revision, timeout=20)
@@ -116,13 +116,6 @@ def _online(repo: str, revision: str | None) -> bool:
 
 
 def _reason(error: Exception, revision: str | None) -> str:
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
     unknown = "no such repository, or a private one (then set HF_TOKEN)"
     if isinstance(error, GatedRepoError):  # a kind of RepositoryNotFoundError
         return "it is gated; ask for access on its page, then set HF_TOKEN"

@@ -7,22 +7,18 @@ on it: W_E, W_U, every layer's heads and the source representation must be those
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from annotator.errors import AnnotatorError, CheckpointBroken, NotRun
 from annotator.weights.excerpt import class_of, config_of, quiet, state_of
+from annotator.weights.model import Model
+from annotator.weights.plan import Plan
 from annotator.weights.proof import prove
 from annotator.weights.source import TensorBroken
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor, nn
-
-    from annotator.weights.model import Model
-    from annotator.weights.plan import Plan
 
 _SHOWN = 5
 _ATTENTION = {"falcon": "sdpa"}  # whose eager attention adds ALiBi twice (transformers 5.23)

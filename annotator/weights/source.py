@@ -5,10 +5,12 @@ A source knows names, shapes and bytes; it knows nothing of heads.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from annotator.errors import CheckpointBroken, ModelNotFound
@@ -71,8 +73,6 @@ class Source(Protocol):
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in its own dtype, row-major."""
-    import torch
-
     octets: Any = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
     return memoryview(octets)
 
@@ -91,11 +91,10 @@ def open_source(model: str | Path, revision: str | None = None) -> Source:
         UnknownFamily: a GGUF architecture without an entry.
         MissingExtra: a GGUF file without the gguf package.
     """
-    from annotator.weights.checkpoint import open_folder
-    from annotator.weights.hub import looks_like_id, open_repository
-
     path = user_path(model)
     if path.is_dir():
+        from annotator.weights.checkpoint import open_folder
+
         return open_folder(path)
     if path.is_file():
         if path.suffix.lower() == ".gguf":
@@ -103,6 +102,8 @@ def open_source(model: str | Path, revision: str | None = None) -> Source:
 
             return GgufFile(path)
         raise ModelNotFound(str(model), "that file is neither a folder nor a .gguf file")
+    from annotator.weights.hub import looks_like_id, open_repository
+
     if looks_like_id(str(model)):
         return open_repository(str(model), revision)
     raise ModelNotFound(str(model), "no such path")
@@ -114,8 +115,6 @@ def read_json(path: Path, model: str) -> Mapping[str, Any]:
     Raises:
         CheckpointBroken: not JSON, or not an object.
     """
-    import json
-
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
