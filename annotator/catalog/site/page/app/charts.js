@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.charts = (() => {
-  const { safe, folded, scroll, table, relationLink, Chart } = annotator.parts;
+  const { safe, folded, scroll, table, relationLink, frame, Chart } = annotator.parts;
   const { plain, score, NONE } = annotator.text;
   // Two series differ in colour, in shape, and in being filled or not.
   const LOOKS = [
@@ -17,7 +17,7 @@ annotator.charts = (() => {
         { label, dy: at % 2 ? off : -off, ...LOOKS[at % LOOKS.length] },
       ]),
     );
-  const STYLE = { background: "none", fontSize: "12px", overflow: "visible" };
+  const STYLE = { fontSize: "12px", overflow: "visible" };
   const ROW = 26;
 
   const symbol = ({ color, symbol: shape, filled }) =>
@@ -77,9 +77,8 @@ annotator.charts = (() => {
   function intervals(rows, shown, { domain, label, format = score }, width) {
     const names = rows.map((row) => row.name);
     const marginLeft = margin(names, width);
-    const edges = { marginLeft, marginRight: 14, marginTop: 8, marginBottom: 40 };
     return Plot.plot({
-      ...{ width, height: rows.length * ROW + 52, ...edges, style: STYLE },
+      ...frame(width, rows.length * ROW + 52, [8, 14, 40, marginLeft], STYLE),
       x: {
         ...{ domain, grid: true, tickFormat: format, ticks: width < 500 ? 4 : 8, tickSize: 0 },
         ...{ label, labelAnchor: width < 500 ? "right" : "center", labelArrow: "none" },
@@ -152,15 +151,7 @@ annotator.charts = (() => {
   function panel(one, figure, width) {
     const last = d3.max(one.series, (own) => d3.max(own.x)) || 1;
     return Plot.plot({
-      ...{
-        width,
-        height: 170,
-        marginLeft: 30,
-        marginRight: 10,
-        marginBottom: 34,
-        marginTop: 10,
-        style: { ...STYLE, fontSize: "11px" },
-      },
+      ...frame(width, 170, [10, 10, 34, 30], { ...STYLE, fontSize: "11px" }),
       x: {
         domain: [0, last],
         label: figure.x,

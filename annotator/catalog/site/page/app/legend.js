@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.legend = (() => {
-  const { safe, list, chip, Chart } = annotator.parts;
+  const { safe, list, chip, frame, Chart } = annotator.parts;
 
   const Legend = {
     view({ attrs: { colouring, values, at } }) {
@@ -43,15 +43,7 @@ annotator.legend = (() => {
     const at = (step) => low + ((high - low) * step) / steps.length;
     const zero = low === 0;
     return Plot.plot({
-      ...{
-        width,
-        height: 40,
-        marginTop: 10,
-        marginBottom: 20,
-        marginLeft: 20,
-        marginRight: 20,
-        style: { background: "none", fontSize: "11px" },
-      },
+      ...frame(width, 40, [10, 20, 20, 20], { fontSize: "11px" }),
       x: { domain: [low, high], ticks: 5, tickSize: 3, tickFormat: colouring.format, label: null },
       y: { axis: null, domain: [0, 1] },
       marks: [

@@ -58,9 +58,9 @@ annotator.parts = (() => {
 
   /**
    * A table; without headings where no column has a name.
-   * columns: cell(row, place) gives what stands in it, name and title its heading; number: whether
-   *   both are aligned as numbers, class: of its cells alone, attrs(row): what else a cell has;
-   *   what is no column is left out
+   * columns: cell(row, place) gives what stands in it, undefined where another cell spans it; name
+   *   and title its heading; number: whether both are aligned as numbers, class: of its cells
+   *   alone, attrs(row): what else a cell has; what is no column is left out
    * options: kind of table, caption, head: the selector of the headings, headed(column): one of
    *   them, naming: which column's cells are the names of the rows, line(row): what a row has
    */
@@ -70,7 +70,8 @@ annotator.parts = (() => {
     const cell = (one, at, row, place) => {
       const kinds = [one.number && "number", one.class].filter(Boolean).join(" ");
       const attrs = { scope: at === naming ? "row" : null, class: kinds, ...one.attrs?.(row) };
-      return m(at === naming ? "th" : "td", attrs, one.cell(row, place));
+      const content = one.cell(row, place);
+      return content === undefined ? null : m(at === naming ? "th" : "td", attrs, content);
     };
     const drawn = (row, place) => {
       const cells = columns.map((one, at) => cell(one, at, row, place));
@@ -114,6 +115,12 @@ annotator.parts = (() => {
     svg.setAttribute("aria-label", label);
     for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
   }
+
+  /** What a figure is drawn in: its size, its margins in the order of CSS, how its texts look. */
+  const frame = (width, height, [marginTop, marginRight, marginBottom, marginLeft], style) => ({
+    ...{ width, height, marginTop, marginRight, marginBottom, marginLeft },
+    style: { background: "none", ...style },
+  });
 
   /**
    * A figure that Plot draws, again whenever its width, its theme or `of` changes.
@@ -159,6 +166,6 @@ annotator.parts = (() => {
 
   return {
     ...{ safe, problem, waiting, withData, intro, page, section, folded, list, tick },
-    ...{ scroll, heading, table, headLink, relationLink, chip, pairs, Chart },
+    ...{ scroll, table, headLink, relationLink, chip, pairs, frame, Chart },
   };
 })();

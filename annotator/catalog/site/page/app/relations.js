@@ -2,7 +2,8 @@
 "use strict";
 
 annotator.relations = (() => {
-  const { safe, problem, page, section, list, headLink, relationLink, Chart } = annotator.parts;
+  const { safe, problem, page, section, list, headLink, relationLink, frame, Chart } =
+    annotator.parts;
   const { score, many } = annotator.text;
   const TOP = 5; // heads that are named
   const LEAST = 0.02; // what is drawn from
@@ -14,8 +15,7 @@ annotator.relations = (() => {
     const scoring = d3.range(phi.length).filter((head) => phi[head] >= LEAST);
     const colours = scoring.map((head) => annotator.colourings.ramp(phi[head]));
     return Plot.plot({
-      ...{ width, height: row * heads() + 20, margin: 0, marginBottom: 20 },
-      style: { background: "none", fontSize: "10px", overflow: "visible" },
+      ...frame(width, row * heads() + 20, [0, 0, 20, 0], { fontSize: "10px", overflow: "visible" }),
       x: {
         type: "band",
         domain: d3.range(layers()),

@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.said = (() => {
-  const { safe, folded, chip, pairs, scroll, heading } = annotator.parts;
+  const { safe, folded, chip, pairs, scroll, table } = annotator.parts;
   const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
   const WORDS = {
     accurate: "correct and accurate",
@@ -11,7 +11,24 @@ annotator.said = (() => {
     poor: "poor",
   };
 
-  const HEADINGS = ["Rater", "Pattern", "How well it fits", "Category", "Seconds", "Comment"];
+  // The three answers of an item that was skipped are one cell.
+  const answered = (one, answer) => (one.skipped ? undefined : (answer ?? NONE));
+  const JUDGED = [
+    { name: "Rater", attrs: (one) => ({ title: moment(one.at) }), cell: (one) => one.rater },
+    {
+      name: "Pattern",
+      attrs: (one) => one.skipped && { colspan: 3, class: "muted" },
+      cell: (one) =>
+        one.skipped ? "skipped" : one.pattern === null ? NONE : one.pattern ? "yes" : "no",
+    },
+    {
+      name: "How well it fits",
+      cell: (one) => answered(one, one.precision && (WORDS[one.precision] || one.precision)),
+    },
+    { name: "Category", cell: (one) => answered(one, one.category) },
+    { name: "Seconds", class: "number", cell: (one) => plain(one.seconds) },
+    { name: "Comment", cell: (one) => words(one.comment) || "" },
+  ];
 
   const who = (at) => annotator.model.data.describers[at];
   const classOf = (kind, at, label) =>
@@ -102,7 +119,6 @@ annotator.said = (() => {
     const own = judgments.filter(
       (one) => one.item === verdict.item && one.describer === verdict.describer,
     );
-    const cell = (value) => m("td", value ?? NONE);
     const { accepted, described, accepted_share } = verdict;
     return m(".judged", [
       m("h3", which(verdict, descriptions)),
@@ -112,36 +128,7 @@ annotator.said = (() => {
         ["agree: how well?", agreed(verdict, "precision")],
         ["agree: category", agreed(verdict, "category")],
       ]),
-      scroll(
-        "Judgments",
-        m(
-          "table",
-          m(
-            "thead",
-            m(
-              "tr",
-              HEADINGS.map((name) => heading({ name })),
-            ),
-          ),
-          m(
-            "tbody",
-            own.map((one) =>
-              m("tr", [
-                m("th", { scope: "row", title: moment(one.at) }, one.rater),
-                one.skipped
-                  ? m("td.muted", { colspan: 3 }, "skipped")
-                  : [
-                      cell(one.pattern === null ? null : one.pattern ? "yes" : "no"),
-                      cell(one.precision && (WORDS[one.precision] || one.precision)),
-                      cell(one.category),
-                    ],
-                m("td.number", plain(one.seconds)),
-                m("td", words(one.comment) || ""),
-              ]),
-            ),
-          ),
-        ),
-      ),
+      scroll("Judgments", table(JUDGED, own)),
     ]);
   }
 
