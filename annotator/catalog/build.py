@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from annotator.catalog.files import make_folder, write_table
 from annotator.catalog.lock import LOCK, alone
@@ -43,26 +43,19 @@ class Builder:
         self.folder = folder
         self.manifest = manifest
         self._shards = LayerShards(folder / BUILDING, TABLES, REMEDY, groups)
-        self._alone = alone(folder)
+        self._opened = ExitStack()
 
     def __enter__(self) -> Builder:
         refuse_foreign(self.folder)
         make_folder(self.folder)
-        self._alone.__enter__()
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(alone(self.folder))
             self._claim()
-        except BaseException:
-            self._alone.__exit__(None, None, None)
-            raise
+            self._opened = opened.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._alone.__exit__(None, None, None)
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def _claim(self) -> None:
         if (self.folder / FILE).is_file():

@@ -104,22 +104,15 @@ def _description(answered: Answered, describers: Describers) -> Description:
 
     came = answered.came
     outcome = outcome_of(came.kind, dict(came.content))
-    said = {name: getattr(outcome, name, None) for name in ("inputs", "pattern", "category")}
+    said = ("inputs", "pattern", "category", "reasoning")
+    same = ("head", "key", "tokens_in", "tokens_out", "at", "superseded")
     return Description(
-        head=answered.head,
-        llm=answered.who.llm,
         status=outcome.kind,
-        **said,
-        reasoning=getattr(outcome, "reasoning", None),
+        **{name: getattr(outcome, name, None) for name in said},
         problem=problem_of(outcome),
-        template=answered.who.template,
-        key=answered.key,
-        tokens_in=answered.tokens_in,
-        tokens_out=answered.tokens_out,
         seconds=came.seconds,
-        at=answered.at,
-        name=answered.who.name,
         describer=describers.full(answered.who),
         shown=describers.short(answered.who),
-        superseded=answered.superseded,
+        **{name: getattr(answered, name) for name in same},
+        **asdict(answered.who),
     )

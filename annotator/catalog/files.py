@@ -69,8 +69,19 @@ def write_table(path: Path, table: pa.Table) -> None:
         file.write(encoded.getvalue())
 
 
-def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = None) -> pa.Table:
-    """Read a Parquet file that must have this schema, or the rows where columns have these values.
+def read_table(
+    path: Path,
+    schema: pa.Schema,
+    where: Mapping[str, int] | None = None,
+    remedy: str = CatalogBroken.remedy,
+) -> pa.Table:
+    """Read a Parquet file that must have this schema.
+
+    Args:
+        path: the file.
+        schema: its columns.
+        where: only the rows where columns have these values.
+        remedy: what to do about a broken one.
 
     Raises:
         CatalogBroken: it cannot be read, or has another schema.
@@ -84,7 +95,8 @@ def read_table(path: Path, schema: pa.Schema, where: Mapping[str, int] | None = 
     except pa.ArrowCancelled as stopped:  # Arrow's name for Ctrl-C
         raise KeyboardInterrupt from stopped
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise CatalogBroken(str(path), str(error).splitlines()[0]) from error
+        raise CatalogBroken(str(path), str(error).splitlines()[0], remedy) from error
     if not same:
-        raise CatalogBroken(str(path), f"its columns are {', '.join(table.schema.names)}")
+        names = ", ".join(table.schema.names)
+        raise CatalogBroken(str(path), f"its columns are {names}", remedy)
     return table

@@ -57,8 +57,8 @@ class Judged:
 
     Attributes:
         describers: who wrote what they judged.
-        items: what they were shown, as it was added; an item of two describers, who say the same
-            of a head, is there twice.
+        items: what they were shown, by head and language model; an item of two describers, who
+            say the same of a head, is there twice.
         last: the last answer of each rater on each item.
         categories: by request the language model's own category, where it gave one.
     """
@@ -70,8 +70,7 @@ class Judged:
 
     def verdicts(self) -> list[Verdict]:
         """What the answers on each item come to, by head and language model."""
-        items = sorted(self.items, key=lambda item: (item.head, item.llm))
-        return verdicts(items, self.last, self.categories)
+        return verdicts(self.items, self.last, self.categories)
 
     def standings(self) -> list[Standing]:
         """What the answers on each describer's items come to, kind by kind."""

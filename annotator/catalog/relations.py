@@ -144,10 +144,7 @@ def read_relation_table(folder: Path, name: str) -> pa.Table:
     """
     run, dims = RelationRun.read(folder), Manifest.read(folder).dims
     path = folder / f"{name}.parquet"
-    try:
-        table = read_table(path, TABLES[name])
-    except CatalogBroken as broken:
-        raise CatalogBroken(broken.path, broken.reason, REMEDY) from broken
+    table = read_table(path, TABLES[name], remedy=REMEDY)
     expected = dims["n_layers"] * dims["n_heads"] * len(run.valid)
     if name == CURVES:
         expected *= run.settings["k_max"]

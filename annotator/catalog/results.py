@@ -6,7 +6,7 @@ the page hold three decimals, an interval in one column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,12 +92,8 @@ def _shown(column: Column) -> Iterator[Named]:
     label, values = column.label, column.values
     if label is None or (column.kind == REASON and not any(values)):
         return
-    if column.kind == REASON:
-        yield label, pa.string(), [value or "" for value in values]
-    elif column.kind == INTERVAL:
-        yield label, pa.string(), [interval_shown(value) for value in values]
-    elif column.kind == PAIRED:
-        yield label, pa.string(), [_paired_shown(value) for value in values]
+    if column.kind in _SHOWN:
+        yield label, pa.string(), list(map(_SHOWN[column.kind], values))
     else:
         yield label, _TYPES[column.kind], values
 
@@ -113,6 +109,13 @@ def _paired_shown(paired: Sequence[float] | None) -> str | None:
         return None
     difference, low, high = paired
     return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+_SHOWN: Mapping[str, Callable[[Any], str | None]] = {
+    REASON: lambda reason: reason or "",
+    INTERVAL: interval_shown,
+    PAIRED: _paired_shown,
+}
 
 
 def _table(columns: Sequence[Named]) -> pa.Table:

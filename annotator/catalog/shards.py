@@ -52,8 +52,12 @@ class Shards:
         Raises:
             CatalogBroken: one does not say what it was made with.
         """
-        paths = [self.path(table, part) for table in self.schemas]
-        return all(path.is_file() and self._made_with(path, settings) for path in paths)
+        made = None if settings is None else digest_of(settings)
+        return all(
+            self.path(table, part).is_file()
+            and (made is None or self.about(table, part)["digest"] == made)
+            for table in self.schemas
+        )
 
     def write(
         self,
@@ -89,10 +93,7 @@ class Shards:
         Raises:
             CatalogBroken: it cannot be read.
         """
-        try:
-            found = read_table(self.path(table, part), self.schemas[table])
-        except CatalogBroken as broken:
-            raise self._broken(Path(broken.path), broken.reason) from broken
+        found = read_table(self.path(table, part), self.schemas[table], remedy=self.remedy)
         return found.replace_schema_metadata(None)
 
     def joined(self, table: str, parts: Sequence[str]) -> pa.Table:
@@ -122,11 +123,6 @@ class Shards:
     def parts(self, table: str) -> list[str]:
         """All that have a shard of a table, whatever it was made with."""
         return sorted(path.stem for path in (self.folder / table).glob("*.parquet"))
-
-    def _made_with(self, path: Path, settings: Mapping[str, Any] | None) -> bool:
-        if settings is None:
-            return True
-        return self.about(path.parent.name, path.stem)["digest"] == digest_of(settings)
 
     def _broken(self, path: Path, reason: str) -> CatalogBroken:
         return CatalogBroken(str(path), reason, self.remedy)

@@ -59,7 +59,7 @@ def model_options(command: Command) -> Command:
     return command
 
 
-def heads_named(heads: str | None) -> list[str] | None:
+def heads_named(_: click.Context, __: click.Parameter, heads: str | None) -> list[str] | None:
     """The names in L23H4,L5H0; None where the option was not given."""
     return None if heads is None else [name.strip() for name in heads.split(",")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,7 +25,7 @@ KEY_FILE = click.option(
     required=True,
     help="openai:MODEL[@BASE_URL], anthropic:MODEL, local:[FILE.gguf] or rules.",
 )
-@click.option("--heads", help="Heads by name: L23H4,L5H0.")
+@click.option("--heads", callback=heads_named, help="Heads by name: L23H4,L5H0.")
 @click.option("--top", type=COUNT, help="So many heads, by --by.")
 @click.option(
     "--by",
@@ -48,15 +49,11 @@ KEY_FILE = click.option(
 def describe(
     catalog: Path,
     llm: str,
-    heads: str | None,
+    heads: list[str] | None,
     top: int | None,
     by: str | None,
     every: bool,
-    concurrency: int,
-    name: str,
-    max_tokens: int | None,
-    key_file: Path | None,
-    prompts: Path | None,
+    **how: Any,
 ) -> None:
     """Have a language model say what heads do.
 
@@ -75,11 +72,7 @@ def describe(
         raise click.UsageError("Say which heads: one of --heads, --top and --all.")
     if by is not None and top is None:
         raise click.UsageError("--by is what --top goes by; give both, or neither.")
-    named = heads_named(heads)
-    told = describe_heads(
-        catalog, llm, heads=named, top=top, by=by or "telling", concurrency=concurrency,
-        max_tokens=max_tokens, key_file=key_file, prompts=prompts, name=name,
-    )  # fmt: skip
+    told = describe_heads(catalog, llm, heads=heads, top=top, by=by or "telling", **how)
     click.echo(told_line(told, llm))
     refuse_unanswered(told, llm)
 
@@ -113,9 +106,7 @@ def prompts() -> None:
 @click.option("--llm", help="Show it as this one would get it, and have it count the tokens.")
 @KEY_FILE
 @PROMPTS
-def show_prompt(
-    head: str, catalog: Path, llm: str | None, key_file: Path | None, prompts: Path | None
-) -> None:
+def show_prompt(head: str, catalog: Path, llm: str | None, **options: Any) -> None:
     """Print what would be sent about a head, and how many tokens it is.
 
     Nothing is asked. With --llm, a provider that counts tokens is sent the prompt to count them,
@@ -124,5 +115,4 @@ def show_prompt(
     from annotator.cli.said import prompt_text
     from annotator.pipeline.describe import prompt_of
 
-    prompt = prompt_of(catalog, head, llm, key_file=key_file, prompts=prompts)
-    click.echo(prompt_text(prompt, llm))
+    click.echo(prompt_text(prompt_of(catalog, head, llm, **options), llm))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.layout import new_console, new_table
+from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.report import PUBLISHED, Report
 from annotator.judge.sums import Share, Summary
 from annotator.records import by_whom
@@ -87,7 +87,7 @@ def print_pulled(pulled: Pulled) -> None:
     """What came back."""
     console = new_console()
     console.print(
-        f"{_many(pulled.new, 'new answer')}, {pulled.edited} edited, "
+        f"{plural(pulled.new, 'new answer')}, {pulled.edited} edited, "
         f"{pulled.unchanged} known before."
     )
     for line in pulled.twice:
@@ -98,10 +98,13 @@ def print_report(report: Report, describers: Sequence[str]) -> None:
     """A study's numbers, each with what it is a share of, and the published ones beside."""
     console = new_console()
     total = report.total
+    spent = "time spent is not known"
+    if total.seconds is not None:
+        spent = f"{total.seconds:.0f} seconds on one (median)"
     console.print(Text(f"Descriptions by {', '.join(map(by_whom, describers))}."))
     console.print(
-        f"{_many(total.answered, 'answer')} on {total.items} of {_many(report.items, 'item')} by "
-        f"{_many(len(report.raters), 'rater')}; {total.skipped} skipped; {_seconds(total)}\n"
+        f"{plural(total.answered, 'answer')} on {total.items} of {plural(report.items, 'item')} "
+        f"by {plural(len(report.raters), 'rater')}; {total.skipped} skipped; {spent}\n"
     )
     table = new_table(("", ""), ("share", "number"), ("95 %", "number"), ("answers", "number"))
     _section(
@@ -118,7 +121,7 @@ def print_report(report: Report, describers: Sequence[str]) -> None:
     }
     _section(table, "Together", sums, {})
     pairs = {
-        f"question {number}, on {_many(one.items, 'item')}": one.pairs
+        f"question {number}, on {plural(one.items, 'item')}": one.pairs
         for number, one in enumerate(total.agreement.values(), start=1)
     }
     _section(table, "Agreement of pairs of raters", pairs, {})
@@ -167,13 +170,3 @@ def _print_published(total: Summary) -> None:
         table.add_row(one.figure, _cells(ours[one.figure])[0], published, one.of)
     console.print(table)
     console.print(f"\n{MEANING}")
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _seconds(summary: Summary) -> str:
-    if summary.seconds is None:
-        return "time spent is not known"
-    return f"{summary.seconds:.0f} seconds on one (median)"

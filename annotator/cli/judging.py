@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from annotator.cli.app import COUNT, FOLDER, app, heads_named
+from annotator.cli.app import COUNT, FOLDER, Command, app, heads_named
 
 CATALOG = click.argument("catalog", type=FOLDER)
 URL = click.option(
@@ -34,7 +35,7 @@ LLM = click.option(
     "--llm",
     help="Whose descriptions, by any part of a name that is clear; needed where several described.",
 )
-HEADS = click.option("--heads", help="Only these heads: L23H4,L5H0.")
+HEADS = click.option("--heads", callback=heads_named, help="Only these heads: L23H4,L5H0.")
 KINDS = click.option(
     "--kind",
     "kinds",
@@ -46,6 +47,11 @@ KINDS = click.option(
 SEED = click.option(
     "--seed", default=0, show_default=True, help="Of each rater's random order of the items."
 )
+
+
+def chosen_options(command: Command) -> Command:
+    """The options of every command that chooses what is judged, and by whom."""
+    return RATERS(LLM(HEADS(KINDS(SEED(command)))))
 
 
 @app.group()
@@ -81,25 +87,11 @@ def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
 
 @judge.command()
 @CATALOG
-@RATERS
-@LLM
-@HEADS
-@KINDS
-@SEED
+@chosen_options
 @URL
 @TOKEN
 @click.option("--again", is_flag=True, help="Make a project anew that was deleted by hand.")
-def push(
-    catalog: Path,
-    raters: tuple[str, ...],
-    llm: str | None,
-    heads: str | None,
-    kinds: tuple[str, ...],
-    seed: int,
-    url: str | None,
-    token: str | None,
-    again: bool,
-) -> None:
+def push(catalog: Path, **options: Any) -> None:
     """Give each rater a project of tasks.
 
     It has one for every description and every abstention, in an order of the rater's own.
@@ -109,18 +101,7 @@ def push(
     from annotator.cli.judged import print_places
     from annotator.pipeline.judge import push as run
 
-    places = run(
-        catalog,
-        raters,
-        llm=llm,
-        heads=heads_named(heads),
-        kinds=kinds,
-        seed=seed,
-        url=url,
-        token=token,
-        again=again,
-    )
-    print_places(places, pushed=True)
+    print_places(run(catalog, **options), pushed=True)
 
 
 @judge.command()
@@ -170,29 +151,16 @@ def report(catalog: Path, llm: str | None) -> None:
 
 @judge.command("export")
 @CATALOG
-@RATERS
-@LLM
-@HEADS
-@KINDS
-@SEED
+@chosen_options
 @click.option("--out", type=FOLDER, help="Directory for the files.  [default: CATALOG/judge]")
-def export_tasks(
-    catalog: Path,
-    raters: tuple[str, ...],
-    llm: str | None,
-    heads: str | None,
-    kinds: tuple[str, ...],
-    seed: int,
-    out: Path | None,
-) -> None:
+def export_tasks(catalog: Path, **options: Any) -> None:
     """Write tasks as files, to be imported by hand.
 
     A file for each rater, and the labelling screen, for a Label Studio out of reach from here.
     """
     from annotator.pipeline.study import export_tasks as run
 
-    named = heads_named(heads)
-    for path in run(catalog, raters, out, llm=llm, heads=named, kinds=kinds, seed=seed):
+    for path in run(catalog, **options):
         click.echo(path)
 
 

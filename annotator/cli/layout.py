@@ -50,6 +50,11 @@ def number_shown(value: float) -> str:
     return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
 
 
+def plural(number: int, what: str) -> str:
+    """So many of what is called so: 1 head, 2 heads."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def tokens_shown(targets: Sequence[Target]) -> Text:
     """Tokens two spaces apart: shown tokens hold no spaces of their own."""
     return Text("  ".join(target.token.text for target in targets))

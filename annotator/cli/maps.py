@@ -10,6 +10,14 @@ import click
 from annotator.cli.app import COUNT, FOLDER, app, model_options
 
 
+def _opening(options: dict[str, Any]) -> dict[str, Any]:
+    """What opens the model; and as settings all other options."""
+    from annotator.maps.settings import MapSettings
+
+    opening = {name: options.pop(name) for name in ("revision", "tokenizer", "device")}
+    return {**opening, "settings": MapSettings(**options)}
+
+
 @app.command("map")
 @click.argument("model")
 @click.option("--out", required=True, type=FOLDER, help="The catalog's directory.")
@@ -25,14 +33,7 @@ from annotator.cli.app import COUNT, FOLDER, app, model_options
 )
 @click.option("--suppress", is_flag=True, help="Keep each source's smallest targets too.")
 @model_options
-def map_command(
-    model: str,
-    out: Path,
-    revision: str | None,
-    tokenizer: Path | None,
-    device: str,
-    **settings: Any,
-) -> None:
+def map_command(model: str, out: Path, **options: Any) -> None:
     """Map every head of a model into a catalog.
 
     MODEL is a folder with safetensors, a .gguf file, or a Hugging Face hub id.
@@ -40,12 +41,9 @@ def map_command(
     A run that was stopped goes on where it was: run the same command again.
     """
     from annotator.cli.text import catalog_line
-    from annotator.maps.settings import MapSettings
     from annotator.pipeline.mapping import map_model
 
-    chosen = MapSettings(**settings)
-    catalog = map_model(model, out, chosen, revision=revision, tokenizer=tokenizer, device=device)
-    click.echo(catalog_line(catalog))
+    click.echo(catalog_line(map_model(model, out, **_opening(options))))
 
 
 @app.command()
@@ -54,16 +52,7 @@ def map_command(
 @click.argument("source")
 @click.option("-k", default=10, show_default=True, type=COUNT, help="Targets at either end.")
 @model_options
-def row(
-    model: str,
-    head: str,
-    source: str,
-    k: int,
-    revision: str | None,
-    tokenizer: Path | None,
-    device: str,
-    **settings: Any,
-) -> None:
+def row(model: str, head: str, source: str, k: int, **options: Any) -> None:
     """What a head does with one source token.
 
     Its row's top and bottom targets, and how salient the source is for the head.
@@ -75,15 +64,9 @@ def row(
     annotator row MODEL L23H4 ' France'
     """
     from annotator.cli.text import print_row
-    from annotator.maps.settings import MapSettings
     from annotator.pipeline.ask import row as ask
 
-    chosen = MapSettings(**settings)
-    view = ask(
-        model, head, source, k=k, settings=chosen,
-        revision=revision, tokenizer=tokenizer, device=device,
-    )  # fmt: skip
-    print_row(view)
+    print_row(ask(model, head, source, k=k, **_opening(options)))
 
 
 @app.command()
@@ -92,16 +75,7 @@ def row(
 @click.argument("target")
 @click.option("--top", default=20, show_default=True, type=COUNT, help="Only so many heads.")
 @model_options
-def find(
-    model: str,
-    source: str,
-    target: str,
-    top: int,
-    revision: str | None,
-    tokenizer: Path | None,
-    device: str,
-    **settings: Any,
-) -> None:
+def find(model: str, source: str, target: str, top: int, **options: Any) -> None:
     """Which heads map one token to another.
 
     All heads by the target's rank in the source's row.
@@ -113,12 +87,7 @@ def find(
     annotator find MODEL ' France' ' Paris'
     """
     from annotator.cli.text import print_hits
-    from annotator.maps.settings import MapSettings
     from annotator.pipeline.ask import find as ask
 
-    chosen = MapSettings(**settings)
-    hits = ask(
-        model, source, target, settings=chosen,
-        revision=revision, tokenizer=tokenizer, device=device,
-    )  # fmt: skip
+    hits = ask(model, source, target, **_opening(options))
     print_hits(hits[:top], len(hits))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.layout import new_console, new_table
+from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.kinds import is_real
 from annotator.records import BASELINE, Description, by_whom
 
@@ -43,12 +43,8 @@ def _judged(summary: Summary) -> str:
     if not summary.answered:
         return "skipped by all raters who were asked"
     seen, accepted = summary.seen, summary.accepted
-    whether = f"a pattern is seen by {seen.count} of {_raters(seen.of)}"
+    whether = f"a pattern is seen by {seen.count} of {plural(seen.of, 'rater')}"
     return f"{whether}; {accepted.count} of {accepted.of} accept this" if accepted.of else whether
-
-
-def _raters(number: int) -> str:
-    return "1 rater" if number == 1 else f"{number} raters"
 
 
 def print_descriptions(descriptions: Sequence[Description]) -> None:
@@ -68,7 +64,7 @@ def print_descriptions(descriptions: Sequence[Description]) -> None:
         tokens_in, tokens_out = (
             sum(getattr(o, f"tokens_{w}") for o in said) for w in ("in", "out")
         )
-        console.print(f"{_heads(len(said))}: {kinds}; {_tokens(tokens_in, tokens_out)}\n")
+        console.print(f"{plural(len(said), 'head')}: {kinds}; {_tokens(tokens_in, tokens_out)}\n")
 
 
 def one_voice(descriptions: Sequence[Description]) -> list[Description]:
@@ -90,8 +86,8 @@ def told_line(told: Told, llm: str) -> str:
     kinds = _counted(told.kinds) or "no answer"
     by = f" by {by_whom(llm)}" if llm == BASELINE else ""
     return (
-        f"{_heads(told.heads)}{by}: {kinds}. {told.sent} asked now, {told.before} had an answer; "
-        f"{_tokens(told.tokens_in, told.tokens_out)}."
+        f"{plural(told.heads, 'head')}{by}: {kinds}. {told.sent} asked now, "
+        f"{told.before} had an answer; {_tokens(told.tokens_in, told.tokens_out)}."
     )
 
 
@@ -106,10 +102,6 @@ def prompt_text(prompt: Prompt, llm: str | None) -> str:
         tokens = f"about {prompt.estimated:,} tokens, estimated from its length; {why}"
     schema = f"\n\n[schema]\n{json.dumps(prompt.schema)}" if prompt.schema else ""
     return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}{schema}\n\n[{tokens}]"
-
-
-def _heads(number: int) -> str:
-    return "1 head" if number == 1 else f"{number} heads"
 
 
 def _counted(kinds: Counter[str]) -> str:

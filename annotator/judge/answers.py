@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -270,9 +270,7 @@ def _seconds(lead_time: Any) -> float | None:
 
 
 def _twice(tasks: Sequence[_Json], answers: Sequence[tuple[Judgment, _Json]]) -> Iterator[str]:
-    given: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for judgment, _ in answers:
-        given[judgment.item, judgment.rater] += 1
+    given = Counter((judgment.item, judgment.rater) for judgment, _ in answers)
     named = {(task["data"]["item"], task["data"]["rater"]): _named(task) for task in tasks}
     for which, times in given.items():
         if times > 1:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from annotator.errors import ServerUnusable
 
@@ -78,17 +77,17 @@ def read_credentials(folder: Path) -> Credentials:
     Raises:
         ServerUnusable: there are none, or they cannot be read.
     """
+    from pydantic import TypeAdapter
+
     path = folder / NAME
     try:
-        held = json.loads(path.read_text("utf-8"))
-        raters = tuple(_account(rater) for rater in held["raters"])
-        return Credentials(_text(held["url"]), _account(held["admin"]), raters)
+        return TypeAdapter(Credentials).validate_json(path.read_text("utf-8"), strict=True)
     except FileNotFoundError:
         reason = f"there is no {NAME} in it"
         remedy = "Name the folder of a local server, or start one: annotator judge serve"
     except OSError as error:
         reason, remedy = f"{path}: {error.strerror}", "Make it readable"
-    except (ValueError, KeyError, TypeError):  # not repeated: the error may quote a password
+    except ValueError:  # not repeated: the error may quote a password
         reason = f"its {NAME} is not as annotator wrote it"
         remedy = "Put back the file as it was; without it nobody can log in"
     raise ServerUnusable(str(folder), reason, remedy)
@@ -106,16 +105,6 @@ def write_credentials(folder: Path, credentials: Credentials) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-
-
-def _account(held: Any) -> Account:
-    return Account(**{name: _text(held[name]) for name in ("name", "email", "password", "token")})
-
-
-def _text(held: Any) -> str:
-    if not isinstance(held, str):
-        raise TypeError
-    return held
 
 
 def _password() -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -62,18 +62,7 @@ class Fault:
 class Wire:
     """A server's address, a token, and the SDK once something is asked.
 
-    Args:
-        url: its address, as in a browser before /projects.
-        token: a personal access token, or an old-style one where they are on.
-        timeout: seconds without a byte after which an answer is given up.
-        sleep: waits so many seconds.
-
-    Attributes:
-        url: the address in its plain form.
-
-    Raises:
-        ServerUnusable: the address is none.
-        TokenRefused: the token cannot be one.
+    Arguments, attributes and errors are those of `annotator.judge.label_studio.Studio`.
     """
 
     def __init__(
@@ -137,8 +126,7 @@ class Wire:
         except ApiError as error:
             return self._answered(what, error)
         except httpx.TimeoutException:
-            reason = f"no answer within {self._timeout:g} seconds"
-            return Fault(ServerUnusable(self.url, reason, CHECK), done=True)
+            return self._fault(f"no answer within {self._timeout:g} seconds", CHECK, done=True)
         except httpx.ConnectError as error:
             return self._broken(f"no connection: {self._said(error)}")
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -177,8 +165,11 @@ class Wire:
             self._opened = sdk, client
         return self._opened[0]
 
+    def _fault(self, reason: str, remedy: str, **how: Any) -> Fault:
+        return Fault(ServerUnusable(self.url, reason, remedy), **how)
+
     def _broken(self, reason: str) -> Fault:
-        return Fault(ServerUnusable(self.url, reason, CHECK), again=True, done=True)
+        return self._fault(reason, CHECK, again=True, done=True)
 
     def _misfit(self, what: str) -> Fault:
         """An answer that Label Studio as we know it does not give."""
@@ -188,32 +179,29 @@ class Wire:
         )
         reason = f"its answer about the {what} is of no version that we know; it {named}"
         remedy = f"Use the community edition {TESTED}, which annotator was made for"
-        return Fault(ServerUnusable(self.url, reason, remedy), done=True)
+        return self._fault(reason, remedy, done=True)
 
     def _answered(self, what: str, error: Any) -> Fault:
         """What an answer other than a success comes to."""
         status, headers = int(error.status_code or 0), dict(error.headers or {})
         page = isinstance(error.body, str) and error.body.lstrip().startswith("<")
         said = "" if page else self._said(error.body)
-        name = f"HTTP {status} {_phrase(status)}".rstrip() + (f": {said}" if said else "")
+        name = f"HTTP {status} {responses.get(status, '')}".rstrip() + (f": {said}" if said else "")
         if status == 401:
             return Fault(TokenRefused(self.url, said or name))
         if status < 300:
             return self._misfit(what)
         if status < 400:
             to = self._said(headers.get("location", "elsewhere"))
-            reason = f"it sends the request on to {to}"
-            return Fault(ServerUnusable(self.url, reason, "Give the address that it leads to"))
-        if status == 404:
-            reason, remedy = (
-                f"it has no such {what}",
-                "Somebody deleted it, or the address is wrong",
+            return self._fault(
+                f"it sends the request on to {to}", "Give the address that it leads to"
             )
-            return Fault(ServerUnusable(self.url, reason, remedy))
-        unusable = ServerUnusable(self.url, name, ASK)
+        if status == 404:
+            remedy = "Somebody deleted it, or the address is wrong"
+            return self._fault(f"it has no such {what}", remedy)
         if status in AGAIN or status >= 500:
-            return Fault(unusable, again=True, done=True, after=_after(headers))
-        return Fault(unusable)
+            return self._fault(name, ASK, again=True, done=True, after=_after(headers))
+        return self._fault(name, ASK)
 
     def _said(self, body: Any) -> str:
         """The words of an error, in one line, the token hidden."""
@@ -275,13 +263,6 @@ def _words(body: Any) -> list[Any]:
         else []
     )
     return [body.get("detail") or body.get("error"), *details]
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _after(headers: Mapping[str, str]) -> float | None:

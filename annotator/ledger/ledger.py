@@ -217,10 +217,7 @@ class Ledger:
         with self.writing() as connection:
             rows = connection.execute(query).all()
             gone = [row.id for row in rows if not at_work(row.owner, row.at + CLAIM_SECONDS)]
-            return sum(
-                _insert_outcome(connection, attempt, Recorded(LOST, {}, final=False))
-                for attempt in gone
-            )
+            return sum(_insert_outcome(connection, attempt, _LOST) for attempt in gone)
 
     def count(self, kind: str | None = None) -> int:
         """How many attempts ended so; None: how many were made."""

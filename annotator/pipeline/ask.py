@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.errors import SettingInvalid, TokenInvalid
 from annotator.maps.settings import MapSettings
+from annotator.pipeline.opened import checked
 from annotator.pipeline.progress import track
 from annotator.records import HeadId, Hit, RowView
 
@@ -59,7 +59,7 @@ def row(
     opened, vocabulary = _open(model, settings, revision, tokenizer, device)
     named.within(opened.dims.n_layers, opened.dims.n_heads)
     token = _token(vocabulary, source, settings)
-    _check(opened, [named.layer], progress)
+    checked(opened, [named.layer], progress)
     return row_view(opened, vocabulary, named, token, k, settings)
 
 
@@ -95,7 +95,7 @@ def find(
     settings = settings or MapSettings()
     opened, vocabulary = _open(model, settings, revision, tokenizer, device)
     row_id, column_id = (_token(vocabulary, text, settings) for text in (source, target))
-    _check(opened, range(opened.dims.n_layers), progress)
+    checked(opened, range(opened.dims.n_layers), progress)
     layers = all_hits(opened, vocabulary, row_id, column_id, settings)
     tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
     return sorted((hit for hits in tracked for hit in hits), key=lambda hit: (hit.rank, hit.head))
@@ -113,17 +113,6 @@ def _open(
 
     opened = open_model(model, revision=revision, dtype=settings.dtype, device=device)
     return opened, load_vocabulary(opened.source, opened.dims.vocab, tokenizer)
-
-
-def _check(model: Model, layers: Sequence[int], progress: bool) -> None:
-    """Check the tensors of these layers and the embeddings; others are not even fetched."""
-    from annotator.weights.verify import verify
-
-    verify(
-        model.plan,
-        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
-        layers,
-    )
 
 
 def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:

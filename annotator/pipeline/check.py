@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.errors import AnnotatorError, CheckpointRefused, Disproved
-from annotator.pipeline.progress import track
+from annotator.pipeline.opened import checked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,15 +43,10 @@ def check(
     """
     from annotator.weights.model import open_model
     from annotator.weights.proof import compare
-    from annotator.weights.verify import verify
 
     opened = open_model(model, revision=revision, dtype=dtype, device=device)
     layers = sorted({0, opened.dims.n_layers - 1})
-    verify(
-        opened.plan,
-        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
-        layers,
-    )
+    checked(opened, layers, progress)
     return compare(opened, _observed(opened, layers, dtype), layers)
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,17 +151,14 @@ def describe_heads(
     opened = open_catalog(catalog)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
-    model = open_llm(llm, key_file, embedded_model, max_tokens) if isinstance(llm, str) else llm
-    try:
-        with Ledger(opened.folder / LEDGER) as ledger:
-            ledger.sweep()
-            requests = {head.head: request_of(model, head, template) for head in chosen}
-            asked = [(head, r.key, r.content()) for head, r in requests.items()]
-            ledger.add(model.name, asked, name)
-            return _run(model, ledger, requests, concurrency, progress)
-    finally:
-        if isinstance(llm, str):
-            model.close()
+    own = isinstance(llm, str)
+    asks = closing(open_llm(llm, key_file, embedded_model, max_tokens)) if own else nullcontext(llm)
+    with asks as model, Ledger(opened.folder / LEDGER) as ledger:
+        ledger.sweep()
+        requests = {head.head: request_of(model, head, template) for head in chosen}
+        asked = [(head, r.key, r.content()) for head, r in requests.items()]
+        ledger.add(model.name, asked, name)
+        return _run(model, ledger, requests, concurrency, progress)
 
 
 def _require_name(name: str, llm: str) -> None:
@@ -230,13 +228,10 @@ def prompt_of(
     if llm is None:
         rendered = render(evidence_of(map_of_head), template)
         return Prompt(rendered.system, rendered.prompt)
-    model = open_llm(llm, key_file, embedded_model)
-    try:
+    with closing(open_llm(llm, key_file, embedded_model)) as model:
         request = request_of(model, map_of_head, template)
         schema = {} if model.name == BASELINE else request.schema
         return Prompt(request.system, request.prompt, schema, model.count(request))
-    finally:
-        model.close()
 
 
 def _run(

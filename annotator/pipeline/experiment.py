@@ -117,8 +117,10 @@ class Runner:
 
     def settings(self, of: Experiment) -> Settings:
         """What enters a relation's numbers."""
-        given = {one.name: self.options.get(one.name, one.default) for one in of.options}
-        return of.settings(self.lab, given)
+        return of.settings(self.lab, self._given(of))
+
+    def _given(self, of: Experiment) -> Options:
+        return {one.name: self.options.get(one.name, one.default) for one in of.options}
 
     def run(self, of: Experiment, relations: Iterable[RelationPairs], *, named: bool) -> None:
         """See that there is a shard of every relation that the experiment takes.
@@ -138,10 +140,9 @@ class Runner:
         if not missing:
             return
         by_name = {one.name: settings(one) for one in missing}
-        given = {one.name: self.options.get(one.name, one.default) for one in of.options}
         done, total = len(taken) - len(missing), len(taken)
         with alone(self.catalog.folder):
-            computed = of.compute(self.lab, missing, given)
+            computed = of.compute(self.lab, missing, self._given(of))
             how: Any = {"unit": "relation", "done": done, "show": self.progress}
             for relation, shard in track(computed, of.label, total, **how):
                 rows = _table(shard.rows, schema_of(of))

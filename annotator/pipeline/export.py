@@ -52,7 +52,8 @@ def export(
         wanted = "a licence's identifier as the hub has it, such as cc-by-4.0 or apache-2.0"
         raise SettingInvalid("license", license, wanted)
     opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
-    folder = _folder(opened, to) if out is None else user_path(out)
+    own = opened.folder / (SITE if to == SITE else f"export/{to}")
+    folder = own if out is None else user_path(out)
     if (folder / MANIFEST).exists():
         raise CatalogForeign(str(folder), [MANIFEST], "holds a catalog, which files would replace")
     if to == SITE:
@@ -68,10 +69,6 @@ def export(
             with whole_file(part / f"{name}.{to}") as file:
                 write(table, file)
     return [folder / f"{name}.{to}" for name in tables]
-
-
-def _folder(catalog: Catalog, to: str) -> Path:
-    return catalog.folder / SITE if to == SITE else catalog.folder / "export" / to
 
 
 def _dataset(catalog: Catalog, folder: Path, license: str, progress: bool) -> list[Path]:

@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import AnswersInvalid, ProjectGone, ServerUnusable
 from annotator.pipeline.progress import bar
 from annotator.pipeline.studio import Opened, open_studio, pseudonyms
-from annotator.pipeline.study import choose, tasks_of
+from annotator.pipeline.study import choose, judgments_of, tasks_of
 from annotator.records import REAL
 
 if TYPE_CHECKING:
@@ -131,7 +129,7 @@ def push(
     with (
         FileLock(opened.folder / LOCK),  # two at once would make two projects for a rater
         open_studio(opened, url, token) as server,
-        _judgments(opened) as judgments,
+        judgments_of(opened) as judgments,
     ):
         judgments.add_items(chosen.items)
         places: list[Place] = []
@@ -153,7 +151,7 @@ def status(catalog: str | Path, url: str | None = None, token: str | None = None
         JudgeError: the server cannot be used.
     """
     opened = open_catalog(catalog)
-    with open_studio(opened, url, token) as server, _judgments(opened) as judgments:
+    with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
         return [
             _place(server.studio, judgments, rater, project, 0)
             for rater, project in _projects(server, judgments).items()
@@ -177,7 +175,7 @@ def pull(
     from annotator.judge.folder import clear_exports
 
     opened, pulled = open_catalog(catalog), Pulled()
-    with open_studio(opened, url, token) as server, _judgments(opened) as judgments:
+    with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
         projects = _projects(server, judgments)
         items = judgments.items()
         with bar("Pulling", len(projects), unit="rater", show=progress) as shown:
@@ -214,15 +212,6 @@ def refuse_gone(gone: Mapping[str, int], url: str | None) -> None:
     """
     if gone:
         raise ProjectGone(url or "the catalog's own server", gone)
-
-
-@contextmanager
-def _judgments(catalog: Catalog) -> Generator[Judgments]:
-    from annotator.ledger.judgments import Judgments
-    from annotator.ledger.ledger import Ledger
-
-    with Ledger(catalog.folder / LEDGER) as ledger:
-        yield Judgments(ledger)
 
 
 def _project(

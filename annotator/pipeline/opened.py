@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,14 +65,27 @@ def digests(model: Model, vocabulary: Vocabulary, progress: bool) -> dict[str, s
     Raises:
         CheckpointBroken: tensors that cannot be mapped; all are named.
     """
-    from annotator.weights.verify import verify
-
-    weights = verify(
-        model.plan,
-        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
-    )
+    weights = checked(model, None, progress)
     tokens = sha256(repr((vocabulary.pieces, sorted(vocabulary.special))).encode()).hexdigest()
     return {"weight_digest": weights, "tokenizer_digest": tokens}
+
+
+def checked(model: Model, layers: Sequence[int] | None, progress: bool) -> str:
+    """The weight digest, of tensors that were checked under a bar; see `annotator.weights.verify`.
+
+    Args:
+        model: an opened one.
+        layers: only these layers' tensors and the embeddings, others are not even fetched; None:
+            all.
+        progress: whether a bar is shown.
+    """
+    from annotator.weights.verify import verify
+
+    return verify(
+        model.plan,
+        lambda needs: track(needs, "Checking", len(needs), unit="tensor", show=progress),
+        layers,
+    )
 
 
 def _place(catalog: Catalog) -> tuple[str, str | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from annotator.judge.kinds import Shown
     from annotator.judge.report import Report
     from annotator.judge.task import Task
+    from annotator.ledger.judgments import Judgments
     from annotator.pipeline.judge import Pulled
 
 
@@ -114,6 +116,20 @@ def described_by(catalog: str | Path) -> list[str]:
     return list(dict.fromkeys(one.shown for one in found if one.status in STATUSES))
 
 
+@contextmanager
+def judgments_of(catalog: Catalog) -> Generator[Judgments]:
+    """What people judged of a catalog, to be added to.
+
+    Raises:
+        LedgerUnusable: the ledger cannot be read or written.
+    """
+    from annotator.ledger.judgments import Judgments
+    from annotator.ledger.ledger import Ledger
+
+    with Ledger(catalog.folder / LEDGER) as ledger:
+        yield Judgments(ledger)
+
+
 def tasks_of(
     chosen: Chosen, rater: str, seed: int, without: Collection[str], numbered: int = 0
 ) -> list[Task]:
@@ -167,15 +183,13 @@ def export_tasks(
         CatalogUnwritable: a file cannot be written.
     """
     from annotator.judge.task import screen
-    from annotator.ledger.judgments import Judgments
-    from annotator.ledger.ledger import Ledger
 
     named = pseudonyms(raters)
     opened = open_catalog(catalog)
     chosen = choose(opened, llm, heads, kinds)
     folder = opened.folder / "judge" if out is None else user_path(out)
-    with Ledger(opened.folder / LEDGER) as ledger:
-        Judgments(ledger).add_items(chosen.items)
+    with judgments_of(opened) as judgments:
+        judgments.add_items(chosen.items)
     make_folder(folder)
     files = [folder / "screen.xml"]
     with whole_file(files[0]) as file:
@@ -197,8 +211,6 @@ def import_answers(catalog: str | Path, file: str | Path) -> Pulled:
         LedgerUnusable: the answers cannot be written down.
     """
     from annotator.judge.answers import read_export
-    from annotator.ledger.judgments import Judgments
-    from annotator.ledger.ledger import Ledger
     from annotator.pipeline.judge import Pulled
 
     opened, path = open_catalog(catalog), user_path(file)
@@ -209,8 +221,7 @@ def import_answers(catalog: str | Path, file: str | Path) -> Pulled:
     except (ValueError, RecursionError) as error:
         raise ExportUnreadable(str(path), "it is no JSON") from error
     pulled = Pulled()
-    with Ledger(opened.folder / LEDGER) as ledger:
-        judgments = Judgments(ledger)
+    with judgments_of(opened) as judgments:
         pulled.add(read_export(tasks, str(path), judgments.items()), judgments)
     return pulled
 

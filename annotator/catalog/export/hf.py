@@ -141,7 +141,7 @@ def _about(
     model = public_model(manifest)
     valid = [one.name for one in relations if one.valid]
     names = dict.fromkeys(_by(tables["descriptions"]) if "descriptions" in tables else ())
-    raters = len(set(_texts(tables, "judgments", "rater")))
+    raters = len(tables["judgments"]["rater"].unique()) if "judgments" in tables else 0
     return {
         "title": f"Attention heads of {model}",
         "model": model,
@@ -177,10 +177,9 @@ def _columns(name: str, table: pa.Table, columns: Sequence[str]) -> str:
 
 def _facts(manifest: Manifest) -> str:
     named = {"id": public_model(manifest), **{k: v for k, v in manifest.model.items() if k != "id"}}
-    facts = {f"model: {name}": value for name, value in named.items()}
-    facts |= {f"size: {name}": value for name, value in manifest.dims.items()}
-    facts |= {f"setting: {name}": value for name, value in manifest.settings.items()}
-    facts |= {f"version: {name}": value for name, value in manifest.versions.items()}
+    kinds = {"size": manifest.dims, "setting": manifest.settings, "version": manifest.versions}
+    groups = {"model": named, **kinds}
+    facts = {f"{kind}: {name}": one for kind, of in groups.items() for name, one in of.items()}
     shown = [None if value is None else markdown.shown(value) for value in facts.values()]
     return _markdown({"what": [name.replace("_", " ") for name in facts], "value": shown})
 
@@ -256,10 +255,6 @@ def _by(rows: pa.Table) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return _Done(", ".join(f"`{name}`" for name in names))
-
-
-def _texts(tables: Mapping[str, pa.Table], name: str, column: str) -> list[str]:
-    return list(map(str, tables[name][column].to_pylist())) if name in tables else []
 
 
 def _size(rows: int) -> str:

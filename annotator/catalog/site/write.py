@@ -72,7 +72,11 @@ def write_site(
     Raises:
         CatalogUnwritable: the disk is full, or a path cannot be written.
     """
-    yield from _page(files("annotator.catalog.site") / "page", folder)
+    for name, source in _own_files():
+        make_folder((folder / name).parent)
+        with whole_file(folder / name) as file:
+            file.write(source.read_bytes())
+        yield folder / name
     data = folder / DATA
     make_folder(data)
     heads = Heads(manifest)
@@ -110,16 +114,17 @@ def names_of(folder: Path) -> list[str]:
     data = [one.name for one in (folder / DATA).glob("*.js") if _OURS.fullmatch(one.name)]
     if (folder / PAGE).exists() and "overview.js" not in data:
         raise CatalogForeign(str(folder), [PAGE], "holds a page that is not annotator's")
-    page = files("annotator.catalog.site") / "page"
-    return [*_names(page), *(f"{DATA}/{name}" for name in data)]
+    return [*dict(_own_files()), *(f"{DATA}/{name}" for name in data)]
 
 
-def _names(source: Traversable) -> Iterator[str]:
-    for one in source.iterdir():
-        inner = _names(one) if one.is_dir() else ()
-        yield from (f"{one.name}/{name}" for name in inner)
-        if one.is_file():
-            yield one.name
+def _own_files(within: str = "") -> Iterator[tuple[str, Traversable]]:
+    """The page's own files by their paths, as they come with the package."""
+    folder = files("annotator.catalog.site").joinpath("page", within)
+    for one in sorted(folder.iterdir(), key=lambda one: one.name):
+        if one.is_dir():
+            yield from _own_files(f"{within}{one.name}/")
+        else:
+            yield f"{within}{one.name}", one
 
 
 def _overview(
@@ -164,15 +169,3 @@ def _results(results: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]
         {**one, "describer": names.index(one["describer"])} for one in results.get("study", ())
     ]
     return {"validation": results.get("validation", ()), "study": study}
-
-
-def _page(source: Traversable, folder: Path) -> Iterator[Path]:
-    """The page's own files, as they come with the package."""
-    make_folder(folder)
-    for one in sorted(source.iterdir(), key=lambda one: one.name):
-        if one.is_dir():
-            yield from _page(one, folder / one.name)
-        else:
-            with whole_file(folder / one.name) as file:
-                file.write(one.read_bytes())
-            yield folder / one.name
