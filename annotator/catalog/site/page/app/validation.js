@@ -12,7 +12,7 @@ annotator.validation = (() => {
     const keys = Object.keys(one.series);
     const numbers = rows.flatMap((row) => keys.flatMap((key) => [row[key].low, row[key].value]));
     return m(Intervals, {
-      rows: rows.toSorted((a, b) => b[keys[0]].value - a[keys[0]].value),
+      rows: [...rows].sort((a, b) => b[keys[0]].value - a[keys[0]].value),
       series: seriesOf(one.series),
       options: { domain: [Math.min(0, Math.floor(d3.min(numbers) * 10) / 10), 1], label: one.axis },
       label: one.title,
