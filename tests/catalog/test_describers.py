@@ -202,7 +202,7 @@ def test_what_was_judged_is_exported_though_superseded(catalog: Catalog, tmp_pat
         one = request(system, prompt, template, sample)
         return type(one)(**{**vars(one), "sampling": {"max_tokens": 9}})
 
-    wide.request = wider  # type: ignore[method-assign,assignment]
+    wide.request = wider
     annotator.describe_heads(catalog.folder, wide, heads=["L0H0", "L0H3"], progress=False)
     default = read_template().digest
     annotator.export(catalog, "parquet", tmp_path, progress=False)

@@ -69,5 +69,5 @@ if __name__ == "__main__":
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
-    Studio.push = killed  # type: ignore[method-assign]
+    Studio.push = killed
     main(sys.argv[1:])

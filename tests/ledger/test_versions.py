@@ -97,7 +97,7 @@ def test_the_first_writer_brings_it_up(where: Path, tmp_path: Path) -> None:
     assert form(where) == form(tmp_path / "new.db")
     after = content(where)
     for old, new in zip(before, after, strict=True):
-        assert new[: len(old)] == old  # type: ignore[index,arg-type]
+        assert new[: len(old)] == old
     assert rows(where, "PRAGMA integrity_check") == [("ok",)]
     assert rows(where, "PRAGMA foreign_key_check") == []
     assert len(rows(where, "SELECT DISTINCT template FROM heads WHERE template != ''")) == 2
