@@ -17,8 +17,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	@touch $@
 
 # The real Label Studio that tests talk to, in an environment of its own.
-.venv/label-studio: .venv/run annotator/judge/label_studio.txt
-	$(BIN)/python -m annotator.judge.environment .label-studio
+.venv/label-studio: .venv/run annotator/label_studio/packages.txt
+	$(BIN)/python -m annotator.label_studio.environment .label-studio
 	@touch $@
 
 demo: .venv/run

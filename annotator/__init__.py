@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from annotator.pipeline.ask import find as find
     from annotator.pipeline.ask import row as row
     from annotator.pipeline.check import check as check
-    from annotator.pipeline.comparing import compare as compare
+    from annotator.pipeline.compare import compare as compare
     from annotator.pipeline.describe import describe_heads as describe_heads
     from annotator.pipeline.export import export as export
-    from annotator.pipeline.mapping import map_model as map_model
+    from annotator.pipeline.map import map_model as map_model
     from annotator.pipeline.publish import publish as publish
     from annotator.pipeline.quickstart import quickstart as quickstart
     from annotator.pipeline.relations import score_relations as score_relations
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from annotator.records import Target as Target
     from annotator.records import Token as Token
     from annotator.tokens.relations import load_relations as load_relations
-    from annotator.weights.memory import from_module as from_module
-    from annotator.weights.memory import from_state_dict as from_state_dict
+    from annotator.weights.in_memory import from_module as from_module
+    from annotator.weights.in_memory import from_state_dict as from_state_dict
 
 _HOMES = {
     "annotator.catalog.read": ("Catalog", "open_catalog"),
@@ -52,10 +52,10 @@ _HOMES = {
     "annotator.maps.settings": ("MapSettings",),
     "annotator.pipeline.ask": ("find", "row"),
     "annotator.pipeline.check": ("check",),
-    "annotator.pipeline.comparing": ("compare",),
+    "annotator.pipeline.compare": ("compare",),
     "annotator.pipeline.describe": ("describe_heads",),
     "annotator.pipeline.export": ("export",),
-    "annotator.pipeline.mapping": ("map_model",),
+    "annotator.pipeline.map": ("map_model",),
     "annotator.pipeline.publish": ("publish",),
     "annotator.pipeline.quickstart": ("quickstart",),
     "annotator.pipeline.relations": ("score_relations",),
@@ -78,7 +78,7 @@ _HOMES = {
         "Token",
     ),
     "annotator.tokens.relations": ("load_relations",),
-    "annotator.weights.memory": ("from_module", "from_state_dict"),
+    "annotator.weights.in_memory": ("from_module", "from_state_dict"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -21,8 +21,8 @@ from click.testing import CliRunner
 
 import annotator.weights.families as table
 from annotator.cli.commands import app
-from annotator.weights.entry import make_plan
-from annotator.weights.memory import from_module
+from annotator.weights.find_family import make_plan
+from annotator.weights.in_memory import from_module
 
 DOCS, TABLE = Path(__file__).parent, Path(table.__file__).parent
 INTRO = "# Commands\n\nWritten by `make docs` from the commands' own help.\n"

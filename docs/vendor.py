@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-VENDOR = Path(__file__).parents[1] / "annotator/catalog/site/page/vendor"
+VENDOR = Path(__file__).parents[1] / "annotator/views/site/page/vendor"
 ABOUT = VENDOR.parent / "app" / "about.js"  # where the page names them
 TABLE = "vendor.json"
 # name, version, licence, npm's integrity, and which of its files become which of ours

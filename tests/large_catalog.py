@@ -24,8 +24,8 @@ from annotator.catalog.descriptions import LEDGER, read_descriptions
 from annotator.catalog.files import write_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import open_catalog
-from annotator.catalog.relation_run import RelationRun
-from annotator.catalog.relations import CURVES, SCORES, TABLES, with_q
+from annotator.catalog.relations_manifest import RelationRun
+from annotator.catalog.relations_tables import CURVES, RELATION_TABLES, SCORES, with_q
 from annotator.catalog.schema import MAPS, SIGNATURES, to_heads, to_summaries
 from annotator.describe.outcome import (
     Answer,
@@ -38,7 +38,7 @@ from annotator.describe.outcome import (
     fields_of,
 )
 from annotator.describe.request import Request
-from annotator.describe.rules import Rules
+from annotator.describe.rule_baseline import Rules
 from annotator.judge.items import STATUSES
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
@@ -173,7 +173,7 @@ def related(folder: Path) -> None:
     for name, score in both.items():
         at_k = np.minimum(1, score[..., None] * rise)
         curves[name] = (np.floor(at_k * sources[:, None] + 1e-9) / sources[:, None]).ravel()
-    schema = TABLES[CURVES]
+    schema = RELATION_TABLES[CURVES]
     write_table(folder / f"{CURVES}.parquet", pa.table(curves).select(schema.names).cast(schema))
     run.write(folder)
 

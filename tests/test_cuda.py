@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from annotator.maps.engine import LayerMaps, map_layers
-from annotator.maps.null import Null
+from annotator.maps.permutation_null import Null
 from annotator.maps.relations import LayerScores, relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.weights.model import open_model

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from annotator.catalog.files import make_folder, write_table
 from annotator.catalog.lock import LOCK, alone
-from annotator.catalog.manifest import FILE, Manifest
-from annotator.catalog.schema import TABLES, to_tables
+from annotator.catalog.manifest import MANIFEST_FILE, Manifest
+from annotator.catalog.schema import MAP_TABLES, to_tables
 from annotator.catalog.shards import LayerShards
 from annotator.errors import CatalogForeign, CatalogUnwritable
 from annotator.records import HeadMap
 
-BUILDING = "building"
-REMEDY = "Delete that file and run the same annotator map again"
+MAP_SHARDS = "building"
+MAP_AGAIN = "Delete that file and run the same annotator map again"
 
 
 class Builder:
@@ -42,7 +42,7 @@ class Builder:
     def __init__(self, folder: Path, manifest: Manifest, groups: Sequence[tuple[int, ...]]) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._shards = LayerShards(folder / BUILDING, TABLES, REMEDY, groups)
+        self._shards = LayerShards(folder / MAP_SHARDS, MAP_TABLES, MAP_AGAIN, groups)
         self._opened = ExitStack()
 
     def __enter__(self) -> Builder:
@@ -58,7 +58,7 @@ class Builder:
         self._opened.close()
 
     def _claim(self) -> None:
-        if (self.folder / FILE).is_file():
+        if (self.folder / MANIFEST_FILE).is_file():
             there = Manifest.read(self.folder)
             there.require_same(self.folder, self.manifest, finished=self.finished)
             return
@@ -88,9 +88,9 @@ class Builder:
             CatalogBroken: a shard cannot be read.
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
-        for name in () if self.finished else TABLES:
+        for name in () if self.finished else MAP_TABLES:
             write_table(self.folder / f"{name}.parquet", self._shards.whole(name))
-        shutil.rmtree(self.folder / BUILDING, ignore_errors=True)
+        shutil.rmtree(self.folder / MAP_SHARDS, ignore_errors=True)
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -104,10 +104,10 @@ def refuse_foreign(folder: Path) -> None:
         present = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     except OSError as error:
         raise CatalogUnwritable(str(folder), error.strerror or str(error)) from error
-    if FILE not in present and (foreign := set(present) - {LOCK, f"{FILE}.part"}):
+    if MANIFEST_FILE not in present and (foreign := set(present) - {LOCK, f"{MANIFEST_FILE}.part"}):
         raise CatalogForeign(str(folder), sorted(foreign)[:3])
 
 
 def is_finished(folder: Path) -> bool:
     """Whether a folder's tables are all complete."""
-    return all((folder / f"{name}.parquet").is_file() for name in TABLES)
+    return all((folder / f"{name}.parquet").is_file() for name in MAP_TABLES)

@@ -15,9 +15,9 @@ from annotator.errors import DescriberUnknown
 from annotator.records import BASELINE, Describer, Description
 
 if TYPE_CHECKING:
-    from annotator.ledger.entries import Answered
+    from annotator.ledger.answers import HeadAnswer
 
-NAME = "descriptions"
+DESCRIPTIONS = "descriptions"
 LEDGER = "ledger.db"
 SCHEMA = pa.schema(
     [
@@ -99,7 +99,7 @@ def _row(description: Description) -> dict[str, Any]:
     return {**asdict(description), **head, "baseline": baseline, "at": at}
 
 
-def _description(answered: Answered, describers: Describers) -> Description:
+def _description(answered: HeadAnswer, describers: Describers) -> Description:
     from annotator.describe.outcome import outcome_of, problem_of
 
     came = answered.came

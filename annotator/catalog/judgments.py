@@ -18,7 +18,7 @@ from annotator.records import Describer, Item, Judgment
 if TYPE_CHECKING:
     from annotator.judge.verdicts import Standing, Verdict
 
-NAME, VERDICTS, STUDIES = "judgments", "verdicts", "studies"
+JUDGMENTS, VERDICTS, STUDIES = "judgments", "verdicts", "studies"
 _HEAD = [pa.field(name, pa.int16(), nullable=False) for name in ("layer", "head")]
 _WHOSE = [pa.field(name, pa.string(), nullable=False) for name in ("llm", "describer", "kind")]
 _SEEN = [
@@ -28,8 +28,8 @@ _NUMBERS = [
     *(pa.field(name, pa.int32(), nullable=False) for name in COUNTS),
     *(pa.field(name, pa.float64()) for name in MEASURES),
 ]
-TABLES = {
-    NAME: pa.schema(
+JUDGMENT_TABLES = {
+    JUDGMENTS: pa.schema(
         [
             *_HEAD,
             *_WHOSE,
@@ -52,7 +52,7 @@ per description judged, and per describer, see `annotator.judge.verdicts`."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class LedgerJudgments:
     """What a ledger has of people.
 
     Attributes:
@@ -77,9 +77,9 @@ class Judged:
         return standings(self.items, self.last, self.categories)
 
     def table(self, name: str) -> pa.Table:
-        """One of TABLES."""
-        made = {NAME: self._judgments, VERDICTS: self._verdicts, STUDIES: self._studies}
-        return pa.Table.from_pylist(list(map(in_utf8, made[name]())), schema=TABLES[name])
+        """One of JUDGMENT_TABLES."""
+        made = {JUDGMENTS: self._judgments, VERDICTS: self._verdicts, STUDIES: self._studies}
+        return pa.Table.from_pylist(list(map(in_utf8, made[name]())), schema=JUDGMENT_TABLES[name])
 
     def _judgments(self) -> Iterator[dict[str, Any]]:
         for verdict in self.verdicts():
@@ -106,7 +106,7 @@ class Judged:
         return {"llm": who.llm, "describer": self.describers.full(who)}
 
 
-def read_judged(folder: Path) -> Judged:
+def read_judged(folder: Path) -> LedgerJudgments:
     """What the ledger of a catalog has of people.
 
     Args:
@@ -116,11 +116,13 @@ def read_judged(folder: Path) -> Judged:
         LedgerUnusable: it cannot be read.
     """
     if not (folder / LEDGER).is_file():
-        return Judged(Describers((), ()))
+        return LedgerJudgments(Describers((), ()))
     from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
     with Ledger(folder / LEDGER, read_only=True) as ledger:
         judgments = Judgments(ledger)
         items = sorted(judgments.shown(), key=lambda item: (item.head, item.llm))
-        return Judged(read_describers(ledger), items, judgments.last(), judgments.categories(items))
+        return LedgerJudgments(
+            read_describers(ledger), items, judgments.last(), judgments.categories(items)
+        )

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from annotator.catalog.files import whole_file
-from annotator.catalog.formats import Format
+from annotator.catalog.manifest_format import ManifestFormat
 from annotator.errors import CatalogBroken, CatalogMismatch, CatalogMissing
 
-FILE = "catalog.json"
+MANIFEST_FILE = "catalog.json"
 _REMEDY = "Use the annotator that made it, or map into another folder: choose another --out"
-FORMAT = Format(1, _REMEDY)
+MANIFEST_FORMAT = ManifestFormat(1, _REMEDY)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Manifest:
     dims: Mapping[str, int]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
-    format: int = FORMAT.number
+    format: int = MANIFEST_FORMAT.number
 
     def write(self, folder: Path) -> None:
         """Write it; the same manifest always gives the same bytes.
@@ -41,7 +41,7 @@ class Manifest:
         Raises:
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
-        with whole_file(folder / FILE) as file:
+        with whole_file(folder / MANIFEST_FILE) as file:
             file.write((json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode())
 
     @classmethod
@@ -52,10 +52,10 @@ class Manifest:
             CatalogMissing: there is none.
             CatalogBroken: it cannot be read.
         """
-        path = folder / FILE
+        path = folder / MANIFEST_FILE
         if not path.is_file():
-            raise CatalogMissing(str(folder), f"there is no {FILE}")
-        content = FORMAT.read(path)
+            raise CatalogMissing(str(folder), f"there is no {MANIFEST_FILE}")
+        content = MANIFEST_FORMAT.read(path)
         try:
             manifest = cls(**content)
             if not ("id" in manifest.model and {"n_layers", "n_heads"} <= set(manifest.dims)):

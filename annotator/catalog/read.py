@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.catalog import descriptions, judgments, relations
+from annotator.catalog import descriptions, judgments
+from annotator.catalog import relations_tables as relations
 from annotator.catalog.build import is_finished
 from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
-from annotator.catalog.relation_run import FILE as RELATIONS
-from annotator.catalog.relation_run import read_relation_pairs
-from annotator.catalog.schema import TABLES, to_heads, to_summaries
+from annotator.catalog.relations_manifest import RELATIONS_FILE as RELATIONS
+from annotator.catalog.relations_manifest import RelationRun
+from annotator.catalog.schema import MAP_TABLES, to_heads, to_summaries
 from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
 from annotator.paths import user_path
 from annotator.records import (
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
 
 TELLING = "telling"
 _TELLING_HTML = 5
-TABLE_NAMES = (*TABLES, descriptions.NAME, *judgments.TABLES, *relations.TABLES)
+TABLE_NAMES = (
+    *MAP_TABLES,
+    descriptions.DESCRIPTIONS,
+    *judgments.JUDGMENT_TABLES,
+    *relations.RELATION_TABLES,
+)
 SORTABLE = (*Signatures.names(), TELLING)
 
 
@@ -72,7 +78,7 @@ class Catalog:
             head = HeadId.parse(head)
         head.within(self.manifest.dims["n_layers"], self.manifest.dims["n_heads"])
         wanted = {"layer": head.layer, "head": head.head}
-        tables = [read_table(self._path(name), TABLES[name], wanted) for name in TABLES]
+        tables = [read_table(self._path(name), MAP_TABLES[name], wanted) for name in MAP_TABLES]
         return self._records(*tables, count=1)[0]
 
     def heads(self, sort: str | None = None, top: int | None = None) -> list[HeadSummary]:
@@ -122,20 +128,20 @@ class Catalog:
             CatalogBroken: it cannot be read.
             LedgerUnusable: the descriptions or judgments cannot be read.
         """
-        if name == descriptions.NAME:
+        if name == descriptions.DESCRIPTIONS:
             return descriptions.to_table(self.descriptions(superseded=True))
-        if name in judgments.TABLES:
+        if name in judgments.JUDGMENT_TABLES:
             return judgments.read_judged(self.folder).table(name)
-        if name in relations.TABLES:
+        if name in relations.RELATION_TABLES:
             return relations.read_relation_table(self.folder, name)
-        if name not in TABLES:
+        if name not in MAP_TABLES:
             raise SettingInvalid("table", name, "one of " + ", ".join(TABLE_NAMES))
-        return read_table(self._path(name), TABLES[name])
+        return read_table(self._path(name), MAP_TABLES[name])
 
     def tables(self) -> list[str]:
         """The names of the tables that are there; those of relation scores are made later."""
         scored = (self.folder / RELATIONS).is_file()
-        return [name for name in TABLE_NAMES if scored or name not in relations.TABLES]
+        return [name for name in TABLE_NAMES if scored or name not in relations.RELATION_TABLES]
 
     def relation_pairs(self) -> tuple[RelationPairs, ...]:
         """The relations that were scored, and those that are not valid for the model.
@@ -144,7 +150,7 @@ class Catalog:
             NoRelations: there are no scores.
             CatalogBroken: they cannot be read.
         """
-        return read_relation_pairs(self.folder)
+        return RelationRun.read(self.folder).pairs
 
     def relation_scores(
         self, head: HeadId | str | None = None, relation: str | None = None
@@ -239,7 +245,11 @@ class Catalog:
             "The most telling heads, one for each KV group, on their most salient source:"
         )
         rows = [
-            [html.text(head.head), html.code(one.source.text), html.codes(one.targets)]
+            [
+                html.text(head.head),
+                html.code(one.source.text),
+                html.codes((t.token.text, t.logit) for t in one.targets),
+            ]
             for head in self.telling(_TELLING_HTML)
             for one in head.mappings[:1]
         ]
@@ -269,11 +279,11 @@ def _parsed(head: HeadId | str | None) -> HeadId | None:
     return HeadId.parse(head) if isinstance(head, str) else head
 
 
-def open_catalog(folder: str | Path) -> Catalog:
-    """Open a finished catalog.
+def open_catalog(catalog: Catalog | str | Path) -> Catalog:
+    """Open a finished catalog; one that is open already is given back.
 
     Raises:
         CatalogMissing: there is none, or it is not finished.
         CatalogBroken: its manifest cannot be read.
     """
-    return Catalog(user_path(folder))
+    return catalog if isinstance(catalog, Catalog) else Catalog(user_path(catalog))

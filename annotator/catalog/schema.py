@@ -42,7 +42,7 @@ SIGNATURES = pa.schema(
         *(pa.field(name, pa.float32(), nullable=False) for name in Signatures.names()),
     ]
 )
-TABLES = {"maps": MAPS, "signatures": SIGNATURES}
+MAP_TABLES = {"maps": MAPS, "signatures": SIGNATURES}
 
 
 def to_tables(heads: Iterable[HeadMap]) -> dict[str, pa.Table]:
@@ -52,7 +52,7 @@ def to_tables(heads: Iterable[HeadMap]) -> dict[str, pa.Table]:
         "maps": [row for head in heads for row in _map_rows(head)],
         "signatures": [_signature_row(head) for head in heads],
     }
-    return {name: pa.Table.from_pylist(rows[name], schema=TABLES[name]) for name in TABLES}
+    return {name: pa.Table.from_pylist(rows[name], schema=MAP_TABLES[name]) for name in MAP_TABLES}
 
 
 def _map_rows(head: HeadMap) -> Iterator[dict[str, Any]]:

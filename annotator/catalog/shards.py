@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from annotator.catalog.files import read_table, write_table
 from annotator.errors import CatalogBroken, SettingInvalid
 
-FORMAT = 1
+SHARD_FORMAT = 1
 _KEY = b"annotator"
 
 
@@ -171,7 +171,9 @@ class LayerShards(Shards):
 
 def digest_of(settings: Mapping[str, Any]) -> str:
     """A digest of what a shard was made with: SHA-256 of its canonical JSON."""
-    canonical = json.dumps([FORMAT, settings], sort_keys=True, ensure_ascii=False, allow_nan=False)
+    canonical = json.dumps(
+        [SHARD_FORMAT, settings], sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
     return sha256(canonical.encode()).hexdigest()
 
 

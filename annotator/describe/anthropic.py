@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from annotator.describe import wire
+from annotator.describe import http_errors as wire
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, Outcome, Refused, Truncated, read_answer
-from annotator.describe.provider import Provider
 from annotator.describe.request import Request
+from annotator.describe.sdk_provider import Provider
 
 if TYPE_CHECKING:
     import httpx2
@@ -67,7 +67,7 @@ class Anthropic(Provider):
         came = self._put(self._sdk().messages, {**_message(request), "max_tokens": limit})
         if isinstance(came, Failed):
             return Reply(came)
-        if isinstance(came, wire.Fault):
+        if isinstance(came, wire.HttpFault):
             return Reply(wire.outcome_of(came, SCHEMA_NAMES))
         return _read(came, self._key, limit)
 

@@ -6,15 +6,14 @@ and nothing else: no head, no layer, no model, no number. Who describes or judge
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from annotator.errors import SettingInvalid
-from annotator.records import HeadMap
+from annotator.records import EVIDENCE_SOURCES, EVIDENCE_TARGETS, Description, HeadMap
 
-SOURCES = 30
-"""Sources shown, as in the published evidence."""
-TARGETS = 5
-"""Targets shown of each source, as in the published evidence."""
+ABSTENTION = "No recurring pattern."
+"""Shown where a description would be, whoever abstained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,9 @@ class Evidence:
     mappings: tuple[ShownMapping, ...]
 
 
-def evidence_of(head: HeadMap, sources: int = SOURCES, targets: int = TARGETS) -> Evidence:
+def evidence_of(
+    head: HeadMap, sources: int = EVIDENCE_SOURCES, targets: int = EVIDENCE_TARGETS
+) -> Evidence:
     """The first salient sources of a head, each with its first targets.
 
     A head that was mapped with fewer is shown with what there is.
@@ -52,3 +53,23 @@ def evidence_of(head: HeadMap, sources: int = SOURCES, targets: int = TARGETS) -
             for mapping in head.mappings[:sources]
         )
     )
+
+
+def description_text(description: Description) -> str:
+    """A description in two plain lines, or the words for an abstention.
+
+    Raises:
+        ValueError: it is neither described nor unclear.
+    """
+    if description.status == "unclear":
+        return ABSTENTION
+    if description.status != "described":
+        raise ValueError(f"what is {description.status} is not shown to raters")
+    inputs, pattern = plain(description.inputs or ""), plain(description.pattern or "")
+    return f"Inputs: {inputs}\nPattern: {pattern}"
+
+
+def plain(text: str) -> str:
+    """On one line, without what no screen shows: control characters and halves of characters."""
+    line = " ".join(text.split())
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in line)

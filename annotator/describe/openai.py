@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from annotator.describe import wire
+from annotator.describe import http_errors as wire
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed, Refused, Truncated, read_answer
-from annotator.describe.provider import Provider
 from annotator.describe.request import Request
+from annotator.describe.sdk_provider import Provider
 
 if TYPE_CHECKING:
     import httpx2
@@ -53,7 +53,7 @@ class Dialect:
     formats: tuple[str, ...] = ("json_schema", "json_object", "text")
     without: frozenset[str] = frozenset()
 
-    def after(self, fault: wire.Fault, optional: set[str]) -> Dialect | None:
+    def after(self, fault: wire.HttpFault, optional: set[str]) -> Dialect | None:
         """The dialect to try after a refusal; None where the refusal has another cause.
 
         Args:
@@ -148,7 +148,7 @@ class OpenAi(Provider):
             came = self._put(self._sdk().chat.completions, body)
             if isinstance(came, Failed):
                 return Reply(came)
-            if not isinstance(came, wire.Fault):
+            if not isinstance(came, wire.HttpFault):
                 return _read(came, self._key, body[dialect.limit])
             if (learned := dialect.after(came, optional)) is None:
                 return Reply(wire.outcome_of(came, SCHEMA_NAMES))

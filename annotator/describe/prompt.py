@@ -31,9 +31,10 @@ import jinja2
 from jinja2 import StrictUndefined, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from annotator.describe.evidence import SOURCES, TARGETS, Evidence, ShownMapping
+from annotator.describe.evidence import Evidence, ShownMapping
 from annotator.errors import PromptInvalid
 from annotator.paths import shipped, user_path
+from annotator.records import EVIDENCE_SOURCES, EVIDENCE_TARGETS
 from annotator.tokens.display import show_bytes
 
 DESCRIBE_HEAD = "describe_head"
@@ -87,8 +88,8 @@ def read_template(folder: str | Path | None = None, name: str = DESCRIBE_HEAD) -
     source = _read(file)
     digest = hashlib.sha256(source.encode()).hexdigest()
     template = Template(str(file), digest, _compile(source, str(file)))
-    slots = ShownMapping("a", ("b",) * TARGETS)
-    render(Evidence((slots,) * SOURCES), template)
+    slots = ShownMapping("a", ("b",) * EVIDENCE_TARGETS)
+    render(Evidence((slots,) * EVIDENCE_SOURCES), template)
     return template
 
 

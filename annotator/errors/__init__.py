@@ -51,12 +51,12 @@ A message says what is wrong, where, and what to do next. All of them leave fini
 
 from __future__ import annotations
 
-from annotator.errors.asked import DeviceUnavailable as DeviceUnavailable
-from annotator.errors.asked import HeadInvalid as HeadInvalid
-from annotator.errors.asked import MissingExtra as MissingExtra
-from annotator.errors.asked import Overflow as Overflow
-from annotator.errors.asked import SettingInvalid as SettingInvalid
-from annotator.errors.asked import TokenInvalid as TokenInvalid
+from annotator.errors.arguments import DeviceUnavailable as DeviceUnavailable
+from annotator.errors.arguments import HeadInvalid as HeadInvalid
+from annotator.errors.arguments import MissingExtra as MissingExtra
+from annotator.errors.arguments import Overflow as Overflow
+from annotator.errors.arguments import SettingInvalid as SettingInvalid
+from annotator.errors.arguments import TokenInvalid as TokenInvalid
 from annotator.errors.base import AnnotatorError as AnnotatorError
 from annotator.errors.catalogs import CatalogBroken as CatalogBroken
 from annotator.errors.catalogs import CatalogBusy as CatalogBusy

@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from annotator.describe.evidence import evidence_of
+from annotator.describe.evidence import description_text, evidence_of
 from annotator.judge.kinds import Shown
-from annotator.judge.task import description_text
 from annotator.records import REAL, Item
 
 STATUSES = ("described", "unclear")

@@ -39,7 +39,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Counts:
+class RecordCounts:
     """What came of judgments.
 
     Attributes:
@@ -130,7 +130,7 @@ class Judgments:
                 for row in _rows(connection, PROJECTS)
             ]
 
-    def record(self, answers: Iterable[tuple[Judgment, Mapping[str, Any]]]) -> Counts:
+    def record(self, answers: Iterable[tuple[Judgment, Mapping[str, Any]]]) -> RecordCounts:
         """Write down what was judged; all of it, or nothing.
 
         Args:
@@ -162,7 +162,7 @@ class Judgments:
                 came.append("edited" if of_it else "new")
                 of_it.append(judgment)
         kinds = [came.count(kind) for kind in ("new", "edited", "unchanged")]
-        return Counts(*kinds, clashing=tuple(clashing))
+        return RecordCounts(*kinds, clashing=tuple(clashing))
 
     def all(self) -> list[Judgment]:
         """Every judgment, edits too, in the order they were recorded."""

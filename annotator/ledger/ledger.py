@@ -15,15 +15,15 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from sqlalchemy import exc as errors
 
 from annotator.errors import LedgerUnusable, NameTaken
-from annotator.ledger.entries import LOST, SETTLED, Answered, Recorded, answered, recorded
-from annotator.ledger.owner import at_work, enter, leave
-from annotator.ledger.place import open_engine, shown
+from annotator.ledger.answers import LOST, SETTLED, AttemptResult, HeadAnswer, answered, recorded
+from annotator.ledger.location import open_engine, shown
+from annotator.ledger.process_owner import at_work, enter, leave
 from annotator.ledger.sqlite import READ_ONLY
 from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, OUTCOMES, REQUESTS
 from annotator.records import Describer, HeadId
 
 CLAIM_SECONDS = 1800.0
-_LOST = Recorded(LOST, {}, final=False)
+_LOST = AttemptResult(LOST, {}, final=False)
 _KEYS_AT_ONCE = 500
 _UNUSABLE = (
     errors.ArgumentError,  # no such URL, no such database
@@ -93,12 +93,12 @@ class Ledger:
                 if connection.scalar(last) != key:
                     connection.execute(insert(HEADS).values(**of_head, key=key))
 
-    def answers(self, keys: Iterable[str]) -> dict[str, Recorded]:
+    def answers(self, keys: Iterable[str]) -> dict[str, AttemptResult]:
         """Of each request its answer, where it has one; of several, the last."""
         wanted = list(dict.fromkeys(keys))
         query = select(ATTEMPTS.c.key, OUTCOMES).join_from(ATTEMPTS, OUTCOMES)
         query = query.where(SETTLED).order_by(ATTEMPTS.c.number)
-        found: dict[str, Recorded] = {}
+        found: dict[str, AttemptResult] = {}
         with self.reading() as connection:
             for start in range(0, len(wanted), _KEYS_AT_ONCE):
                 some = ATTEMPTS.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
@@ -106,7 +106,7 @@ class Ledger:
                 found.update((row["key"], recorded(row)) for row in rows)
         return {key: found[key] for key in wanted if key in found}
 
-    def described(self, *, superseded: bool = False) -> list[Answered]:
+    def described(self, *, superseded: bool = False) -> list[HeadAnswer]:
         """Each head's answer by each describer, of their last request that has one.
 
         They are ordered by head and language model, then as they were first asked.
@@ -126,7 +126,7 @@ class Ledger:
         query = query.join(OUTCOMES).join(spent, spent.c.key == HEADS.c.key).where(SETTLED)
         with self.reading() as connection:
             rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
-            found: dict[tuple[HeadId, Describer, str], Answered] = {}
+            found: dict[tuple[HeadId, Describer, str], HeadAnswer] = {}
             last: dict[tuple[HeadId, Describer], str] = {}
             for one in map(answered, rows):
                 found[one.head, one.who, one.key] = one
@@ -172,7 +172,7 @@ class Ledger:
         assert made.inserted_primary_key is not None
         return int(made.inserted_primary_key[0])
 
-    def record(self, attempt: int, came: Recorded) -> None:
+    def record(self, attempt: int, came: AttemptResult) -> None:
         """Write down what came back; from here on it stays, and an answer is never asked for again.
 
         Raises:
@@ -277,6 +277,6 @@ def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: A
     return True
 
 
-def _insert_outcome(connection: Connection, attempt: int, came: Recorded) -> bool:
+def _insert_outcome(connection: Connection, attempt: int, came: AttemptResult) -> bool:
     row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
     return insert_new(connection, OUTCOMES, ["attempt"], **row)

@@ -1,6 +1,6 @@
 """The database's tables as of today. Texts that others wrote are kept as JSON, which can hold any.
 
-Whoever changes them adds a version and a step: see `annotator.ledger.versions`.
+Whoever changes them adds a version and a step: see `annotator.ledger.migrations`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ATTEMPTS = Table(
     Column("key", ForeignKey("requests.key"), nullable=False),
     Column("number", Integer, nullable=False, comment="from 1"),
     Column("parameters", JSON, nullable=False, comment="what this attempt changed"),
-    Column("owner", String(400), nullable=False, comment="see annotator.ledger.owner"),
+    Column("owner", String(400), nullable=False, comment="see annotator.ledger.process_owner"),
     Column("at", Double, nullable=False, comment="committed before it was sent"),
     UniqueConstraint("key", "number"),
 )

@@ -13,12 +13,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from annotator.errors import Overflow
-from annotator.maps.order import largest
+from annotator.maps.counted_rows import Space, open_space
 from annotator.maps.projection import Projection, project
 from annotator.maps.saliency import saliency
-from annotator.maps.settings import EVIDENCE_SOURCES, MapSettings
-from annotator.maps.space import Space, open_space
-from annotator.weights.model import Heads, Model
+from annotator.maps.settings import MapSettings
+from annotator.maps.top_k import largest
+from annotator.records import EVIDENCE_SOURCES
+from annotator.weights.model import LayerHeads, Model
 
 HEADS_AT_ONCE = 36
 """Query heads computed together, at most, where a layer has fewer."""
@@ -89,7 +90,7 @@ def map_layers(
     walk = groups_with_sources(model, settings, layers, W_E)
     del W_E  # the walk lets go of it once X is there
     for group, X in walk:
-        joined = map_heads(X, Heads.join([model.heads(n) for n in group]), space, settings)
+        joined = map_heads(X, LayerHeads.join([model.heads(n) for n in group]), space, settings)
         if not torch.isfinite(joined.logits).all():
             raise Overflow(group, settings.dtype)
         for at, layer in enumerate(group):
@@ -133,7 +134,7 @@ def layer_groups(n_layers: int, n_heads: int, settings: MapSettings) -> list[tup
 
 
 def map_heads(
-    X: Float[Tensor, "vocab d_model"], heads: Heads, space: Space, settings: MapSettings
+    X: Float[Tensor, "vocab d_model"], heads: LayerHeads, space: Space, settings: MapSettings
 ) -> LayerMaps:
     """Map some heads, as if of one layer.
 
@@ -175,7 +176,7 @@ def map_heads(
 
 
 def outputs(
-    x: Float[Tensor, "n_heads sources d_model"], heads: Heads
+    x: Float[Tensor, "n_heads sources d_model"], heads: LayerHeads
 ) -> Float[Tensor, "n_heads sources d_model"]:
     """X W_V W_O, each head on its own rows."""
     group = heads.W_O.shape[0] // heads.W_V.shape[0]

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from annotator.maps.duplicates import Duplicates
-from annotator.maps.order import largest
+from annotator.maps.top_k import largest
 
 BLOCK = 4096
 CHUNK = 64

@@ -3,7 +3,7 @@
 A head's score for a relation is the share of its sources with a target among the k largest logits
 of the source's row (DESIGN, section 2); the suppression score is the same on -M. Both follow, for
 every k up to k_max, from the targets' ranks. Each source is scored once, whatever relations it is
-in. Where a null is given, each score comes with its p (`annotator.maps.null`).
+in. Where a null is given, each score comes with its p (`annotator.maps.permutation_null`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from annotator.errors import SettingInvalid
+from annotator.maps.counted_rows import open_space
 from annotator.maps.engine import groups_with_sources
-from annotator.maps.null import Blocks, Chance, Null, make_blocks
+from annotator.maps.permutation_null import Blocks, Chance, Null, make_blocks
 from annotator.maps.ranks import Columns, Ranks, rank_targets, shuffle
 from annotator.maps.settings import MapSettings
-from annotator.maps.space import open_space
-from annotator.weights.model import Heads, Model
+from annotator.weights.model import LayerHeads, Model
 
 K_MAX = 25
 """The largest k that a score is defined with."""
@@ -135,7 +135,7 @@ def relation_scores(
     bare, columns = _ends(model, plan, usable)
     chance = None if null is None else Chance(null, plan.blocks(null, model.device))
     for group, x in groups_with_sources(model, settings, wanted, bare):
-        heads = Heads.join([model.heads(n) for n in group])
+        heads = LayerHeads.join([model.heads(n) for n in group])
         ranks, found = _score(x, heads, columns, plan, k_max, chance)
         for at, layer in enumerate(group):
             if layer in wanted:
@@ -227,7 +227,7 @@ def _ends(
 
 def _score(
     x: Float[Tensor, "rows d_model"],
-    heads: Heads,
+    heads: LayerHeads,
     columns: Columns,
     plan: _Plan,
     k_max: int,

@@ -12,13 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from annotator.maps.order import finite_or_last
-from annotator.weights.model import Heads
+from annotator.maps.top_k import finite_or_last
+from annotator.weights.model import LayerHeads
 
 ROWS = 2048
 
 
-def saliency(X: Float[Tensor, "vocab d_model"], heads: Heads) -> Float[Tensor, "n_heads vocab"]:
+def saliency(
+    X: Float[Tensor, "vocab d_model"], heads: LayerHeads
+) -> Float[Tensor, "n_heads vocab"]:
     """The saliency of every source for every head of a layer.
 
     Args:
@@ -48,7 +50,7 @@ def saliency(X: Float[Tensor, "vocab d_model"], heads: Heads) -> Float[Tensor, "
     return finite_or_last(sigma.flatten(0, 1))
 
 
-def output_factors(heads: Heads) -> Float[Tensor, "n_kv_heads d_head columns"]:
+def output_factors(heads: LayerHeads) -> Float[Tensor, "n_kv_heads d_head columns"]:
     """R^T of W_O^T = Q R for each query head, side by side for the heads of one value head.
 
     Computed in float64: it is small, and its error enters every sigma.

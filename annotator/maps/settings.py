@@ -7,10 +7,6 @@ from typing import Any, Literal, get_args
 
 from annotator.errors import SettingInvalid
 
-EVIDENCE_SOURCES = 30
-EVIDENCE_TARGETS = 5
-"""The published evidence: a head's 30 most salient sources, 5 targets each."""
-
 VocabularyChoice = Literal["all", "usable"]
 SourceForm = Literal["mlp-after-layer-0", "mlp", "embedding"]
 DType = Literal["float32", "float64"]

@@ -27,8 +27,7 @@ from functools import lru_cache
 from fontTools.unicodedata import script as script_of
 
 from annotator.maps.engine import LayerMaps
-from annotator.maps.settings import EVIDENCE_SOURCES, EVIDENCE_TARGETS
-from annotator.records import Signatures
+from annotator.records import EVIDENCE_SOURCES, EVIDENCE_TARGETS, Signatures
 from annotator.tokens.vocabulary import Vocabulary
 
 _STEM = 4

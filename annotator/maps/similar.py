@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from annotator.errors import SettingInvalid
-from annotator.maps.order import largest
+from annotator.maps.top_k import largest
 
 _HEADS = 256  # at once: their similarities to all heads are dense
 _SHARED = 2_000_000  # tokens shared with another head, at once

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.errors import SettingInvalid, TokenInvalid
 from annotator.maps.settings import MapSettings
-from annotator.pipeline.opened import checked
+from annotator.pipeline.open_model import open_model
 from annotator.pipeline.progress import track
 from annotator.records import HeadId, Hit, RowView
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from annotator.tokens.vocabulary import Vocabulary
-    from annotator.weights.model import Model
     from annotator.weights.source import Source
 
 
@@ -50,16 +49,17 @@ def row(
         HeadInvalid: not a head of this model.
         TokenInvalid: the text is not one token, or not a usable one.
     """
-    from annotator.maps.ask import row_view
+    from annotator.maps.row_and_find import row_view
 
     settings = settings or MapSettings()
     if k < 1:
         raise SettingInvalid("k", k, "at least 1")
     named = HeadId.parse(head) if isinstance(head, str) else head
-    opened, vocabulary = _open(model, settings, revision, tokenizer, device)
+    found = open_model(model, settings.dtype, revision, tokenizer, device, progress)
+    opened, vocabulary = found.model, found.vocabulary
     named.within(opened.dims.n_layers, opened.dims.n_heads)
     token = _token(vocabulary, source, settings)
-    checked(opened, [named.layer], progress)
+    found.check([named.layer])
     return row_view(opened, vocabulary, named, token, k, settings)
 
 
@@ -90,29 +90,16 @@ def find(
         ModelError: the model cannot be read.
         TokenInvalid: a text is not one token, or not a usable one.
     """
-    from annotator.maps.ask import all_hits
+    from annotator.maps.row_and_find import all_hits
 
     settings = settings or MapSettings()
-    opened, vocabulary = _open(model, settings, revision, tokenizer, device)
+    found = open_model(model, settings.dtype, revision, tokenizer, device, progress)
+    opened, vocabulary = found.model, found.vocabulary
     row_id, column_id = (_token(vocabulary, text, settings) for text in (source, target))
-    checked(opened, range(opened.dims.n_layers), progress)
+    found.check(range(opened.dims.n_layers))
     layers = all_hits(opened, vocabulary, row_id, column_id, settings)
     tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
     return sorted((hit for hits in tracked for hit in hits), key=lambda hit: (hit.rank, hit.head))
-
-
-def _open(
-    model: str | Path | nn.Module | Source,
-    settings: MapSettings,
-    revision: str | None,
-    tokenizer: Any,
-    device: str,
-) -> tuple[Model, Vocabulary]:
-    from annotator.tokens.load import load_vocabulary
-    from annotator.weights.model import open_model
-
-    opened = open_model(model, revision=revision, dtype=settings.dtype, device=device)
-    return opened, load_vocabulary(opened.source, opened.dims.vocab, tokenizer)
 
 
 def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:

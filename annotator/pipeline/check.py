@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.errors import AnnotatorError, CheckpointRefused, Disproved
-from annotator.pipeline.opened import checked
+from annotator.pipeline.open_model import open_model
 
 if TYPE_CHECKING:
     from torch import nn
 
     from annotator.weights.model import Model
-    from annotator.weights.proof import Finding, Observed
+    from annotator.weights.oracle import Finding, Observed
     from annotator.weights.source import Source
 
 
@@ -41,19 +41,19 @@ def check(
         ModelError: the model cannot be read, mapped, or run by transformers; or is a GGUF file.
         DeviceUnavailable: a device that torch cannot use here.
     """
-    from annotator.weights.model import open_model
-    from annotator.weights.proof import compare
+    from annotator.weights.oracle import compare
 
-    opened = open_model(model, revision=revision, dtype=dtype, device=device)
+    found = open_model(model, dtype, revision, None, device, progress)
+    opened = found.model
     layers = sorted({0, opened.dims.n_layers - 1})
-    checked(opened, layers, progress)
+    found.check(layers)
     return compare(opened, _observed(opened, layers, dtype), layers)
 
 
 def _observed(model: Model, layers: list[int], dtype: str) -> Observed:
     """What transformers' modules do; whatever they fail with is said in one line."""
-    from annotator.weights.excerpt import excerpt, quiet
-    from annotator.weights.proof import observe
+    from annotator.weights.oracle import observe
+    from annotator.weights.partial_module import excerpt, quiet
 
     try:
         with quiet():

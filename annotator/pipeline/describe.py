@@ -18,7 +18,7 @@ from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.describe.outcome import Failed
 from annotator.errors import HeadsUnanswered, SettingInvalid
-from annotator.pipeline.flight import Stop, flying
+from annotator.pipeline.concurrency import Stop, flying
 from annotator.pipeline.progress import bar, say
 from annotator.records import BASELINE, HeadId, HeadMap
 
@@ -36,7 +36,7 @@ BAR = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 @dataclass
-class Told:
+class DescribeResult:
     """What a run came to.
 
     Attributes:
@@ -77,7 +77,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class PromptPreview:
     """What would be sent about a head.
 
     Attributes:
@@ -107,7 +107,7 @@ def _short(tokens: int) -> str:
 
 
 def describe_heads(
-    catalog: str | Path,
+    catalog: Catalog | str | Path,
     llm: str | Llm,
     *,
     heads: Sequence[str] | None = None,
@@ -119,7 +119,7 @@ def describe_heads(
     max_tokens: int | None = None,
     name: str = "",
     progress: bool = True,
-) -> Told:
+) -> DescribeResult:
     """Have a language model describe heads.
 
     Args:
@@ -142,8 +142,8 @@ def describe_heads(
         DescribeError: the run cannot go on; what was recorded is kept.
         CatalogError: the catalog cannot be used.
     """
-    from annotator.describe.choose import open_llm
     from annotator.describe.prompt import read_template
+    from annotator.describe.providers import open_llm
     from annotator.ledger.ledger import Ledger
     from annotator.pipeline.quickstart import embedded_model
 
@@ -199,13 +199,13 @@ def request_of(llm: Llm, head: HeadMap, template: Template) -> Request:
 
 
 def prompt_of(
-    catalog: str | Path,
+    catalog: Catalog | str | Path,
     head: str,
     llm: str | None = None,
     *,
     key_file: str | Path | None = None,
     prompts: str | Path | None = None,
-) -> Prompt:
+) -> PromptPreview:
     """What would be sent about a head. No model is asked.
 
     Args:
@@ -219,29 +219,29 @@ def prompt_of(
         PromptInvalid: a template of one's own that cannot be used.
         DescribeError: there is no such language model, or no key for it.
     """
-    from annotator.describe.choose import open_llm
     from annotator.describe.evidence import evidence_of
     from annotator.describe.prompt import read_template, render
+    from annotator.describe.providers import open_llm
     from annotator.pipeline.quickstart import embedded_model
 
     map_of_head, template = open_catalog(catalog).head(head), read_template(prompts)
     if llm is None:
         rendered = render(evidence_of(map_of_head), template)
-        return Prompt(rendered.system, rendered.prompt)
+        return PromptPreview(rendered.system, rendered.prompt)
     with closing(open_llm(llm, key_file, embedded_model)) as model:
         request = request_of(model, map_of_head, template)
         schema = {} if model.name == BASELINE else request.schema
-        return Prompt(request.system, request.prompt, schema, model.count(request))
+        return PromptPreview(request.system, request.prompt, schema, model.count(request))
 
 
 def _run(
     llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], concurrency: int, progress: bool
-) -> Told:
+) -> DescribeResult:
     if concurrency < 1:
         raise SettingInvalid("concurrency", concurrency, "at least 1")
     by_key = {request.key: request for request in requests.values()}
     answered = ledger.answers(by_key)
-    told = Told(len(requests), before=sum(r.key in answered for r in requests.values()))
+    told = DescribeResult(len(requests), before=sum(r.key in answered for r in requests.values()))
     missing = [request for key, request in by_key.items() if key not in answered]
     concurrency = min(concurrency, len(missing), llm.at_once or concurrency)
     with bar("Describing", len(by_key), done=len(answered), unit="head", show=progress) as shown:
@@ -259,7 +259,7 @@ def _run(
     return told
 
 
-def refuse_unanswered(told: Told, llm: str) -> None:
+def refuse_unanswered(told: DescribeResult, llm: str) -> None:
     """Nothing, where every head has an answer.
 
     Raises:
@@ -272,7 +272,7 @@ def refuse_unanswered(told: Told, llm: str) -> None:
 
 def _asker(llm: Llm, ledger: Ledger, stop: Stop) -> Callable[[Request], Reply | None]:
     """Sees a request through to its last reply; None where another process is at it."""
-    from annotator.describe.asking import ask
+    from annotator.describe.attempts import ask
 
     def one(request: Request) -> Reply | None:
         if not ledger.claim(request.key):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
-from annotator.catalog.export import hf
-from annotator.catalog.export.folder import together
-from annotator.catalog.export.formats import FORMATS, writer
-from annotator.catalog.export.tables import exported, schemas
-from annotator.catalog.files import whole_file
-from annotator.catalog.manifest import FILE as MANIFEST
+from annotator.catalog.manifest import MANIFEST_FILE as MANIFEST
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import CatalogForeign, SettingInvalid
 from annotator.paths import user_path
-from annotator.pipeline.recorded import recorded, rows_of
+from annotator.pipeline.experiment_results import read_results
+from annotator.pipeline.judge_report import report
+from annotator.pipeline.progress import track
+from annotator.views.export.folder import together
+from annotator.views.export.format import NO_LICENSE, Contents
+from annotator.views.export.registry import format_of
 
-HF, SITE = "hf", "site"
+_LICENSE = r"[a-z0-9][a-z0-9.+-]{0,60}"
 
 
 def export(
@@ -24,7 +25,7 @@ def export(
     to: str,
     out: str | Path | None = None,
     *,
-    license: str = hf.NO_LICENSE,
+    license: str = NO_LICENSE,
     progress: bool = True,
 ) -> list[Path]:
     """Write every table that a catalog has in one format, or its page.
@@ -40,46 +41,27 @@ def export(
         progress: whether a bar is shown.
 
     Returns:
-        The files written.
+        The files written, the one to open first.
 
     Raises:
         CatalogError: the catalog cannot be read, or the files cannot be written.
         SettingInvalid: a format that is not offered, or no licence's identifier.
     """
-    if to not in (HF, *FORMATS, SITE):
-        raise SettingInvalid("to", to, "one of " + ", ".join((HF, *FORMATS, SITE)))
-    if not re.fullmatch(hf.LICENSE, license.lower()):
+    form = format_of(to)
+    if not re.fullmatch(_LICENSE, license.lower()):
         wanted = "a licence's identifier as the hub has it, such as cc-by-4.0 or apache-2.0"
         raise SettingInvalid("license", license, wanted)
-    opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
-    own = opened.folder / (SITE if to == SITE else f"export/{to}")
-    folder = own if out is None else user_path(out)
+    opened = open_catalog(catalog)
+    folder = opened.folder / form.folder if out is None else user_path(out)
     if (folder / MANIFEST).exists():
         raise CatalogForeign(str(folder), [MANIFEST], "holds a catalog, which files would replace")
-    if to == SITE:
-        from annotator.pipeline.site import export_site
-
-        return export_site(opened, folder, progress=progress)
-    if to == HF:
-        return _dataset(opened, folder, license.lower(), progress)
-    tables = exported(opened, rows_of(recorded(opened, summed=False, progress=progress)))
-    write = writer(to)
-    with together(folder, [f"{name}.{to}" for name in schemas()]) as part:
-        for name, table in tables.items():
-            with whole_file(part / f"{name}.{to}") as file:
-                write(table, file)
-    return [folder / f"{name}.{to}" for name in tables]
-
-
-def _dataset(catalog: Catalog, folder: Path, license: str, progress: bool) -> list[Path]:
-    if not hf.is_ours(folder):
-        reason = f"holds a {hf.CARD} that is no dataset card of annotator's"
-        raise CatalogForeign(str(folder), [hf.CARD], reason)
-    found = recorded(catalog, progress=progress)
-    tables = exported(catalog, rows_of(found))
-    relations = catalog.relation_pairs() if "relations" in tables else ()
-    results = [table for one in found if one.sums for table in one.sums.tables]
-    with together(folder, hf.every_file()) as part:
-        written = hf.write(part, catalog.manifest, tables, relations, results, license)
-        names = [path.relative_to(part) for path in written]
+    contents = Contents(
+        opened,
+        lambda summed: read_results(opened, summed=summed, progress=progress),
+        lambda describer: report(opened, describer)[0],
+        partial(track, show=progress),
+        license.lower(),
+    )
+    with together(folder, form.names(folder)) as part:
+        names = [path.relative_to(part) for path in form.write(part, contents)]
     return [folder / name for name in names]

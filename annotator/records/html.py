@@ -9,10 +9,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from annotator.records.heads import Target
+from itertools import starmap
 
 _LEFT = "text-align:left"
 NOTHING = "–"
@@ -39,9 +36,9 @@ def code(token: str, logit: float | None = None) -> str:
     return f"<code{title}>{text(token)}</code>"
 
 
-def codes(targets: Iterable[Target]) -> str:
-    """Tokens beside each other."""
-    return " ".join(code(target.token.text, target.logit) for target in targets)
+def codes(tokens: Iterable[tuple[str, float]]) -> str:
+    """Tokens beside each other, each with its logit."""
+    return " ".join(starmap(code, tokens))
 
 
 def day(seconds: float) -> str:

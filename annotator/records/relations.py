@@ -15,7 +15,7 @@ FLAG = 0.15
 """A head of a larger score implements a relation, as the paper says it."""
 LEAST_DRAWS = 20_000
 """A p is found with at least so many, unless Python is told otherwise."""
-LEVEL = 0.05
+Q_LEVEL = 0.05
 """The largest q of a score that is told from chance."""
 
 
@@ -124,12 +124,12 @@ class RelationScore:
     @property
     def implements(self) -> bool:
         """Flagged, and told from chance."""
-        return self.flagged and self.q <= LEVEL
+        return self.flagged and self.q <= Q_LEVEL
 
     @property
     def suppresses(self) -> bool:
         """The same of the suppression score."""
-        return self.suppression > FLAG and self.suppression_q <= LEVEL
+        return self.suppression > FLAG and self.suppression_q <= Q_LEVEL
 
     def _repr_html_(self) -> str:
         """Both signs, for notebooks."""

@@ -18,7 +18,7 @@ from annotator.paths import shipped, user_path
 from annotator.records import Relation
 
 METADATA = "relations.json"
-SOURCE = "<X>"
+PLACEHOLDER = "<X>"
 """What stands for the source in a prompt."""
 
 NAMED = 'named as a file can be on any system (no / \\ : * ? " < > |, no leading or last dot)'
@@ -40,8 +40,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "description": (_text, "a text"),
     "k": (lambda value: type(value) is int and value in (1, 10), "10 or 1"),
     "prompt": (
-        lambda value: value is None or (_text(value) and value.count(SOURCE) == 1),
-        f"a text with exactly one {SOURCE}, or null",
+        lambda value: value is None or (_text(value) and value.count(PLACEHOLDER) == 1),
+        f"a text with exactly one {PLACEHOLDER}, or null",
     ),
     "published": (_switch, "true or false"),
     "multi": (_switch, "true or false"),

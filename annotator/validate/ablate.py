@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from annotator.records import RelationPairs
 from annotator.records.figure import DIAMONDS, DOTS, LINE, THIN, Figure, Panel, Series
 from annotator.records.table import CHANGE, NUMBER, REASON, TEXT, WHOLE, Column, Table
-from annotator.validate.accuracies import OWN, Accuracies, Measured, accuracies
+from annotator.validate.ablation_accuracy import OWN, Accuracies, Measured, accuracies
 from annotator.validate.experiment import (
     Experiment,
+    ExperimentRows,
     Exported,
     Facts,
     Field,
-    Kept,
     Option,
     Options,
     Settings,
@@ -29,8 +29,8 @@ from annotator.validate.experiment import (
 )
 
 if TYPE_CHECKING:
-    from annotator.validate.ablation import AblationTask
-    from annotator.validate.lab import Lab
+    from annotator.validate.ablation_curves import AblationTask
+    from annotator.validate.inputs import ExperimentInputs
 
 NO_PROMPT = "it has no prompt that asks for it"
 ELSEWHERE = "its heads, another relation"
@@ -74,7 +74,7 @@ def left_out(pairs: RelationPairs, named: bool) -> Facts | None:
     return {"reason": NO_PROMPT} if named else {}
 
 
-def settings(lab: Lab, options: Options) -> Settings:
+def settings(lab: ExperimentInputs, options: Options) -> Settings:
     """What enters a relation's accuracies: all relations that ask, for any may be a control."""
     asked = [(one.name, one.relation.prompt, lab.settings_of(one)) for one in asked_for(lab.pairs)]
     others = sha256(repr(sorted(asked)).encode()).hexdigest()
@@ -88,10 +88,10 @@ def settings(lab: Lab, options: Options) -> Settings:
 
 
 def compute(
-    lab: Lab, relations: Sequence[RelationPairs], options: Options
+    lab: ExperimentInputs, relations: Sequence[RelationPairs], options: Options
 ) -> Iterator[tuple[str, Shard]]:
     """Ablate each relation's heads, one more at each step, and what that is compared with."""
-    from annotator.validate import ablation
+    from annotator.validate import ablation_curves as ablation
 
     model, module, seed = lab.matrices, lab.module, options["seed"]
     tasks = {one.name: ablation.task_of(one, lab.vocabulary) for one in asked_for(lab.pairs)}
@@ -110,13 +110,15 @@ def compute(
         yield name, Shard({"relation": [name] * len(rows), **columns}, {"reason": reason})
 
 
-def _watched(lab: Lab, name: str, batches: Sequence[Any]) -> Iterable[Any]:
+def _watched(lab: ExperimentInputs, name: str, batches: Sequence[Any]) -> Iterable[Any]:
     return lab.track(batches, f"Silencing, {name}", len(batches), unit="batch")
 
 
-def _bases(lab: Lab, tasks: Mapping[str, AblationTask], made_with: Settings) -> dict[str, int]:
+def _bases(
+    lab: ExperimentInputs, tasks: Mapping[str, AblationTask], made_with: Settings
+) -> dict[str, int]:
     """How many questions of each the whole model answers; a finished shard says it."""
-    from annotator.validate.ablation import base_correct
+    from annotator.validate.ablation_curves import base_correct
 
     bases: dict[str, int] = {}
     for name, task in lab.track(tasks.items(), "Asking", len(tasks), unit="relation"):
@@ -129,7 +131,7 @@ def _bases(lab: Lab, tasks: Mapping[str, AblationTask], made_with: Settings) -> 
     return bases
 
 
-def tables(kept: Kept) -> list[Table]:
+def tables(kept: ExperimentRows) -> list[Table]:
     """What the accuracies come to."""
     return [accuracy_table(accuracies(kept.rows, kept.facts))]
 
@@ -160,7 +162,7 @@ def _share(name: str, label: str, printed: str | None, values: Sequence[float | 
     return Column(NUMBER, values, name, label, printed, digits=2)
 
 
-def figures(kept: Kept, _: Sequence[Table]) -> list[Figure]:
+def figures(kept: ExperimentRows, _: Sequence[Table]) -> list[Figure]:
     """The curves of accuracy."""
     return ablations(accuracies(kept.rows, kept.facts))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from annotator.validate.prompts import Prompt
+from annotator.validate.prompts import SourcePrompt
 from annotator.weights.dims import Dims
 
 CPU_MEMORY = 256 << 20
@@ -36,7 +36,7 @@ def prompt_bytes(dims: Dims, positions: int, dtype: torch.dtype) -> int:
 
 
 def batches(
-    prompts: Sequence[Prompt], dims: Dims, dtype: torch.dtype, limit: int
+    prompts: Sequence[SourcePrompt], dims: Dims, dtype: torch.dtype, limit: int
 ) -> list[list[int]]:
     """Which prompts to run together.
 

@@ -2,7 +2,7 @@
 
 - Only relations that are valid for all of the models are compared.
 - A relation head implements at least one of them (see `RelationScore.implements`).
-- Whether heads that share their values are alike is asked in `annotator.validate.groups`.
+- Whether heads that share their values are alike is asked in `annotator.validate.kv_groups`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from itertools import combinations
 
 from annotator.errors import NoRelations
 from annotator.records import HeadId
-from annotator.validate.groups import Groups, Scored, group_similarity
-from annotator.validate.statistics import DRAWS
+from annotator.validate.kv_groups import Groups, Scored, group_similarity
+from annotator.validate.statistics import RESAMPLES
 
 BINS = 10
 """Equal parts of a model's depth."""
@@ -68,7 +68,7 @@ class ModelHeads:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedHeads:
     """How many heads two relations share.
 
     Attributes:
@@ -99,10 +99,10 @@ class Comparison:
 
     relations: tuple[str, ...]
     models: tuple[ModelHeads, ...]
-    shared: tuple[Shared, ...]
+    shared: tuple[SharedHeads, ...]
 
 
-def compare(models: Sequence[Scored], draws: int = DRAWS, seed: int = 0) -> Comparison:
+def compare(models: Sequence[Scored], draws: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Set models side by side.
 
     Args:
@@ -120,7 +120,7 @@ def compare(models: Sequence[Scored], draws: int = DRAWS, seed: int = 0) -> Comp
         reason = "no relation was scored for all of them"
         raise NoRelations(names, reason, "Score the same ones: annotator relations CATALOG.")
     shared = [
-        Shared(a, b, {m.name: _both(m.implementing[a], m.implementing[b]) for m in models})
+        SharedHeads(a, b, {m.name: _both(m.implementing[a], m.implementing[b]) for m in models})
         for a, b in combinations(relations, 2)
     ]
     described = tuple(_describe(model, relations, draws, seed) for model in models)

@@ -20,8 +20,8 @@ from annotator.validate.experiment import (
     LAYER_AND_HEAD,
     STATIC,
     Experiment,
+    ExperimentRows,
     Field,
-    Kept,
     Options,
     Settings,
     Shard,
@@ -31,8 +31,8 @@ from annotator.validate.experiment import (
 
 if TYPE_CHECKING:
     from annotator.tokens.vocabulary import Vocabulary
-    from annotator.validate.dynamic import Dynamic, Question
-    from annotator.validate.lab import Lab
+    from annotator.validate.dynamic_scores import Dynamic, Question
+    from annotator.validate.inputs import ExperimentInputs
 
 NO_PROMPT = "no prompt has its source as one token"
 TITLE = "Static against dynamic scores"
@@ -58,7 +58,7 @@ DYNAMIC = {
 }
 
 
-def settings(lab: Lab, _: Options) -> Settings:
+def settings(lab: ExperimentInputs, _: Options) -> Settings:
     """The templates, beside what every experiment has."""
     from annotator.validate.prompts import TEMPLATES
 
@@ -66,10 +66,10 @@ def settings(lab: Lab, _: Options) -> Settings:
 
 
 def compute(
-    lab: Lab, relations: Sequence[RelationPairs], _: Options
+    lab: ExperimentInputs, relations: Sequence[RelationPairs], _: Options
 ) -> Iterator[tuple[str, Shard]]:
     """Dynamic scores of all heads; a source that many relations have is run once."""
-    from annotator.validate.dynamic import dynamic_scores
+    from annotator.validate.dynamic_scores import dynamic_scores
 
     questions = [question_of(lab.vocabulary, one) for one in relations]
     for pairs, found in zip(relations, dynamic_scores(lab.inference, questions), strict=True):
@@ -78,8 +78,8 @@ def compute(
 
 def question_of(vocabulary: Vocabulary, pairs: RelationPairs) -> Question:
     """A relation's sources in the four templates; those that a tokenizer cuts otherwise are out."""
-    from annotator.validate.dynamic import Case, Question
-    from annotator.validate.prompts import TEMPLATES, Prompt, prompt_of
+    from annotator.validate.dynamic_scores import Case, Question
+    from annotator.validate.prompts import TEMPLATES, SourcePrompt, prompt_of
 
     dropped: Counter[str] = Counter()
     templates: list[list[Case]] = []
@@ -87,7 +87,7 @@ def question_of(vocabulary: Vocabulary, pairs: RelationPairs) -> Question:
         cases: list[Case] = []
         for source, targets in pairs.targets.items():
             prompt = prompt_of(vocabulary, template, [source])
-            if isinstance(prompt, Prompt):
+            if isinstance(prompt, SourcePrompt):
                 cases.append(Case(prompt, targets))
             else:
                 dropped[prompt] += 1
@@ -95,7 +95,7 @@ def question_of(vocabulary: Vocabulary, pairs: RelationPairs) -> Question:
     return Question(pairs.name, pairs.k, templates, dict(dropped))
 
 
-def _shard(lab: Lab, pairs: RelationPairs, found: Dynamic) -> Shard:
+def _shard(lab: ExperimentInputs, pairs: RelationPairs, found: Dynamic) -> Shard:
     rows = [
         head_rows(both_sides(lab, found, at), relation=pairs.name, template=at)
         for at, prompts in enumerate(found.prompts)
@@ -110,13 +110,13 @@ def _shard(lab: Lab, pairs: RelationPairs, found: Dynamic) -> Shard:
     return Shard(stacked(rows), facts)
 
 
-def both_sides(lab: Lab, found: Dynamic, at: int) -> dict[str, Any]:
+def both_sides(lab: ExperimentInputs, found: Dynamic, at: int) -> dict[str, Any]:
     """All heads' static scores on a relation, and their dynamic ones in a template."""
     dynamic = {"without": found.without[at], "with_context": found.with_context[at]}
     return {"static": lab.static(found.relation), **dynamic}
 
 
-def tables(kept: Kept) -> list[Table]:
+def tables(kept: ExperimentRows) -> list[Table]:
     """R by relation, and the medians beside the published ones."""
     from annotator.validate.correlations import (
         correlation_table,
@@ -132,7 +132,7 @@ def tables(kept: Kept) -> list[Table]:
     ]
 
 
-def figures(kept: Kept, tables: Sequence[Table]) -> list[Figure]:
+def figures(kept: ExperimentRows, tables: Sequence[Table]) -> list[Figure]:
     """A point for each head and template."""
     from annotator.validate.correlations import scatter
 

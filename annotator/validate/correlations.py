@@ -19,8 +19,8 @@ from annotator.records.table import (
     Table,
 )
 from annotator.validate.experiment import Facts
-from annotator.validate.scores import Scores, scores_in
-from annotator.validate.statistics import DRAWS, Interval, interval, median_of, pearson
+from annotator.validate.relation_rows import Scores, scores_in
+from annotator.validate.statistics import RESAMPLES, Interval, interval, median_of, pearson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ class Medians:
 
 
 def correlations(
-    rows: pd.DataFrame, facts: Mapping[str, Facts], draws: int = DRAWS
+    rows: pd.DataFrame, facts: Mapping[str, Facts], draws: int = RESAMPLES
 ) -> list[Correlation]:
     """The rows of `correlate`, in the order of the facts.
 

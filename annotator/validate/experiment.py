@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from annotator.validate.lab import Lab
+    from annotator.validate.inputs import ExperimentInputs
 
 Facts = Mapping[str, Any]
 Options = Mapping[str, Any]
@@ -84,7 +84,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ExperimentRows:
     """What an experiment gave on all relations.
 
     Attributes:
@@ -115,11 +115,13 @@ class Option:
     help: str
 
 
-Compute = Callable[["Lab", Sequence[RelationPairs], Options], Iterator[tuple[str, Shard]]]
+Compute = Callable[
+    ["ExperimentInputs", Sequence[RelationPairs], Options], Iterator[tuple[str, Shard]]
+]
 Settings = Callable[[RelationPairs], Mapping[str, Any]]
 
 
-def no_figures(_: Kept, __: Sequence[Table]) -> list[Figure]:
+def no_figures(_: ExperimentRows, __: Sequence[Table]) -> list[Figure]:
     """Of an experiment that draws nothing."""
     return []
 
@@ -161,10 +163,10 @@ class Experiment:
     help: str
     label: str
     fields: Mapping[str, Field]
-    settings: Callable[[Lab, Options], Settings]
+    settings: Callable[[ExperimentInputs, Options], Settings]
     compute: Compute
-    tables: Callable[[Kept], Sequence[Table]]
-    figures: Callable[[Kept, Sequence[Table]], Sequence[Figure]] = no_figures
+    tables: Callable[[ExperimentRows], Sequence[Table]]
+    figures: Callable[[ExperimentRows, Sequence[Table]], Sequence[Figure]] = no_figures
     left_out: Callable[[RelationPairs, bool], Facts | None] = not_valid
     options: tuple[Option, ...] = ()
     beside: str | None = None

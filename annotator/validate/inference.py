@@ -15,11 +15,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annotator.errors import SettingInvalid
+from annotator.maps.counted_rows import open_space
 from annotator.maps.ranks import Columns, shuffle
-from annotator.maps.space import open_space
 from annotator.validate.batches import batches, memory
-from annotator.validate.parts import Parts, parts_of, watch
-from annotator.validate.prompts import Prompt
+from annotator.validate.hook_points import Parts, parts_of, watch
+from annotator.validate.prompts import SourcePrompt
 from annotator.weights.model import Model
 
 SAME = 1e-3
@@ -65,7 +65,7 @@ def open_inference(
 
     Args:
         model: the checkpoint.
-        module: what `annotator.weights.module.module_of` made of it.
+        module: what `annotator.weights.full_module.module_of` made of it.
         usable: token ids that count; None: every row of the embedding.
     """
     _, space = open_space(model, None if usable is None else sorted(usable))
@@ -73,7 +73,7 @@ def open_inference(
     return Inference(model, module, parts_of(model, module), columns, space.ids)
 
 
-def may_share(inference: Inference, prompt: Prompt) -> bool:
+def may_share(inference: Inference, prompt: SourcePrompt) -> bool:
     """Whether what comes before a source is the same whatever follows: not if heads look ahead."""
     shared, alone = (_pass(inference, [one]) for one in (prompt, replace(prompt, first=0)))
     return all(
@@ -83,7 +83,7 @@ def may_share(inference: Inference, prompt: Prompt) -> bool:
 
 
 def run_prompts(
-    inference: Inference, prompts: Sequence[Prompt]
+    inference: Inference, prompts: Sequence[SourcePrompt]
 ) -> tuple[
     Float[Tensor, "n_layers prompts d_model"], Float[Tensor, "n_layers prompts n_heads d_head"]
 ]:
@@ -100,7 +100,7 @@ def run_prompts(
 
 @torch.inference_mode()
 def _pass(
-    inference: Inference, prompts: Sequence[Prompt]
+    inference: Inference, prompts: Sequence[SourcePrompt]
 ) -> tuple[
     Float[Tensor, "n_layers prompts d_model"], Float[Tensor, "n_layers prompts n_heads d_head"]
 ]:

@@ -22,9 +22,9 @@ from annotator.validate.experiment import (
     LAYER_AND_HEAD,
     STATIC,
     Experiment,
+    ExperimentRows,
     Facts,
     Field,
-    Kept,
     Options,
     Settings,
     Shard,
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
     from annotator.tokens.vocabulary import Vocabulary
     from annotator.validate.correlations import Correlation
-    from annotator.validate.dynamic import Dynamic, Question
+    from annotator.validate.dynamic_scores import Dynamic, Question
     from annotator.validate.inference import Inference
-    from annotator.validate.lab import Lab
+    from annotator.validate.inputs import ExperimentInputs
 
 FORMS = ("natural", "paper")
-LEAST_PAIRS = 10
+LEAST_MULTI_TOKEN = 10
 """A relation with fewer pairs is named, and left out of the median."""
 ELEVEN = frozenset(
     {
@@ -95,10 +95,10 @@ class MultiToken:
         """Why there are no scores."""
         if self.dynamic is not None:
             return None
-        return f"{self.pairs} pairs with a source of several tokens; {LEAST_PAIRS} are needed"
+        return f"{self.pairs} pairs with a source of several tokens; {LEAST_MULTI_TOKEN} are needed"
 
 
-def settings(lab: Lab, _: Options) -> Settings:
+def settings(lab: ExperimentInputs, _: Options) -> Settings:
     """The words and the template, beside what every experiment has."""
     from annotator.validate.prompts import OF_SEVERAL_TOKENS
 
@@ -110,7 +110,7 @@ def settings(lab: Lab, _: Options) -> Settings:
 
 
 def compute(
-    lab: Lab, relations: Sequence[RelationPairs], _: Options
+    lab: ExperimentInputs, relations: Sequence[RelationPairs], _: Options
 ) -> Iterator[tuple[str, Shard]]:
     """Dynamic scores of all heads in both forms."""
     usable = None if lab.usable is None else frozenset(lab.usable)
@@ -148,13 +148,13 @@ def multi_token(
     Yields:
         One relation's scores after the other, in the order given.
     """
-    from annotator.validate.dynamic import dynamic_scores
+    from annotator.validate.dynamic_scores import dynamic_scores
 
     asked = [_question(vocabulary, one, form, usable) for one in relations]
-    enough = [question for question, pairs in asked if pairs >= LEAST_PAIRS]
+    enough = [question for question, pairs in asked if pairs >= LEAST_MULTI_TOKEN]
     scores = dynamic_scores(inference, enough)
     for question, pairs in asked:
-        found = next(scores) if pairs >= LEAST_PAIRS else None
+        found = next(scores) if pairs >= LEAST_MULTI_TOKEN else None
         yield MultiToken(question.relation, form, pairs, question.dropped, found)
 
 
@@ -163,10 +163,10 @@ def _question(
 ) -> tuple[Question, int]:
     """The relation's words in the template, and how many of its pairs they are."""
     from annotator.tokens.pairs import token_of
-    from annotator.validate.dynamic import Case, Question
+    from annotator.validate.dynamic_scores import Case, Question
     from annotator.validate.prompts import (
         OF_SEVERAL_TOKENS,
-        Prompt,
+        SourcePrompt,
         natural_prompt,
         published_prompt,
     )
@@ -183,7 +183,7 @@ def _question(
     cases: list[Case] = []
     for source, ids in targets.items():
         prompt = written(vocabulary, OF_SEVERAL_TOKENS, source)
-        if isinstance(prompt, Prompt):
+        if isinstance(prompt, SourcePrompt):
             cases.append(Case(prompt, frozenset(ids)))
         else:
             dropped[prompt] += len(ids)
@@ -210,18 +210,20 @@ def correlations(
         draws: resamples of the intervals.
     """
     from annotator.validate.correlations import correlation
-    from annotator.validate.statistics import DRAWS
+    from annotator.validate.statistics import RESAMPLES
 
     found: list[Correlation] = []
     for name, own in facts.items():
         for form in FORMS:
             side = rows[(rows["relation"] == name) & (rows["form"] == form)]
             here = {**own, "reason": (own.get("reason") or {}).get(form)}
-            found.append(correlation(name, here, own["pairs"][form], side, draws or DRAWS, form))
+            found.append(
+                correlation(name, here, own["pairs"][form], side, draws or RESAMPLES, form)
+            )
     return found
 
 
-def tables(kept: Kept) -> list[Table]:
+def tables(kept: ExperimentRows) -> list[Table]:
     """R by relation and form, and the medians beside the published ones."""
     from annotator.validate import correlations as shared
 
@@ -239,7 +241,7 @@ def is_published(row: Correlation) -> bool:
     return row.published and row.relation in ELEVEN
 
 
-def figures(kept: Kept, tables: Sequence[Table]) -> list[Figure]:
+def figures(kept: ExperimentRows, tables: Sequence[Table]) -> list[Figure]:
     """A point for each head; a figure for each form."""
     from annotator.validate.correlations import scatter
 

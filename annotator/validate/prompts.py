@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from annotator.tokens.vocabulary import Vocabulary
 
-SOURCE = " <X>"
+SPACED_SOURCE = " <X>"
 """What stands for the source in a template: with its leading space."""
 
 TEMPLATES = (
@@ -32,7 +32,7 @@ ONE_TOKEN = "source is one token"
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class SourcePrompt:
     """A tokenised prompt.
 
     Attributes:
@@ -46,12 +46,12 @@ class Prompt:
     source: int
 
 
-def prompt_of(vocabulary: Vocabulary, template: str, source: Sequence[int]) -> Prompt | str:
+def prompt_of(vocabulary: Vocabulary, template: str, source: Sequence[int]) -> SourcePrompt | str:
     """A template with a source in it.
 
     Args:
         vocabulary: of the model.
-        template: a text with one `SOURCE` in it, not at the beginning.
+        template: a text with one `SPACED_SOURCE` in it, not at the beginning.
         source: the source's tokens, the first with the leading space.
 
     Returns:
@@ -59,20 +59,20 @@ def prompt_of(vocabulary: Vocabulary, template: str, source: Sequence[int]) -> P
     """
     written = b"".join(vocabulary.pieces[id] or b"" for id in source)
     try:
-        text = template.replace(SOURCE, written.decode())
+        text = template.replace(SPACED_SOURCE, written.decode())
     except UnicodeDecodeError:
         return CHANGED
     ids = vocabulary.prompt(text)
     begins = _boundaries(vocabulary, ids, text)
     if begins is None:
         return CHANGED
-    first = begins.get(len(template.partition(SOURCE)[0].encode()))
+    first = begins.get(len(template.partition(SPACED_SOURCE)[0].encode()))
     if first is None or ids[first : first + len(source)] != list(source):
         return CUT_OTHERWISE
-    return Prompt(tuple(ids), first, first + len(source) - 1)
+    return SourcePrompt(tuple(ids), first, first + len(source) - 1)
 
 
-def natural_prompt(vocabulary: Vocabulary, template: str, source: str) -> Prompt | str:
+def natural_prompt(vocabulary: Vocabulary, template: str, source: str) -> SourcePrompt | str:
     """A word of several tokens in a template, tokenised as it is in the sentence.
 
     Args:
@@ -91,7 +91,7 @@ def natural_prompt(vocabulary: Vocabulary, template: str, source: str) -> Prompt
     return prompt_of(vocabulary, template, tokens)
 
 
-def published_prompt(vocabulary: Vocabulary, template: str, source: str) -> Prompt | str:
+def published_prompt(vocabulary: Vocabulary, template: str, source: str) -> SourcePrompt | str:
     """A word of several tokens after the template's trailing space, as the paper tokenised it.
 
     The template is tokenised with the space before the source as a token at its end; the word
@@ -99,7 +99,7 @@ def published_prompt(vocabulary: Vocabulary, template: str, source: str) -> Prom
 
     Args:
         vocabulary: of the model.
-        template: a text that ends with `SOURCE`.
+        template: a text that ends with `SPACED_SOURCE`.
         source: the word, without a leading space.
 
     Returns:
@@ -108,13 +108,13 @@ def published_prompt(vocabulary: Vocabulary, template: str, source: str) -> Prom
     tokens = vocabulary.encode(source)
     if len(tokens) == 1:
         return ONE_TOKEN
-    text = template.removesuffix(SOURCE) + " "
+    text = template.removesuffix(SPACED_SOURCE) + " "
     ids = vocabulary.prompt(text)
     if _boundaries(vocabulary, ids, text) is None or _joined(vocabulary, tokens) != source.encode():
         return CHANGED
     end = max(at for at, id in enumerate(ids) if id not in vocabulary.special) + 1
     whole = [*ids[:end], *tokens, *ids[end:]]
-    return Prompt(tuple(whole), end, end + len(tokens) - 1)
+    return SourcePrompt(tuple(whole), end, end + len(tokens) - 1)
 
 
 def _boundaries(vocabulary: Vocabulary, ids: Sequence[int], text: str) -> dict[int, int] | None:

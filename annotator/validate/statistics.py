@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-DRAWS = 2000
-LEVEL = 0.95
+RESAMPLES = 2000
+CONFIDENCE = 0.95
 _BLOCK = 1 << 22  # numbers of a block of resamples
 
 Interval = tuple[float, float]
@@ -46,9 +46,9 @@ def interval(
     static: Float[Tensor, " n_heads"],
     dynamic: Float[Tensor, "templates n_heads"],
     layers: Int[Tensor, " n_heads"],
-    draws: int = DRAWS,
+    draws: int = RESAMPLES,
     seed: int = 0,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
 ) -> Interval | None:
     """The percentile bootstrap interval of `pearson`, heads resampled within layers.
 
@@ -74,9 +74,9 @@ def interval(
 def median_difference(
     sides: Sequence[Sides],
     layers: Int[Tensor, " n_heads"],
-    draws: int = DRAWS,
+    draws: int = RESAMPLES,
     seed: int = 0,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
 ) -> tuple[float, float, float] | None:
     """How much better one static score correlates than another: the median over relations.
 

@@ -22,9 +22,9 @@ from annotator.errors import SettingInvalid
 from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.records import RelationPairs
-from annotator.validate.parts import parts_of, watch
+from annotator.validate.hook_points import parts_of, watch
 from annotator.weights.mlp import FirstMlp
-from annotator.weights.model import Heads, Model
+from annotator.weights.model import LayerHeads, Model
 
 VARIANTS: Mapping[str, str] = {
     "value gain": "the gain of the norm that attention reads through, folded into W_V",
@@ -58,7 +58,7 @@ def gains_of(model: Model, module: nn.Module) -> Gains:
 
     Args:
         model: the checkpoint.
-        module: what `annotator.weights.module.module_of` made of it.
+        module: what `annotator.weights.full_module.module_of` made of it.
     """
     read: dict[int, Tensor] = {}
     written: list[tuple[nn.Module, Tensor]] = []
@@ -93,7 +93,7 @@ def absent_variants(model: Model, module: nn.Module, settings: MapSettings) -> d
 
     Args:
         model: the checkpoint.
-        module: what `annotator.weights.module.module_of` made of it.
+        module: what `annotator.weights.full_module.module_of` made of it.
         settings: of the scores that a variant stands beside.
     """
     return _absent(gains_of(model, module), settings)
@@ -111,7 +111,7 @@ def variant_scores(
 
     Args:
         model: the checkpoint.
-        module: what `annotator.weights.module.module_of` made of it.
+        module: what `annotator.weights.full_module.module_of` made of it.
         pairs: what counts of each relation.
         settings: X, as far as the variant leaves it.
         variant: one of `VARIANTS`.
@@ -164,7 +164,7 @@ class _Changed(Model):
         super().__init__(model.plan, model.dtype, model.device)
         self.gains, self.variant = gains, variant
 
-    def heads(self, layer: int) -> Heads:
+    def heads(self, layer: int) -> LayerHeads:
         own, value, final = super().heads(layer), self.gains.inputs[layer], self.gains.final
         if self.variant == "value gain" and value is not None:
             return replace(own, W_V=own.W_V * value[:, None])

@@ -16,8 +16,8 @@ from annotator.validate.experiment import (
     LAYER_AND_HEAD,
     STATIC,
     Experiment,
+    ExperimentRows,
     Field,
-    Kept,
     Options,
     Settings,
     Shard,
@@ -26,8 +26,8 @@ from annotator.validate.experiment import (
 )
 
 if TYPE_CHECKING:
-    from annotator.validate.differences import Difference, Paired
-    from annotator.validate.lab import Lab
+    from annotator.validate.inputs import ExperimentInputs
+    from annotator.validate.variant_differences import Difference, Paired
 
 ABSENT = "absent"
 TITLE = "Variants of the static score"
@@ -39,7 +39,7 @@ NOTE = (
 )
 
 
-def settings(lab: Lab, _: Options) -> Settings:
+def settings(lab: ExperimentInputs, _: Options) -> Settings:
     """The variants, beside what every experiment has."""
     from annotator.validate.variant_scores import VARIANTS
 
@@ -47,7 +47,7 @@ def settings(lab: Lab, _: Options) -> Settings:
 
 
 def compute(
-    lab: Lab, relations: Sequence[RelationPairs], _: Options
+    lab: ExperimentInputs, relations: Sequence[RelationPairs], _: Options
 ) -> Iterator[tuple[str, Shard]]:
     """All relations are scored together, a variant after the other; then come their shards."""
     import torch
@@ -68,9 +68,9 @@ def compute(
         yield name, Shard(stacked(rows), {ABSENT: absent})
 
 
-def tables(kept: Kept) -> list[Table]:
+def tables(kept: ExperimentRows) -> list[Table]:
     """Every variant against the paper's score."""
-    from annotator.validate.differences import differences
+    from annotator.validate.variant_differences import differences
 
     assert kept.beside is not None
     found = difference_table(differences(kept.beside, kept.rows))

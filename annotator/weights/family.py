@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from annotator.weights.words import Const, Get, Only, Setting
+from annotator.weights.config_expressions import Const, Get, Only, Setting
 
 ValueRule = Literal["separate", "contiguous", "grouped", "codegen"]
 
@@ -117,7 +117,7 @@ class GatedMlp:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedExperts:
     """An expert that every token passes.
 
     Attributes:
@@ -154,7 +154,7 @@ class Experts:
     weighing: Literal["softmax", "chosen softmax", "sigmoid"] = "softmax"
     renormalise: Setting = Const(False)
     weighs_input: bool = False
-    shared: Shared | None = None
+    shared: SharedExperts | None = None
 
 
 @dataclass(frozen=True)

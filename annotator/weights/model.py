@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, DeviceUnavailable, SettingInvalid
 from annotator.weights.dims import Dims
-from annotator.weights.entry import make_plan
 from annotator.weights.family import VALUE_BLOCKS, End, Experts, Norm
-from annotator.weights.memory import from_module
+from annotator.weights.find_family import make_plan
+from annotator.weights.in_memory import from_module
 from annotator.weights.mlp import Affine, Dense, FirstMlp, Mixture, Normalise, Router
+from annotator.weights.open_source import open_source
 from annotator.weights.plan import Need, Pair, Plan
-from annotator.weights.source import Source, TensorBroken, open_source
+from annotator.weights.source import Source, TensorBroken
 
 DTYPES: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
@@ -31,7 +32,7 @@ DTYPES: Mapping[str, torch.dtype] = {
 
 
 @dataclass(frozen=True)
-class Heads:
+class LayerHeads:
     """The heads of one layer. Query head h reads value head h // (n_heads / n_kv_heads).
 
     Attributes:
@@ -45,7 +46,7 @@ class Heads:
     W_O: Float[Tensor, "n_heads d_head d_model"]
 
     @classmethod
-    def join(cls, layers: Sequence[Heads]) -> Heads:
+    def join(cls, layers: Sequence[LayerHeads]) -> LayerHeads:
         """The heads of several layers as if of one; head h still reads value head h // group."""
         first = layers[0]
         if len(layers) == 1:
@@ -53,11 +54,11 @@ class Heads:
         b_V = None if first.b_V is None else torch.cat([h.b_V for h in layers if h.b_V is not None])
         return cls(torch.cat([h.W_V for h in layers]), b_V, torch.cat([h.W_O for h in layers]))
 
-    def only(self, head: int) -> Heads:
+    def only(self, head: int) -> LayerHeads:
         """The same with one query head and its value head."""
         kv = head // (self.W_O.shape[0] // self.W_V.shape[0])
         b_V = None if self.b_V is None else self.b_V[kv : kv + 1]
-        return Heads(self.W_V[kv : kv + 1], b_V, self.W_O[head : head + 1])
+        return LayerHeads(self.W_V[kv : kv + 1], b_V, self.W_O[head : head + 1])
 
 
 class Model:
@@ -113,7 +114,7 @@ class Model:
         scale = self.plan.settings.number(end.scale)
         return matrix if scale == 1 else matrix * scale
 
-    def heads(self, layer: int) -> Heads:
+    def heads(self, layer: int) -> LayerHeads:
         """The value and output projections of one layer, head by head."""
         family, d = self.plan.family, self.dims
         chosen, count = VALUE_BLOCKS[family.values.rule](d.n_heads, d.n_kv_heads)
@@ -122,7 +123,7 @@ class Model:
         stack = self._read(value).unflatten(0, (count, d.d_head))[blocks]
         W_O = self._read(output).unflatten(1, (d.n_heads, d.d_head))
         scale = self.plan.settings.number(family.residual_scale)
-        return Heads(
+        return LayerHeads(
             W_V=stack.transpose(1, 2),
             b_V=None if bias is None else self._read(bias).unflatten(0, (count, d.d_head))[blocks],
             W_O=W_O.permute(1, 2, 0) if scale == 1 else W_O.permute(1, 2, 0) * scale,

@@ -12,7 +12,7 @@ from functools import cached_property
 from torch import Tensor
 
 from annotator.weights.dims import Dims
-from annotator.weights.families import Place
+from annotator.weights.families import TowerPlace
 from annotator.weights.family import (
     VALUE_BLOCKS,
     End,
@@ -23,7 +23,7 @@ from annotator.weights.family import (
     Norm,
     PlainMlp,
     Rows,
-    Shared,
+    SharedExperts,
 )
 from annotator.weights.settings import Settings
 from annotator.weights.source import Source
@@ -84,7 +84,7 @@ class Plan:
     dims: Dims
     settings: Settings
     tied: bool
-    place: Place
+    place: TowerPlace
 
     @cached_property
     def present(self) -> frozenset[str]:
@@ -218,7 +218,7 @@ class Plan:
         """What picks experts."""
         return self._affine(mlp.router, self.n_experts, self.dims.d_model)
 
-    def shared(self, shared: Shared) -> list[Pair]:
+    def shared(self, shared: SharedExperts) -> list[Pair]:
         """The maps of the expert that every token passes: gate, up, down."""
         return self.dense(shared.mlp, int(self.settings.value(shared.width)))
 

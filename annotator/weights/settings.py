@@ -13,9 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused
+from annotator.weights.config_expressions import Const, Only, Setting, named
 from annotator.weights.families.inert import INERT
 from annotator.weights.family import Family
-from annotator.weights.words import Const, Only, Setting, named
 
 ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
 

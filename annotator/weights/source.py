@@ -1,4 +1,4 @@
-"""Where tensors come from: one protocol, and the one place that decides which reader serves.
+"""Where tensors come from: the protocol of all readers, and what they share.
 
 A source knows names, shapes and bytes; it knows nothing of heads.
 """
@@ -13,8 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from annotator.errors import CheckpointBroken, ModelNotFound
-from annotator.paths import user_path
+from annotator.errors import CheckpointBroken
 
 Format = Literal["safetensors", "gguf", "memory"]
 
@@ -75,38 +74,6 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in its own dtype, row-major."""
     octets: Any = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
     return memoryview(octets)
-
-
-def open_source(model: str | Path, revision: str | None = None) -> Source:
-    """Open a folder, a GGUF file or a hub repository.
-
-    Args:
-        model: a path, or a hub id where no such path exists.
-        revision: branch, tag or commit on the hub.
-
-    Raises:
-        ModelNotFound: nothing there.
-        CheckpointRefused: a pickle checkpoint.
-        CheckpointBroken: a header or config that cannot be read.
-        UnknownFamily: a GGUF architecture without an entry.
-        MissingExtra: a GGUF file without the gguf package.
-    """
-    path = user_path(model)
-    if path.is_dir():
-        from annotator.weights.checkpoint import open_folder
-
-        return open_folder(path)
-    if path.is_file():
-        if path.suffix.lower() == ".gguf":
-            from annotator.weights.gguf import GgufFile
-
-            return GgufFile(path)
-        raise ModelNotFound(str(model), "that file is neither a folder nor a .gguf file")
-    from annotator.weights.hub import looks_like_id, open_repository
-
-    if looks_like_id(str(model)):
-        return open_repository(str(model), revision)
-    raise ModelNotFound(str(model), "no such path")
 
 
 def read_json(path: Path, model: str) -> Mapping[str, Any]:

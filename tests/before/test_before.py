@@ -10,7 +10,7 @@ import pytest
 import annotator
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
-from annotator.ledger.versions import APPLICATION, VERSION
+from annotator.ledger.migrations import APPLICATION, LEDGER_VERSION
 from tests.before.files import HERE, again, first
 from tests.before.make import COMMANDS, EXPORTED, printed
 from tests.commands import error_of, files_of
@@ -83,11 +83,11 @@ def test_a_ledger_of_a_later_annotator_is_left_alone(
 ) -> None:
     catalog = first(tmp_path / "catalog")
     rows(catalog / LEDGER, f"PRAGMA application_id = {APPLICATION}")
-    rows(catalog / LEDGER, f"PRAGMA user_version = {VERSION + 1}")
+    rows(catalog / LEDGER, f"PRAGMA user_version = {LEDGER_VERSION + 1}")
     before = files_of(catalog)
     more = ["--llm", "rules", "--all"] if command.startswith("describe") else []
     words = [str(catalog) if word == "CATALOG" else word for word in command.split()]
     said = error_of(capsys, *words, *more)
-    assert f"it is of version {VERSION + 1}, and this annotator knows those up to" in said
+    assert f"it is of version {LEDGER_VERSION + 1}, and this annotator knows those up to" in said
     assert "Use the annotator that made it, or a later one; then run" in said
     assert files_of(catalog) == before

@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 from label_studio_sdk import LabelStudio
 
-from annotator.judge.label_studio import CHUNK, Studio
-from annotator.judge.server import Server
-from annotator.judge.task import Task, screen
+from annotator.label_studio.client import TASKS_CHUNK, Studio
+from annotator.label_studio.server import Server
+from annotator.label_studio.task import Task, screen
 from tests.benchmarks.common import SMALL, Report, peak_bytes, seconds
 from tests.judge.fake_studio import task
 
@@ -88,8 +88,8 @@ def pulled(report: Report, server: Server, studio: Studio, count: int) -> None:
     answers = [{"result": ANSWER, "lead_time": 1.0}]
     body = [{"data": dict(large(number).data), "annotations": answers} for number in range(count)]
     with sdk_of(server, server.credentials.admin.token) as sdk:
-        for start in range(0, count, CHUNK):
-            sdk.projects.import_tasks(project, request=body[start : start + CHUNK])
+        for start in range(0, count, TASKS_CHUNK):
+            sdk.projects.import_tasks(project, request=body[start : start + TASKS_CHUNK])
     del body
     report.line("counts", f"{seconds(lambda: studio.counts(project)):8.2f} s")
     took = seconds(lambda: studio.answers(project))

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import save_file
 
 from annotator.catalog.build import Builder
-from annotator.pipeline.mapping import map_model
+from annotator.pipeline.map import map_model
 from tests import tiny
 from tests.benchmarks.common import SMALL, Report, peak_bytes
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from annotator.maps.null import Null
+from annotator.maps.permutation_null import Null
 from annotator.maps.relations import K_MAX, LayerScores, Relations, relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.quickstart import embedded_model

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 
 from annotator.weights.model import Model, open_model
-from annotator.weights.source import open_source
+from annotator.weights.open_source import open_source
 
 SMALL = "--small" in sys.argv
 LAYERS = 2  # of a small form's model

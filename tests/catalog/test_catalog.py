@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import annotator
-from annotator.catalog.export.formats import FORMATS, writer
-from annotator.catalog.schema import TABLES, to_heads, to_tables
+from annotator.catalog.schema import MAP_TABLES, to_heads, to_tables
 from annotator.maps.engine import map_layers
 from annotator.maps.heads import head_maps
 from annotator.maps.settings import MapSettings
 from annotator.records import HeadId, HeadMap, SalientMapping, Signatures, Target, Token
 from annotator.tokens.load import load_vocabulary
+from annotator.views.export import csv as csv_format
+from annotator.views.export import jsonl, parquet
 from annotator.weights.model import open_model
 
 single = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -68,7 +69,7 @@ def built(plain: dict[Any, Any]) -> list[HeadMap]:
 def test_records_round_trip_through_the_tables(plain: dict[Any, Any]) -> None:
     some = built(plain)
     tables = to_tables(some)
-    assert {name: table.schema for name, table in tables.items()} == TABLES
+    assert {name: table.schema for name, table in tables.items()} == MAP_TABLES
     assert list(to_heads(tables["maps"], tables["signatures"])) == some
 
 
@@ -77,9 +78,9 @@ def test_every_format_holds_the_same_rows(plain: dict[Any, Any]) -> None:
     for table in to_tables(built(plain)).values():
         rows = table.to_pylist()
         written = {}
-        for name in FORMATS:
+        for name, form in {"jsonl": jsonl, "csv": csv_format, "parquet": parquet}.items():
             buffer = io.BytesIO()
-            writer(name)(table, buffer)
+            form.write(table, buffer)
             written[name] = buffer.getvalue()
         lines = written["jsonl"].decode().split("\n")
         assert [json.loads(line) for line in lines if line] == rows
@@ -160,7 +161,7 @@ def test_faces_of_a_head(catalog: annotator.Catalog) -> None:
     assert head.head == HeadId(2, 1)
     frame = head.frame()
     assert len(frame) == 45 * 5 * 2
-    assert list(frame.columns) == TABLES["maps"].names
+    assert list(frame.columns) == MAP_TABLES["maps"].names
     rows = catalog.frame("maps").query("layer == 2 and head == 1")
     assert frame["target"].tolist() == rows["target"].tolist()
     assert frame["logit"].tolist() == pytest.approx(rows["logit"].tolist())

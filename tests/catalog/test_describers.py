@@ -13,7 +13,7 @@ from annotator.catalog.describers import Describers, shorts
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.describe.prompt import read_template
 from annotator.errors import DescriberUnknown, NameTaken, SettingInvalid
-from annotator.pipeline.describe import Told
+from annotator.pipeline.describe import DescribeResult
 from annotator.records import Describer
 from tests.before import make
 from tests.before.files import again
@@ -140,7 +140,7 @@ def test_commands_and_python_take_any_part(
         catalog.descriptions(llm="openai:strong#")
 
 
-def named(folder: Path, name: str) -> Told:
+def named(folder: Path, name: str) -> DescribeResult:
     """L0H0, described under a name."""
     asked = make.Scripted(STRONG, {"L0H0": make.SAME})
     return annotator.describe_heads(folder, asked, heads=["L0H0"], name=name, progress=False)

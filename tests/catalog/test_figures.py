@@ -11,10 +11,6 @@ from typing import Any
 
 import pytest
 
-from annotator.catalog.figures import relations
-from annotator.catalog.figures.canvas import drawn
-from annotator.catalog.figures.comparison import draw_comparison
-from annotator.catalog.figures.panels import draw_panels
 from annotator.errors import CatalogUnwritable, MissingExtra
 from annotator.records import Relation, RelationPairs, RelationScore
 from annotator.records.figure import Figure
@@ -25,6 +21,10 @@ from annotator.validate.correlations import (
     correlations,
     scatter,
 )
+from annotator.views.figures import relations
+from annotator.views.figures.canvas import drawn
+from annotator.views.figures.comparison import draw_comparison
+from annotator.views.figures.panels import draw_panels
 from tests.validate.made import (
     ABLATED,
     DIMS,

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import annotator
-from annotator.catalog import manifest, relation_run
-from annotator.catalog.formats import Format
+from annotator.catalog import manifest
+from annotator.catalog import relations_manifest as relation_run
+from annotator.catalog.manifest_format import ManifestFormat
 from annotator.errors import CatalogBroken
 from tests.before.files import HERE
 from tests.commands import error_of, text_of
@@ -20,7 +21,7 @@ STEPS = {
     2: lambda one: {**one, "names": [one["name"]]},
     3: lambda one: {key: value for key, value in one.items() if key != "name"},
 }
-MADE_UP = Format(4, "Run: annotator again", STEPS)
+MADE_UP = ManifestFormat(4, "Run: annotator again", STEPS)
 
 
 def written(path: Path, **content: Any) -> Path:
@@ -69,7 +70,7 @@ def test_a_catalog_of_a_later_annotator(
     written(catalog / "catalog.json", **content | {"format": 2})
     said = error_of(capsys, "heads", catalog)
     assert "it is of format 2, and this annotator reads those up to 1" in said
-    upgraded = Format(3, "", {1: dict, 2: dict})
+    upgraded = ManifestFormat(3, "", {1: dict, 2: dict})
     monkeypatch.setattr(manifest, "FORMAT", upgraded)
     assert text_of(capsys, "heads", catalog)
 
@@ -81,7 +82,7 @@ def test_a_catalog_of_a_later_annotator(
 def test_relations_of_another_format(
     scored: annotator.Catalog, tmp_path: Path, number: int, said: str
 ) -> None:
-    content = json.loads((scored.folder / relation_run.FILE).read_text("utf-8"))
-    written(tmp_path / relation_run.FILE, **content | {"format": number})
+    content = json.loads((scored.folder / relation_run.RELATIONS_FILE).read_text("utf-8"))
+    written(tmp_path / relation_run.RELATIONS_FILE, **content | {"format": number})
     with pytest.raises(CatalogBroken, match=said):
         relation_run.read_relation_pairs(tmp_path)

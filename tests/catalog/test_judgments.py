@@ -14,13 +14,13 @@ import pytest
 
 import annotator
 from annotator.catalog.descriptions import LEDGER
-from annotator.catalog.judgments import TABLES
+from annotator.catalog.judgments import JUDGMENT_TABLES
 from annotator.catalog.read import open_catalog
-from annotator.judge.task import task_of
+from annotator.label_studio.task import task_of
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
-from annotator.pipeline.mapping import map_model
+from annotator.pipeline.map import map_model
 from annotator.records import Item, Judgment
 from tests.judge.made import items_of, judgment
 
@@ -75,7 +75,7 @@ def test_the_last_answer_of_each_rater_by_head(catalog: Path) -> None:
 def test_the_table(catalog: Path) -> None:
     wanted = judged(catalog)
     table = open_catalog(catalog).table("judgments")
-    assert table.schema.equals(TABLES["judgments"])
+    assert table.schema.equals(JUDGMENT_TABLES["judgments"])
     rows = table.to_pylist()
     assert [row["llm"] for row in rows] == [item.llm for item, _ in wanted]
     assert [row["skipped"] for row in rows] == [False, False, False, True]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import annotator
-from annotator.catalog.location import recall, remember
+from annotator.catalog.model_location import recall, remember
 from annotator.catalog.read import open_catalog
 from annotator.errors import (
     CatalogMismatch,
     ModelNotFound,
 )
-from annotator.pipeline.opened import open_model_of
+from annotator.pipeline.open_model import open_model_of
 from annotator.pipeline.relations import score_relations
 from tests import tiny
 from tests.related import DRAWS, RELATIONS

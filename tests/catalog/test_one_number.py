@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 import annotator
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.catalog.site.data import short
 from annotator.judge.kinds import KINDS
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.pipeline.study import choose, report
+from annotator.pipeline.judge_items import choose
+from annotator.pipeline.judge_report import report
 from annotator.records import ACCEPTED, REAL, Item, Judgment
+from annotator.views.site.data import short
 from tests.before.files import again
 from tests.before.make import printed
 from tests.judge import toy

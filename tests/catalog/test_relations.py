@@ -17,8 +17,8 @@ from scipy.stats import false_discovery_control
 
 import annotator
 from annotator.catalog.read import open_catalog
-from annotator.catalog.relation_run import RelationRun
-from annotator.catalog.relations import TABLES
+from annotator.catalog.relations_manifest import RelationRun
+from annotator.catalog.relations_tables import RELATION_TABLES
 from annotator.errors import (
     CatalogBroken,
     CatalogBusy,
@@ -26,7 +26,7 @@ from annotator.errors import (
     NoRelations,
     SettingInvalid,
 )
-from annotator.maps.null import Null
+from annotator.maps.permutation_null import Null
 from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.relations import score_relations
@@ -193,7 +193,7 @@ def test_export_writes_the_tables_that_are_there(
 ) -> None:
     without = {path.stem for path in annotator.export(catalog, "csv", tmp_path / "without")}
     files = {path.stem: path for path in annotator.export(scored, "csv", tmp_path / "with")}
-    assert files.keys() - without == set(TABLES)
+    assert files.keys() - without == set(RELATION_TABLES)
     with files["relations"].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row, there in zip(rows, scored.table("relations").to_pylist(), strict=True):
@@ -224,7 +224,7 @@ def test_a_broken_file_is_named_and_its_remedy_works(
     else:
         file.write_bytes(content[: len(content) // 2] if harm == "cut" else b"{}")
     with pytest.raises((CatalogBroken, NoRelations)) as caught:
-        [catalog.table(table) for table in TABLES]
+        [catalog.table(table) for table in RELATION_TABLES]
     file.unlink(missing_ok=True)
     assert "annotator relations" in str(caught.value)
     again = score_relations(catalog, (*RELATIONS, SPARSE), draws=DRAWS)
@@ -233,7 +233,7 @@ def test_a_broken_file_is_named_and_its_remedy_works(
 
 def test_a_table_that_lacks_rows_is_broken(scored: annotator.Catalog, tmp_path: Path) -> None:
     catalog = open_catalog(shutil.copytree(scored.folder, tmp_path / "catalog"))
-    for name in TABLES:
+    for name in RELATION_TABLES:
         path = catalog.folder / f"{name}.parquet"
         pq.write_table(pq.read_table(path).slice(1), path)
         with pytest.raises(CatalogBroken, match="rows, not"):

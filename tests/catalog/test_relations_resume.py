@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import annotator
-from annotator.catalog.relation_build import BUILDING
+from annotator.catalog.relations_builder import RELATION_SHARDS
 from annotator.errors import (
     NoRelations,
 )
@@ -53,7 +53,7 @@ def test_no_finished_layer_is_scored_again(tmp_path: Path, monkeypatch: pytest.M
     annotator.map_model(model, wide.folder)
     score_relations(wide, FEW, seed=1)
     assert wanted == [[0, 1, 2, 3, 4], [3, 4]]
-    assert not (wide.folder / BUILDING).exists()
+    assert not (wide.folder / RELATION_SHARDS).exists()
     resumed = tables(wide.folder)
     score_relations(wide, FEW, seed=0)
     assert tables(wide.folder) == finished
@@ -66,10 +66,10 @@ def test_shards_of_other_relations_are_not_used(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(
-            "annotator.catalog.relation_build.RelationBuilder.finish", lambda _: Stopped()
+            "annotator.catalog.relations_builder.RelationBuilder.finish", lambda _: Stopped()
         )
         score_relations(catalog, [made("first", 61), SPARSE], draws=DRAWS)
-    assert (catalog.folder / BUILDING).is_dir()
+    assert (catalog.folder / RELATION_SHARDS).is_dir()
     score_relations(catalog, (*RELATIONS, SPARSE), draws=DRAWS)
     assert tables(catalog.folder) == tables(scored.folder)
 
@@ -109,7 +109,7 @@ def test_kill_9_then_resume(tmp_path: Path) -> None:
     command = [SCRIPT, "relations", out, "--relations", given]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE
-    shards = out / BUILDING / "relations"
+    shards = out / RELATION_SHARDS / "relations"
     while len(list(shards.glob("L*.parquet"))) < 2:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

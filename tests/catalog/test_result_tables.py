@@ -14,10 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.catalog.compared import comparison_tables
-from annotator.catalog.export import latex, markdown
-from annotator.catalog.results import numbers, shown, write_result
-from annotator.catalog.sums import Sums, keep_sums, read_sums
+from annotator.catalog.experiment_sums import Sums, keep_sums, read_sums
 from annotator.records.figure import DOTS, Figure, Panel, Series
 from annotator.records.table import Table
 from annotator.validate.ablate import accuracy_table
@@ -27,8 +24,11 @@ from annotator.validate.correlations import (
     correlation_table,
     medians_table,
 )
-from annotator.validate.differences import Difference
+from annotator.validate.variant_differences import Difference
 from annotator.validate.variants import difference_table
+from annotator.views.comparison_tables import comparison_tables
+from annotator.views.export import latex, markdown
+from annotator.views.export.result_tables import numbers, shown, write_result
 from tests.validate.made import ABLATED, comparison
 
 ROWS = (

@@ -16,8 +16,8 @@ import pytest
 from torch import Tensor
 
 from annotator.catalog.read import open_catalog
-from annotator.pipeline.mapping import map_model
-from annotator.weights.memory import InMemory
+from annotator.pipeline.map import map_model
+from annotator.weights.in_memory import InMemory
 from tests import PATIENCE, tiny
 
 FILES = ("catalog.json", "maps.parquet", "signatures.parquet")

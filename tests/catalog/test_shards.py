@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from annotator.catalog.experiments import schema_of, shards_of
+from annotator.catalog.experiment_shards import schema_of, shards_of
 from annotator.catalog.shards import LayerShards, Shards, digest_of
 from annotator.errors import CatalogBroken, SettingInvalid
 from annotator.validate.experiment import head_rows

@@ -14,13 +14,13 @@ import pytest
 import annotator
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
-from annotator.catalog.site import write
+from annotator.catalog.relations_manifest import read_relations_run
 from annotator.errors import CatalogForeign, CatalogUnwritable
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
-from annotator.pipeline.relations import relation_run
 from annotator.records import HeadId
+from annotator.views.site import write
 from tests.commands import files_of
 from tests.judge.made import items_of, judgment
 
@@ -127,7 +127,7 @@ def test_relation_scores_in_the_columns_and_of_each_head(
     names = [one["name"] for one in overview["relations"]]
     assert names == [one.name for one in study.relation_pairs() if one.valid]
     assert [one["name"] for one in overview["not_valid"]] == ["sparse"]
-    run = relation_run(study)
+    run = read_relations_run(study.folder)
     assert run is not None
     assert overview["draws"] == run.settings["draws"]
     n_heads = study.manifest.dims["n_heads"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from annotator.catalog.experiments import FOLDER
-from annotator.catalog.figures import comparison, panels
+from annotator.catalog.experiment_shards import VALIDATION_FOLDER
 from annotator.catalog.shards import Shards
+from annotator.views.figures import comparison, panels
 from tests.answering import make_home
 
 
@@ -32,7 +32,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def noting(shards: Shards, part: str, *rest: Any) -> None:
         write(shards, part, *rest)
-        if shards.folder.name == FOLDER:  # and not of a map or of scores
+        if shards.folder.name == VALIDATION_FOLDER:  # and not of a map or of scores
             names.append(part)
 
     monkeypatch.setattr(Shards, "write", noting)

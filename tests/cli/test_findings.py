@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from annotator.cli.compared import print_compare
-from annotator.cli.findings import print_findings
+from annotator.cli.compare import print_compare
+from annotator.cli.validate import print_findings
 from annotator.pipeline.validate import Findings
 from annotator.records.table import Table
 from annotator.validate import multi_token
@@ -21,7 +21,7 @@ from annotator.validate.correlations import (
     medians,
     medians_table,
 )
-from annotator.validate.differences import Difference
+from annotator.validate.variant_differences import Difference
 from annotator.validate.variants import difference_table
 from tests.validate.made import ABLATED, comparison
 

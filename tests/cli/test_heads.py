@@ -9,8 +9,8 @@ import pytest
 
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.cli import main
+from annotator.cli.descriptions import print_said
 from annotator.cli.layout import new_console
-from annotator.cli.said import print_said
 from annotator.judge.verdicts import verdicts
 from annotator.records import BASELINE, HeadId, RelationScore
 from tests import large_catalog

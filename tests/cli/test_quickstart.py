@@ -16,7 +16,7 @@ from annotator.describe import local
 from annotator.describe.evidence import evidence_of
 from annotator.describe.prompt import read_template, render
 from annotator.pipeline import quickstart
-from annotator.pipeline.describe import Prompt
+from annotator.pipeline.describe import PromptPreview
 from annotator.records import Description
 from tests.commands import text_of
 
@@ -134,7 +134,7 @@ def test_the_estimate_is_near_what_a_real_tokenizer_counts(
             rendered = render(evidence_of(opened.head(head)), template)
             counted = llm.count(llm.request(rendered.system, rendered.prompt, ""))
             assert counted is not None
-            estimated = Prompt(rendered.system, rendered.prompt).estimated
+            estimated = PromptPreview(rendered.system, rendered.prompt).estimated
             assert 0.8 < estimated / counted < 1.25
     finally:
         llm.close()

@@ -15,12 +15,12 @@ import pytest
 from click.testing import CliRunner
 
 import annotator
-from annotator.catalog.export.formats import FORMATS
-from annotator.catalog.location import FILE as MODEL
+from annotator.catalog.model_location import LOCATION_FILE as MODEL
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from annotator.cli.commands import app
 from annotator.validate.registry import EXPERIMENTS
+from annotator.views.export.registry import FORMATS
 from tests.commands import files_of, text_of
 from tests.validate import toy
 

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import pearsonr
 
 import annotator
-from annotator.catalog.experiments import FOLDER
+from annotator.catalog.experiment_shards import VALIDATION_FOLDER
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from tests import tiny
@@ -29,11 +29,13 @@ def phi(catalog: Path, relation: str) -> list[float]:
 
 
 def shard(catalog: Path, experiment: str, relation: str) -> pd.DataFrame:
-    return pq.read_table(catalog / FOLDER / experiment / f"{relation}.parquet").to_pandas()
+    return pq.read_table(
+        catalog / VALIDATION_FOLDER / experiment / f"{relation}.parquet"
+    ).to_pandas()
 
 
 def result(catalog: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(catalog / FOLDER / f"{name}.csv")
+    return pd.read_csv(catalog / VALIDATION_FOLDER / f"{name}.csv")
 
 
 def assert_written(text: str, folder: Path, *names: str) -> None:
@@ -72,8 +74,10 @@ def test_correlations_are_those_of_the_shards(
     variants = result(answering, "variants")
     assert set(variants["variant"]) == set(shard(answering, "variants", "known")["variant"])
     assert variants["variant"].nunique() == 4
-    assert_written(text, answering / FOLDER, "correlate", "correlate-medians", "variants")
-    assert (answering / FOLDER / "correlate.svg").is_file()
+    assert_written(
+        text, answering / VALIDATION_FOLDER, "correlate", "correlate-medians", "variants"
+    )
+    assert (answering / VALIDATION_FOLDER / "correlate.svg").is_file()
 
 
 def test_sources_of_several_tokens_are_counted_by_form(answering: Path, capsys: Capture) -> None:
@@ -86,15 +90,17 @@ def test_sources_of_several_tokens_are_counted_by_form(answering: Path, capsys: 
     assert own["static"].tolist() == phi(answering, "silent")
     assert natural["without"] == pytest.approx(pearsonr(own["static"], own["without"]).statistic)
     assert "0 pairs with a source of several tokens; 10 are needed" in text.split("paper form")[0]
-    assert_written(text, answering / FOLDER, "multi-token", "multi-token-medians")
-    assert (answering / FOLDER / "multi-token-natural.svg").is_file()
+    assert_written(text, answering / VALIDATION_FOLDER, "multi-token", "multi-token-medians")
+    assert (answering / VALIDATION_FOLDER / "multi-token-natural.svg").is_file()
 
 
 def test_heads_are_silenced_and_what_is_not_known_is_named(
     answering: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("annotator.validate.ablation.MOST_SHARED", 2)  # of twelve heads, all share
-    monkeypatch.setattr("annotator.validate.ablation.SIZES", ((300, 5),))
+    monkeypatch.setattr(
+        "annotator.validate.ablation_curves.MOST_SHARED", 2
+    )  # of twelve heads, all share
+    monkeypatch.setattr("annotator.validate.ablation_curves.SIZES", ((300, 5),))
     text = text_of(capsys, "validate", "ablate", answering)
     rows = result(answering, "ablate").set_index("relation")
     for name, other in (("known", "also"), ("also", "known")):
@@ -113,8 +119,8 @@ def test_heads_are_silenced_and_what_is_not_known_is_named(
     assert "unknown: the model answers 0.0% of its prompts, fewer than 10%." in text
     assert "few: not valid here: 14 pairs count, 30 are needed." in text
     assert "silent" not in text
-    assert_written(text, answering / FOLDER, "ablate")
-    assert (answering / FOLDER / "ablate.svg").is_file()
+    assert_written(text, answering / VALIDATION_FOLDER, "ablate")
+    assert (answering / VALIDATION_FOLDER / "ablate.svg").is_file()
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -153,7 +159,7 @@ def test_models_are_compared_on_what_both_have(
     rows = pd.read_csv(out / "compare_relations.csv")
     assert rows["model"].tolist() == ["tiny-llama", "another-llama"]
     assert rows["phi"].tolist() == [max(phi(at, "silent")) for at in both]
-    assert not (tmp_path / "other" / FOLDER).exists()
+    assert not (tmp_path / "other" / VALIDATION_FOLDER).exists()
     message = error_of(capsys, "validate", "compare", answering, answering)
     assert "each of them once" in message
     message = error_of(capsys, "validate", "compare", *both, "--relation", "known")

@@ -13,11 +13,11 @@ import pytest
 from filelock import FileLock
 
 import annotator
-from annotator.catalog.experiments import FOLDER
-from annotator.catalog.location import remember
+from annotator.catalog.experiment_shards import VALIDATION_FOLDER
+from annotator.catalog.model_location import remember
 from annotator.catalog.shards import Shards
 from annotator.cli import main
-from annotator.validate.ablation import AblationTask, base_correct
+from annotator.validate.ablation_curves import AblationTask, base_correct
 from tests import tiny
 from tests.answering import saying_words
 from tests.commands import error_of, files_of, text_of
@@ -46,7 +46,7 @@ def test_a_finished_run_is_shown_again_without_the_model(
     assert text_of(capsys, "validate", command[0], answering, *command[1:]) == text
     assert not computed
     assert files_of(answering) == before
-    (answering / FOLDER / command[0].replace("-", "_") / "also.parquet").unlink()
+    (answering / VALIDATION_FOLDER / command[0].replace("-", "_") / "also.parquet").unlink()
     message = error_of(capsys, "validate", *command[:1], answering)
     assert "it is no longer at" in message
     assert "--model" in message
@@ -72,7 +72,7 @@ def test_a_killed_run_keeps_what_is_finished(
     printed = capsys.readouterr()
     assert "run the same command again to go on" in printed.err
     assert printed.out == ""
-    first = (answering / FOLDER).rglob("*.parquet")
+    first = (answering / VALIDATION_FOLDER).rglob("*.parquet")
     assert [path.stem for path in first] == done == ["also"]
 
     def noting(shards: Shards, relation: str, *rest: Any) -> None:
@@ -96,9 +96,9 @@ def test_a_question_that_was_asked_is_not_asked_again(
             to.append(task.name)
             return base_correct(model, module, task)
 
-        monkeypatch.setattr("annotator.validate.ablation.base_correct", asking)
+        monkeypatch.setattr("annotator.validate.ablation_curves.base_correct", asking)
         for name in missing:
-            (answering / FOLDER / "ablate" / f"{name}.parquet").unlink()
+            (answering / VALIDATION_FOLDER / "ablate" / f"{name}.parquet").unlink()
         assert text_of(capsys, "validate", "ablate", answering) == text
         assert asked == missing
 
@@ -145,7 +145,7 @@ def another_model(catalog: Path) -> tuple[str, ...]:
 
 def a_broken_shard(catalog: Path) -> tuple[str, ...]:
     assert main(["validate", "correlate", str(catalog), "--relation", "known"]) == 0
-    path = catalog / FOLDER / "correlate" / "known.parquet"
+    path = catalog / VALIDATION_FOLDER / "correlate" / "known.parquet"
     path.write_bytes(path.read_bytes()[:-40])
     return ()
 
@@ -180,7 +180,7 @@ def test_a_model_that_transformers_cannot_run_is_refused(
     def none(family: Any) -> tuple[Any, str]:
         return None, ""
 
-    monkeypatch.setattr("annotator.weights.module.class_of", none)
+    monkeypatch.setattr("annotator.weights.full_module.class_of", none)
     for command in COMMANDS:
         message = error_of(capsys, "validate", command, answering)
         assert "cannot be run in inference: transformers has no causal language model" in message

@@ -8,7 +8,7 @@ import pytest
 
 from annotator.describe import openai as module
 from annotator.describe.openai import OpenAi
-from annotator.pipeline.mapping import map_model
+from annotator.pipeline.map import map_model
 from tests.describe import loopback
 from tests.describe.loopback import Provider
 

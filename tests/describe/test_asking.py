@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from annotator.describe.asking import Policy, ask
+from annotator.describe.attempts import Policy, ask
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
 from annotator.errors import LlmFailed
 from annotator.ledger.ledger import Ledger
-from annotator.pipeline.flight import Stop, Stopped
+from annotator.pipeline.concurrency import Stop, Stopped
 from annotator.records import HeadId
 from tests.describe import loopback
 from tests.describe.loopback import Answer as Sent

@@ -19,7 +19,7 @@ from annotator.describe.llm import Llm
 from annotator.describe.local import Local
 from annotator.describe.openai import IN_WORDS, OpenAi
 from annotator.describe.outcome import Answer
-from annotator.describe.rules import Rules
+from annotator.describe.rule_baseline import Rules
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import (
     Provider,

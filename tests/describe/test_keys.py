@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from annotator.describe.anthropic import Anthropic
-from annotator.describe.connection import is_local
 from annotator.describe.keys import find_key
 from annotator.describe.openai import OpenAi
 from annotator.errors import KeyInvalid, KeyMissing, LlmInvalid
+from annotator.http import is_local
 from annotator.pipeline.describe import describe_heads
 from tests.commands import run
 from tests.describe import loopback

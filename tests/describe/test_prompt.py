@@ -18,7 +18,7 @@ from annotator.describe.outcome import Answer, Category
 from annotator.describe.prompt import Template, read_template, render
 from annotator.errors import PromptInvalid
 from annotator.tokens.load import load_vocabulary
-from annotator.weights.source import open_source
+from annotator.weights.open_source import open_source
 
 REPOSITORY = Path(annotator.__file__).parent.parent
 SHIPPED = REPOSITORY / "prompts" / "describe_head.jinja"

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from annotator.describe.llm import Llm
-from annotator.describe.rules import RULES, Rules
+from annotator.describe.rule_baseline import RULES, Rules
 from annotator.records import Signatures
 
 NOTHING = Signatures(*[0.0] * len(Signatures.names()))

@@ -22,7 +22,7 @@ from annotator.describe.outcome import (
     Unclear,
     fields_of,
 )
-from annotator.ledger.entries import Recorded
+from annotator.ledger.answers import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from annotator.records import HeadId
@@ -47,7 +47,7 @@ def told(catalog: Path) -> Path:
     with Ledger(catalog / LEDGER) as ledger:
         for name, outcome in OUTCOMES.items():
             ledger.add(LLM, [(HeadId.parse(name), f"key of {name}", {"template": "abc"})])
-            came = Recorded(outcome.kind, fields_of(outcome), "words", 100, 10, 1.5)
+            came = AttemptResult(outcome.kind, fields_of(outcome), "words", 100, 10, 1.5)
             ledger.record(ledger.begin(f"key of {name}", {}), came)
     describe_heads(catalog, "rules", progress=False)
     return catalog

@@ -15,7 +15,7 @@ from annotator.describe.prompt import Template, quote, read_template, render
 from annotator.tokens.display import show_bytes, show_special
 from annotator.tokens.load import load_vocabulary
 from annotator.tokens.vocabulary import Vocabulary
-from annotator.weights.source import open_source
+from annotator.weights.open_source import open_source
 
 # Written here again, so that a slip in one of the two lists shows.
 FORBIDDEN = set("<>[]{}|`")

@@ -13,14 +13,14 @@ import pytest
 
 import annotator
 from annotator.catalog.descriptions import LEDGER
-from annotator.catalog.figures import panels as figures
 from annotator.catalog.read import open_catalog
 from annotator.describe.outcome import Described, Outcome, Refused, Truncated, Unclear, fields_of
-from annotator.ledger.entries import Recorded
+from annotator.ledger.answers import AttemptResult
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from annotator.records import HeadId
+from annotator.views.figures import panels as figures
 from tests.answering import make_home
 from tests.judge.made import items_of, judgment
 from tests.loopback_push import PushHub, running
@@ -51,7 +51,7 @@ def described(catalog: Path) -> None:
             for at, outcome in enumerate(OUTCOMES):
                 head, key = HeadId(at % 3, at % 4), sha256(f"{at} {llm}".encode()).hexdigest()
                 ledger.add(llm, [(head, key, {"template": "abc", "base_url": URL})])
-                came = Recorded(outcome.kind, fields_of(outcome), SECRET, 100, 10, 1.5)
+                came = AttemptResult(outcome.kind, fields_of(outcome), SECRET, 100, 10, 1.5)
                 ledger.record(ledger.begin(key, {}), came)
     describe_heads(catalog, "rules", progress=False)
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 import annotator
-from annotator.catalog.export import hf
-from annotator.catalog.export.formats import FORMATS
-from annotator.catalog.export.tables import schemas
 from annotator.errors import SettingInvalid
+from annotator.views.export import hf
+from annotator.views.export.format import table_files
+from annotator.views.export.registry import FORMATS
+from annotator.views.export.tables import schemas
 from tests.commands import error_of, files_of, text_of
 
 SCHEMAS = schemas()
@@ -118,7 +119,7 @@ def test_stopped_while_it_writes(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"{FORMATS[to]}.write", stopped)
+    monkeypatch.setattr(f"{FORMATS[to]}.FORMAT", table_files(to, stopped))
     with pytest.raises(KeyboardInterrupt):
         annotator.export(bare, to, tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.catalog.export.formats import writer
-from annotator.catalog.export.tables import schemas
 from annotator.tokens.load import load_vocabulary
+from annotator.views.export.registry import FORMATS
+from annotator.views.export.tables import schemas
 from annotator.weights.model import open_model
 from tests.export.hostile import SHAPES, tables, texts
 
@@ -33,7 +34,7 @@ some_table = st.sampled_from(sorted(SCHEMAS)).flatmap(lambda name: tables(SCHEMA
 
 def written(table: pa.Table, to: str) -> bytes:
     buffer = io.BytesIO()
-    writer(to)(table, buffer)
+    import_module(FORMATS[to]).write(table, buffer)
     return buffer.getvalue()
 
 

@@ -19,13 +19,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import annotator
-from annotator.catalog.export import hf
-from annotator.catalog.export.tables import exported, schemas
 from annotator.catalog.read import open_catalog
 from annotator.errors import CatalogForeign, SettingInvalid
-from annotator.pipeline.recorded import recorded, rows_of
 from annotator.records.table import TEXT, Column, Table
-from tests.export import load
+from annotator.views.export import hf
+from annotator.views.export.tables import exported, schemas
+from tests.export import load, rows_of
 from tests.export.hostile import SHAPES, texts
 
 SCHEMAS = schemas()
@@ -68,7 +67,7 @@ def test_datasets_loads_every_config_without_a_network(
     dataset: Path, all_there: Path, tmp_path: Path
 ) -> None:
     catalog = open_catalog(all_there)
-    tables = exported(catalog, rows_of(recorded(catalog, progress=False)))
+    tables = exported(catalog, rows_of(catalog))
     names, default, found = loaded(dataset, tmp_path, list(tables))
     assert names == list(SCHEMAS) == list(found)
     assert default == tables["heads"].to_pylist()
@@ -92,8 +91,8 @@ def test_datasets_loads_a_catalog_with_nothing_but_maps(bare: Path, tmp_path: Pa
 
 
 def test_datasets_loads_every_token_of_a_real_vocabulary(real_gguf: Path, tmp_path: Path) -> None:
-    from annotator.catalog.export import parquet
     from annotator.tokens.load import load_vocabulary
+    from annotator.views.export import parquet
     from annotator.weights.model import open_model
 
     model = open_model(real_gguf)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from annotator.catalog.export import markdown
 from annotator.tokens.load import load_vocabulary
+from annotator.views.export import markdown
 from annotator.weights.model import open_model
 from tests.export.hostile import SHAPES, texts
 

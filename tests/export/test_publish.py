@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import annotator
-from annotator.catalog.export import hf
-from annotator.catalog.location import FILE as MODEL
+from annotator.catalog.model_location import LOCATION_FILE as MODEL
 from annotator.cli import main
 from annotator.errors import SettingInvalid
 from annotator.pipeline.publish import publish, require_repo, to_send
+from annotator.views.export import hf
 from tests.commands import error_of, files_of, text_of
 from tests.export.conftest import LLMS, RATERS, REPO, SECRET, URL
 from tests.loopback_push import PushHub, Repo

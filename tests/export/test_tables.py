@@ -11,18 +11,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from annotator.catalog.descriptions import LEDGER
-from annotator.catalog.experiments import schema_of
-from annotator.catalog.export.columns import about, meaning
-from annotator.catalog.export.public import pseudonyms, public_model
-from annotator.catalog.export.tables import IDENTITY, exported, schemas
+from annotator.catalog.experiment_shards import schema_of
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.describe.outcome import Described, fields_of
 from annotator.errors import CatalogBroken
-from annotator.ledger.entries import Recorded
+from annotator.ledger.answers import AttemptResult
 from annotator.ledger.ledger import Ledger
-from annotator.pipeline.recorded import recorded, rows_of
+from annotator.pipeline.experiment_results import read_results
 from annotator.records import HeadId, HeadSummary
+from annotator.views.export.columns import about, meaning
+from annotator.views.export.public import pseudonyms, public_model
+from annotator.views.export.tables import IDENTITY, exported, schemas
+from tests.export import rows_of
 from tests.export.conftest import RATERS
 
 SCHEMAS = schemas()
@@ -41,7 +42,7 @@ def catalog(all_there: Path) -> Catalog:
 
 @pytest.fixture(scope="module")
 def tables(catalog: Catalog) -> dict[str, pa.Table]:
-    return exported(catalog, rows_of(recorded(catalog, progress=False)))
+    return exported(catalog, rows_of(catalog))
 
 
 def test_every_table_has_its_schema_and_rows(tables: dict[str, pa.Table]) -> None:
@@ -118,7 +119,7 @@ def test_the_catalogs_own_rows_are_in_it(catalog: Catalog, tables: dict[str, pa.
 
 
 def test_experiments_are_rows_of_one_table(catalog: Catalog, tables: dict[str, pa.Table]) -> None:
-    found = {one.experiment.name: one for one in recorded(catalog, progress=False)}
+    found = {one.experiment.name: one for one in read_results(catalog, progress=False)}
     rows = tables["validation"].to_pylist()
     for name in ("correlate", "multi_token", "variants"):
         own = schema_of(found[name].experiment).names
@@ -191,7 +192,7 @@ def test_names_are_told_apart(
     with Ledger(tmp_path / LEDGER) as ledger:
         for number, llm in enumerate(llms):
             ledger.add(llm, [(HeadId(0, 0), f"{number}", {})])
-            ledger.record(ledger.begin(f"{number}", {}), Recorded("refused", {"reason": ""}))
+            ledger.record(ledger.begin(f"{number}", {}), AttemptResult("refused", {"reason": ""}))
     found = open_catalog(tmp_path).describers()
     assert [one.llm for one in found.there] == llms
     assert list(map(found.llm, found.there)) == list(map(found.short, found.there)) == shown
@@ -199,7 +200,7 @@ def test_names_are_told_apart(
 
 def test_what_nobody_made_is_not_exported(bare: Path) -> None:
     catalog = open_catalog(bare)
-    assert list(exported(catalog, recorded(catalog))) == ["heads", "mappings"]
+    assert list(exported(catalog, rows_of(catalog))) == ["heads", "mappings"]
     assert pseudonyms(catalog) == {}
     assert catalog.describers().there == ()
     assert not (bare / LEDGER).exists()
@@ -243,7 +244,7 @@ def test_half_a_character_is_no_reason_to_fail(copied: Path) -> None:
     with Ledger(copied / LEDGER) as ledger:
         said = fields_of(Described("a\ud800", "\udc00b\ud83d\ude42", "c", "general"))
         ledger.add("openai:half", [(HeadId(0, 0), "half", {"template": ""})])
-        ledger.record(ledger.begin("half", {}), Recorded("described", said))
+        ledger.record(ledger.begin("half", {}), AttemptResult("described", said))
     rows = exported(open_catalog(copied), {})["descriptions"].to_pylist()
     (row,) = [row for row in rows if row["llm"] == "openai:half"]
     assert (row["reasoning"], row["inputs"]) == ("a\ufffd", "\ufffdb\U0001f642")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from annotator.judge import environment
-from annotator.judge.server import Server
+from annotator.label_studio import environment
+from annotator.label_studio.server import Server
 from annotator.pipeline.describe import describe_heads
-from annotator.pipeline.mapping import map_model
+from annotator.pipeline.map import map_model
 from tests.judge.studies import Capture, Study
 
 os.environ.setdefault(

@@ -25,8 +25,8 @@ from label_studio_sdk.types import (
 )
 from pydantic import BaseModel, ValidationError
 
-from annotator.judge.label_studio import Studio
-from annotator.judge.task import Task
+from annotator.label_studio.client import Studio
+from annotator.label_studio.task import Task
 from tests.describe.loopback import Answer, Asked, running
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from annotator.judge.task import screen, task_of
+from annotator.label_studio.task import screen, task_of
 from tests.judge.made import description, head_map, item
 
 FILE = Path(__file__).parent / "real_export.json"

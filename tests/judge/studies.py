@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from annotator.judge.server import Server
+from annotator.label_studio.server import Server
 from tests.commands import error_of, text_of
 
 Capture = pytest.CaptureFixture[str]

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.judge.accounts import Accounts
-from annotator.judge.credentials import (
+from annotator.label_studio.accounts import Accounts
+from annotator.label_studio.credentials import (
     Account,
     new_account,
     new_credentials,
     read_credentials,
     write_credentials,
 )
-from annotator.judge.server import Server
+from annotator.label_studio.server import Server
 
 
 def test_each_is_known_by_token_and_by_password(studio_server: Server) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotator.errors import StudyForeign
-from annotator.judge.answers import Taken, read_export
+from annotator.label_studio.answers import ExportAnswers, read_export
 from annotator.records import Item, Judgment
 from tests.judge.made import item
 from tests.judge.record_export import FILE, STATUSES, answer, region
@@ -31,7 +31,7 @@ JSON = st.recursive(
 )
 
 
-def read(tasks: Any) -> Taken:
+def read(tasks: Any) -> ExportAnswers:
     return read_export(tasks, "export.json", ITEMS)
 
 
@@ -239,8 +239,8 @@ def test_an_export_of_another_catalog() -> None:
 
 
 def test_an_export_without_answers() -> None:
-    assert read([]) == Taken([], [], [])
-    assert read([task()]) == Taken([], [], [])
+    assert read([]) == ExportAnswers([], [], [])
+    assert read([task()]) == ExportAnswers([], [], [])
 
 
 @settings(deadline=None)

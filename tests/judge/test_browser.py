@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from annotator.catalog.read import open_catalog
-from annotator.judge.server import Server
+from annotator.label_studio.server import Server
 from tests.judge.studies import Study
 
 pytestmark = pytest.mark.services

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.judge import environment
-from annotator.judge.environment import VERSION, home, install, ready
+from annotator.label_studio import environment
+from annotator.label_studio.environment import RELEASE, home, install, ready
 from tests.judge.processes import children, gone, until
 
 SERVER = """
@@ -26,7 +26,7 @@ import os, pathlib
 assert not {"HOST", "PORT", "SECRET"} & os.environ.keys(), "nothing of the user's"
 (pathlib.Path(os.environ["LABEL_STUDIO_BASE_DATA_DIR"]) / "label_studio.sqlite3").write_text("made")
 """
-METADATA = f"Metadata-Version: 2.1\nName: label-studio\nVersion: {VERSION}\n"
+METADATA = f"Metadata-Version: 2.1\nName: label-studio\nVersion: {RELEASE}\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -42,9 +42,9 @@ def own_pip(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A label-studio for pip to find, and nothing else."""
-    path = tmp_path / "wheels" / f"label_studio-{VERSION}-py3-none-any.whl"
+    path = tmp_path / "wheels" / f"label_studio-{RELEASE}-py3-none-any.whl"
     path.parent.mkdir()
-    about = f"label_studio-{VERSION}.dist-info"
+    about = f"label_studio-{RELEASE}.dist-info"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("label_studio/__init__.py", "")
         file.writestr("label_studio/server.py", SERVER)
@@ -58,7 +58,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def installing(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-u", "-m", "annotator.judge.environment", str(folder)]
+    command = [sys.executable, "-u", "-m", "annotator.label_studio.environment", str(folder)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         try:
@@ -79,17 +79,17 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(environment.VARIABLE, "~/studio")
     assert home() == tmp_path / "studio"
     monkeypatch.delenv(environment.VARIABLE)
-    assert home() == tmp_path / "cache" / f"label-studio-{VERSION}"
+    assert home() == tmp_path / "cache" / f"label-studio-{RELEASE}"
     monkeypatch.delenv("ANNOTATOR_CACHE")
-    assert home() == Path(f"/xdg/annotator/label-studio-{VERSION}")
+    assert home() == Path(f"/xdg/annotator/label-studio-{RELEASE}")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert home() == tmp_path / ".cache" / "annotator" / f"label-studio-{VERSION}"
+    assert home() == tmp_path / ".cache" / "annotator" / f"label-studio-{RELEASE}"
 
 
 def test_the_real_one_is_of_the_version_we_know(label_studio: Path) -> None:
     code = "from importlib.metadata import version; print(version('label-studio'))"
     command = [str(environment.python(label_studio)), "-I", "-c", code]
-    assert subprocess.check_output(command, text=True) == f"{VERSION}\n"
+    assert subprocess.check_output(command, text=True) == f"{RELEASE}\n"
 
 
 def test_made_killed_midway_and_made_again(tmp_path: Path, wheel: Path) -> None:
@@ -139,9 +139,9 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with installing(tmp_path / "studio") as process:
         out, said = process.communicate()
     assert process.returncode == 1
-    assert out.startswith(f"Installing Label Studio {VERSION}")
+    assert out.startswith(f"Installing Label Studio {RELEASE}")
     assert "pip cannot install it. It needs PyPI" in said
-    assert f"No matching distribution found for label-studio=={VERSION}" in said
+    assert f"No matching distribution found for label-studio=={RELEASE}" in said
     assert "Traceback" not in said
     assert not ready(tmp_path / "studio")
 

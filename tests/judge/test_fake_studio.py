@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from annotator.judge.environment import VERSION
-from annotator.judge.label_studio import Studio
-from annotator.judge.server import Server
-from annotator.judge.task import screen
+from annotator.label_studio.client import Studio
+from annotator.label_studio.environment import RELEASE
+from annotator.label_studio.server import Server
+from annotator.label_studio.task import screen
 from tests.judge.fake_studio import PAGES, TOKEN, faking, task
 
 
@@ -94,6 +94,6 @@ def test_a_version_is_read_before_and_after_a_page_was_shown(
             assert httpx.get(url + page).status_code == 200
             named.append(set(httpx.get(f"{url}/api/version/").json()))
             with Studio(url, token) as studio:
-                assert studio.version() == VERSION
+                assert studio.version() == RELEASE
     assert named[0] == named[1]
     assert ("lsf" in named[0]) is PAGES[page]

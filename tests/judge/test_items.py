@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from annotator.judge.items import item_of, order
 from annotator.judge.kinds import Shown
-from annotator.judge.task import description_text
+from annotator.label_studio.task import description_text
 from annotator.records import REAL, Describer, HeadMap, Item
 from tests.judge.made import CAPITALS, WEIGHTS, description, head_map, item
 

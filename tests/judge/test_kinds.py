@@ -14,7 +14,8 @@ import pytest
 import annotator
 from annotator.catalog.read import open_catalog
 from annotator.judge.kinds import KINDS, is_real
-from annotator.pipeline.study import choose, report
+from annotator.pipeline.judge_items import choose
+from annotator.pipeline.judge_report import report
 from tests.commands import error_of, text_of
 from tests.judge import toy
 from tests.judge.record_export import answer

@@ -18,10 +18,11 @@ import pytest
 from label_studio_sdk import LabelStudio
 
 from annotator.errors import ServerUnusable, TokenRefused
-from annotator.judge import environment, label_studio
-from annotator.judge.label_studio import Counts, Studio
-from annotator.judge.server import Server
-from annotator.judge.task import screen
+from annotator.label_studio import client as label_studio
+from annotator.label_studio import environment
+from annotator.label_studio.client import ProjectCounts, Studio
+from annotator.label_studio.server import Server
+from annotator.label_studio.task import screen
 from tests import PATIENCE
 from tests.describe.loopback import Answer, Asked, running
 from tests.judge.fake_studio import task, tasks
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The `parse_obj` method:Deprecati
 
 PUSHING = """
 import sys
-from annotator.judge import label_studio
+from annotator.label_studio import client as label_studio
 from tests.judge.fake_studio import tasks
-label_studio.CHUNK = 50
+label_studio.TASKS_CHUNK = 50
 with label_studio.Studio(sys.argv[1], sys.argv[2]) as studio:
     studio.push(int(sys.argv[3]), tasks(600), lambda added: print(added, flush=True))
 """
@@ -88,7 +89,7 @@ def items_on(server: Server, project: int) -> list[str]:
 
 def test_it_says_who_and_what_it_is(studio: Studio, studio_server: Server) -> None:
     assert studio.whoami() == studio_server.credentials.admin.email
-    assert studio.version() == environment.VERSION
+    assert studio.version() == environment.LABEL_STUDIO_VERSION
 
 
 def test_a_project_shows_raters_nothing_beforehand(
@@ -116,7 +117,7 @@ def test_what_was_pushed_is_not_pushed_again(
     found = tasks_on(studio_server, project)
     assert [one.data for one in found] == [dict(one.data) for one in tasks(511)]
     assert set(studio.items(project)) == {one.item for one in tasks(511)}
-    assert studio.counts(project) == Counts(511, 0, 0)
+    assert studio.counts(project) == ProjectCounts(511, 0, 0)
 
 
 def test_a_push_that_is_killed_can_be_run_again(
@@ -207,7 +208,7 @@ def test_answers_skips_and_edits_come_back(
         sdk.annotations.create(first, result=[choice("pattern", "no")], lead_time=3.25)
         edited = sdk.annotations.create(second, result=[choice("pattern", "no")], lead_time=2.0)
         sdk.annotations.create(third, result=[], was_cancelled=True)
-    assert studio.counts(project) == Counts(tasks=4, answered=2, skipped=1)
+    assert studio.counts(project) == ProjectCounts(tasks=4, answered=2, skipped=1)
     before = {one["id"]: one["annotations"][0] for one in studio.answers(project)}
     with sdk_of(studio_server, ada.token) as sdk:
         sdk.annotations.update(edited.id, result=yes, lead_time=7.5)
@@ -262,7 +263,7 @@ def test_a_personal_access_token_works_and_an_old_one_does_not_where_they_are_of
             assert mine.whoami() == admin.email
             number = mine.make_project("Heads", marker, screen(), "")
             assert mine.push(number, tasks(3)) == 3
-            assert mine.counts(number) == Counts(3, 0, 0)
+            assert mine.counts(number) == ProjectCounts(3, 0, 0)
             assert mine.answers(number) == []
         finally:
             sdk.jwt_settings.update(**both, legacy_api_tokens_enabled=True)

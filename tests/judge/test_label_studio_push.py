@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.judge import calls, label_studio
-from annotator.judge.label_studio import Counts, Studio
+from annotator.label_studio import client as label_studio
+from annotator.label_studio import requests as calls
+from annotator.label_studio.client import ProjectCounts, Studio
 from tests.describe.loopback import Answer
 from tests.judge import fake_studio
 from tests.judge.fake_studio import ENDS, IMPORT, PAGE, FakeStudio, fault, studio_on, tasks
@@ -65,7 +66,7 @@ def test_a_project_is_made_found_and_filled(fake: FakeStudio, studio: Studio) ->
     assert studio.push(number, tasks(10), told.append) == 0
     assert studio.push(number, tasks(11), told.append) == 1
     assert fake.imports == [4, 4, 2, 1]
-    assert studio.counts(number) == Counts(11, 0, 0)
+    assert studio.counts(number) == ProjectCounts(11, 0, 0)
     assert studio.label_url(number) == f"{fake.url}/projects/{number}/data?labeling=1"
 
 

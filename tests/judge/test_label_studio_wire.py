@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from annotator.errors import JudgeError, ServerUnusable, TokenRefused
-from annotator.judge.label_studio import Studio
+from annotator.label_studio.client import Studio
 from tests.describe.loopback import Answer
 from tests.judge import fake_studio
 from tests.judge.fake_studio import ENDS, PAGE, TOKEN, FakeStudio, fault, studio_on, tasks
@@ -259,7 +259,7 @@ def test_nothing_gives_the_token_away(
 
 def test_the_sdk_is_imported_only_to_ask() -> None:
     code = (
-        "import sys; from annotator.judge.label_studio import Studio; "
+        "import sys; from annotator.label_studio.client import Studio; "
         "Studio('http://127.0.0.1:1', 'k').close(); "
         "print(sorted({'label_studio_sdk', 'httpx', 'pandas'} & sys.modules.keys()))"
     )

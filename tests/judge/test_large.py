@@ -19,9 +19,9 @@ import pytest
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
-from annotator.judge.label_studio import Studio
-from annotator.judge.server import Server
-from annotator.judge.task import screen
+from annotator.label_studio.client import Studio
+from annotator.label_studio.server import Server
+from annotator.label_studio.task import screen
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from tests.commands import SCRIPT, run

@@ -11,9 +11,9 @@ import pytest
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from annotator.errors import ServerUnusable
-from annotator.judge.folder import clear_exports
-from annotator.judge.server import Server
-from annotator.pipeline.studio import SERVER, serve
+from annotator.label_studio.folder import clear_exports
+from annotator.label_studio.server import Server
+from annotator.pipeline.judge_server import SERVER, serve
 from tests.commands import error_of, text_of
 from tests.judge.record_export import answer
 

@@ -19,22 +19,22 @@ import httpx2
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.judge import environment, guard
-from annotator.judge.accounts import Accounts
-from annotator.judge.credentials import (
+from annotator.label_studio import environment, guard
+from annotator.label_studio.accounts import Accounts
+from annotator.label_studio.credentials import (
     Account,
     new_credentials,
     read_credentials,
     write_credentials,
 )
-from annotator.judge.server import Server
+from annotator.label_studio.server import Server
 from tests import PATIENCE
 from tests.judge.processes import gone, servers_in, until
 
 SERVING = """
 import sys
 from pathlib import Path
-from annotator.judge.server import Server
+from annotator.label_studio.server import Server
 
 print("begun", flush=True)
 with Server(Path(sys.argv[1]), ["ada"]) as server:

@@ -189,12 +189,12 @@ def test_which_descriptions_has_to_be_plain(catalog: Path, capsys: Capture) -> N
     assert text_of(capsys, *describe)
     assert "Run: annotator judge pull" in error_of(capsys, "judge", "report", catalog)
     with Ledger(catalog / LEDGER) as ledger:
-        from annotator.ledger.entries import Recorded
+        from annotator.ledger.answers import AttemptResult
         from annotator.records import HeadId
 
         ledger.add("openai:x", [(HeadId(0, 0), "k", {"template": ""})])
         said = {"reasoning": "r", "inputs": "i", "pattern": "p", "category": "general"}
-        ledger.record(ledger.begin("k", {}), Recorded("described", said))
+        ledger.record(ledger.begin("k", {}), AttemptResult("described", said))
     assert "name one with --llm: " in error_of(capsys, *describe)
     (catalog / LEDGER).unlink()
     assert "no head is described yet" in error_of(capsys, *describe)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.judge.task import ABSTENTION, description_text, mappings_html, screen, task_of
+from annotator.describe.evidence import ABSTENTION, description_text
+from annotator.label_studio.task import mappings_html, screen, task_of
 from annotator.tokens.display import show_bytes, show_special
 from tests.judge.made import CAPITALS, description, head_map, item
 

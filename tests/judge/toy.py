@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.judge.kinds import KINDS, Kind, Maps, Shown
-from annotator.pipeline.study import export_tasks, import_answers
+from annotator.pipeline.judge_files import export_tasks, import_answers
 from annotator.records import REAL, Description, HeadId, HeadMap
 from tests.judge.record_export import answer
 
@@ -59,7 +59,7 @@ if __name__ == "__main__":
     import sys
 
     from annotator.cli import main
-    from annotator.judge.label_studio import Studio
+    from annotator.label_studio.client import Studio
 
     KINDS[NAME] = KIND
     push = Studio.push

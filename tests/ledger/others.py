@@ -12,19 +12,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from annotator.ledger.entries import Recorded
+from annotator.ledger.answers import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 from tests import PATIENCE
 
 HEAD = HeadId(23, 4)
 LLM = "openai:some-model"
-ANSWER = Recorded("described", {"pattern": "capitals"}, '{"pattern": "capitals"}', 812, 64, 1.5)
-FAILURE = Recorded("failed", {"problem": "no route to host", "again": True})
+ANSWER = AttemptResult(
+    "described", {"pattern": "capitals"}, '{"pattern": "capitals"}', 812, 64, 1.5
+)
+FAILURE = AttemptResult("failed", {"problem": "no route to host", "again": True})
 _BEFORE = """
 import json, sys
 from pathlib import Path
-from annotator.ledger.entries import Recorded
+from annotator.ledger.answers import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 
@@ -46,7 +48,7 @@ def key_of(number: int) -> str:
 KEY = key_of(0)
 
 
-def ask(ledger: Ledger, key: str, came: Recorded | None = ANSWER, **parameters: Any) -> int:
+def ask(ledger: Ledger, key: str, came: AttemptResult | None = ANSWER, **parameters: Any) -> int:
     """One attempt at a request; None: it is still in flight."""
     ledger.add(LLM, [(HEAD, key, {"prompt": key})])
     attempt = ledger.begin(key, parameters)
@@ -55,7 +57,7 @@ def ask(ledger: Ledger, key: str, came: Recorded | None = ANSWER, **parameters: 
     return attempt
 
 
-def described(ledger: Ledger) -> dict[tuple[HeadId, str], Recorded]:
+def described(ledger: Ledger) -> dict[tuple[HeadId, str], AttemptResult]:
     """Each head's answer by each LLM."""
     return {(one.head, one.who.llm): one.came for one in ledger.described()}
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
-from annotator.ledger.entries import LOST, Recorded
+from annotator.ledger.answers import LOST, AttemptResult
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import (
@@ -106,8 +106,8 @@ def test_a_judgment_of_the_same_moment_does_not_replace_the_other(where: Path) -
             rows(where, f"{verb} INTO judgments {values}", JUDGMENT.annotation, JUDGMENT.at)
 
 
-@pytest.mark.parametrize("second", [ANSWER, FAILURE, Recorded(LOST, {})])
-def test_an_attempt_has_one_outcome(where: Path, second: Recorded) -> None:
+@pytest.mark.parametrize("second", [ANSWER, FAILURE, AttemptResult(LOST, {})])
+def test_an_attempt_has_one_outcome(where: Path, second: AttemptResult) -> None:
     with Ledger(where) as ledger:
         with pytest.raises(ValueError, match="has its outcome already"):
             ledger.record(1, second)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.ledger.entries import FAILED, LOST, Recorded
+from annotator.ledger.answers import FAILED, LOST, AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, described, key_of, rows
@@ -28,7 +28,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 CONTENTS = st.dictionaries(TEXTS, VALUES, max_size=5)
 OUTCOMES = st.builds(
-    Recorded,
+    AttemptResult,
     kind=st.sampled_from(["described", "unclear", "refused", "truncated", "malformed"]),
     content=CONTENTS,
     reply=TEXTS,
@@ -58,7 +58,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @settings(max_examples=30)
 @given(came=OUTCOMES, content=CONTENTS, parameters=CONTENTS)
 def test_round_trip(
-    shared: Ledger, where: Path, came: Recorded, content: dict[str, Any], parameters: dict[str, Any]
+    shared: Ledger,
+    where: Path,
+    came: AttemptResult,
+    content: dict[str, Any],
+    parameters: dict[str, Any],
 ) -> None:
     number = next(NUMBERS)
     key, head = key_of(number), HeadId(number, 0)
@@ -73,7 +77,7 @@ def test_round_trip(
 
 @pytest.mark.parametrize("reply", ["é" * 3_000_000, "\0", "\ud83d", "'; DROP TABLE outcomes; --"])
 def test_a_reply_of_any_length_and_kind(ledger: Ledger, reply: str) -> None:
-    ask(ledger, KEY, came := Recorded("malformed", {"problem": "no JSON"}, reply))
+    ask(ledger, KEY, came := AttemptResult("malformed", {"problem": "no JSON"}, reply))
     assert ledger.answers([KEY])[KEY] == came
 
 
@@ -90,7 +94,7 @@ def test_a_request_and_its_attempts_are_kept_as_they_were_sent(tmp_path: Path) -
 
 def test_only_an_answer_is_an_answer(ledger: Ledger) -> None:
     for number, kind in enumerate((FAILED, LOST, "unclear", "refused", "truncated", "malformed")):
-        ask(ledger, key_of(number), Recorded(kind, {}))
+        ask(ledger, key_of(number), AttemptResult(kind, {}))
         assert ledger.count(kind) == 1
     ledger.add(LLM, [(HEAD, key_of(9), {})])
     assert list(ledger.answers(map(key_of, (9, 3, 2, 1, 0, 3)))) == [key_of(3), key_of(2)]
@@ -110,28 +114,28 @@ def test_an_answer_is_there_for_ever(ledger: Ledger) -> None:
 
 
 def test_what_was_cut_is_asked_again_under_the_same_key(ledger: Ledger) -> None:
-    ask(ledger, KEY, Recorded("truncated", {"limit": 100}), max_tokens=100)
+    ask(ledger, KEY, AttemptResult("truncated", {"limit": 100}), max_tokens=100)
     ask(ledger, KEY, ANSWER, max_tokens=800)
     assert ledger.answers([KEY]) == {KEY: ANSWER}
 
 
 def test_an_answer_that_is_asked_for_once_more_is_no_answer_yet(ledger: Ledger) -> None:
-    cut = Recorded("truncated", {"limit": 100}, final=False)
+    cut = AttemptResult("truncated", {"limit": 100}, final=False)
     ask(ledger, KEY, cut)
     assert ledger.answers([KEY]) == {}
     assert described(ledger) == {}
     assert ledger.claim(KEY)
-    ask(ledger, KEY, Recorded("truncated", {"limit": 200}))
+    ask(ledger, KEY, AttemptResult("truncated", {"limit": 200}))
     assert ledger.answers([KEY])[KEY].content == {"limit": 200}
     assert not ledger.claim(KEY)
 
 
 def test_a_second_asking_that_fails_for_good_leaves_the_first_answer(ledger: Ledger) -> None:
-    cut = Recorded("truncated", {"limit": 100}, final=False)
+    cut = AttemptResult("truncated", {"limit": 100}, final=False)
     ask(ledger, KEY, cut)
-    ask(ledger, KEY, Recorded("failed", {"problem": "overloaded"}, final=False))
+    ask(ledger, KEY, AttemptResult("failed", {"problem": "overloaded"}, final=False))
     assert ledger.answers([KEY]) == {}
-    ask(ledger, KEY, Recorded("failed", {"problem": "so many tokens do not fit"}, final=True))
+    ask(ledger, KEY, AttemptResult("failed", {"problem": "so many tokens do not fit"}, final=True))
     assert ledger.answers([KEY]) == {KEY: cut}
     assert described(ledger) == {(HEAD, LLM): cut}
     assert not ledger.claim(KEY)
@@ -140,9 +144,9 @@ def test_a_second_asking_that_fails_for_good_leaves_the_first_answer(ledger: Led
 def test_what_was_spent_on_a_head_is_the_sum_of_all_its_attempts(ledger: Ledger) -> None:
     ledger.add(LLM, [(HEAD, KEY, {"template": "abc"})])
     for came in (
-        Recorded("truncated", {}, tokens_in=10, tokens_out=5, final=False),
+        AttemptResult("truncated", {}, tokens_in=10, tokens_out=5, final=False),
         FAILURE,
-        Recorded("described", {}, tokens_in=10, tokens_out=7),
+        AttemptResult("described", {}, tokens_in=10, tokens_out=7),
     ):
         ledger.record(ledger.begin(KEY, {}), came)
     [head] = ledger.described()
@@ -174,7 +178,7 @@ def test_several_heads_share_a_request(ledger: Ledger) -> None:
 
 
 def test_the_last_request_of_a_head_counts(ledger: Ledger) -> None:
-    first, second = Recorded("unclear", {"n": 1}), Recorded("described", {"n": 2})
+    first, second = AttemptResult("unclear", {"n": 1}), AttemptResult("described", {"n": 2})
     ask(ledger, key_of(1), first)
     ledger.add(LLM, [(HEAD, key_of(2), {})])
     assert described(ledger) == {(HEAD, LLM): first}, "the other has no answer yet"
@@ -195,7 +199,7 @@ def test_adding_again_adds_nothing(tmp_path: Path) -> None:
 
 
 def test_each_llm_describes_for_itself(ledger: Ledger) -> None:
-    other = Recorded("unclear", {})
+    other = AttemptResult("unclear", {})
     ask(ledger, KEY)
     ledger.add("rules", [(HEAD, key_of(1), {})])
     ledger.record(ledger.begin(key_of(1), {}), other)

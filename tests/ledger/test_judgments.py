@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.ledger.judgments import Counts, Judgments
+from annotator.ledger.judgments import Judgments, RecordCounts
 from annotator.ledger.ledger import Ledger
 from annotator.records import Describer, Item, Judgment
 from tests.judge.made import item, judgment
@@ -48,7 +48,7 @@ def judgments(ledger: Ledger) -> Judgments:
     return made
 
 
-def put(judgments: Judgments, *given: Judgment) -> Counts:
+def put(judgments: Judgments, *given: Judgment) -> RecordCounts:
     return judgments.record((one, RAW) for one in given)
 
 
@@ -110,10 +110,10 @@ def test_a_password_in_a_url_is_not_kept(judgments: Judgments, tmp_path: Path) -
 
 def test_recorded_twice_changes_nothing(judgments: Judgments, tmp_path: Path) -> None:
     given = [judgment(FIRST), judgment(SECOND, pattern=False), judgment(FIRST, "ben", None)]
-    assert put(judgments, *given) == Counts(new=3)
+    assert put(judgments, *given) == RecordCounts(new=3)
     before = rows(tmp_path / "ledger.db", "SELECT * FROM judgments")
-    assert put(judgments, *given) == Counts(unchanged=3)
-    assert put(judgments, *given, *given[::-1]) == Counts(unchanged=6)
+    assert put(judgments, *given) == RecordCounts(unchanged=3)
+    assert put(judgments, *given, *given[::-1]) == RecordCounts(unchanged=6)
     assert rows(tmp_path / "ledger.db", "SELECT * FROM judgments") == before
     assert judgments.all() == given
 
@@ -122,24 +122,24 @@ def test_an_edit_is_kept_beside_what_was_there(judgments: Judgments) -> None:
     first = judgment(FIRST)
     edited = replace(first, pattern=False, precision=None, category=None, at=2.0, seconds=14.0)
     again = replace(first, at=3.0)
-    assert put(judgments, first) == Counts(new=1)
-    assert put(judgments, edited) == Counts(edited=1)
+    assert put(judgments, first) == RecordCounts(new=1)
+    assert put(judgments, edited) == RecordCounts(edited=1)
     assert judgments.last() == [edited]
-    assert put(judgments, again, first) == Counts(edited=1, unchanged=1)
+    assert put(judgments, again, first) == RecordCounts(edited=1, unchanged=1)
     assert judgments.all() == [first, edited, again]
     assert judgments.last() == [again]
 
 
 def test_a_server_that_touched_an_answer_did_not_edit_it(judgments: Judgments) -> None:
     put(judgments, judgment(FIRST))
-    assert put(judgments, judgment(FIRST, at=5.0)) == Counts(unchanged=1)
+    assert put(judgments, judgment(FIRST, at=5.0)) == RecordCounts(unchanged=1)
     assert judgments.all() == [judgment(FIRST)]
 
 
 def test_of_two_answers_by_one_rater_the_later_counts(judgments: Judgments) -> None:
     late = judgment(FIRST, annotation="second", pattern=False, at=9.0)
     early = judgment(FIRST, annotation="first", at=4.0)
-    assert put(judgments, late, early, judgment(FIRST, "ben")) == Counts(new=3)
+    assert put(judgments, late, early, judgment(FIRST, "ben")) == RecordCounts(new=3)
     assert judgments.last() == [late, judgment(FIRST, "ben")]
 
 
@@ -190,7 +190,7 @@ def test_any_answers_in_any_order_are_there_once(given: list[Judgment]) -> None:
         assert len(kept) == counts.new + counts.edited
         last = judgments.last()
         assert len({(one.item, one.rater) for one in last}) == len(last)
-        assert put(judgments, *kept) == Counts(unchanged=len(kept))
+        assert put(judgments, *kept) == RecordCounts(unchanged=len(kept))
         assert (judgments.all(), judgments.last()) == (kept, last)
 
 
@@ -198,7 +198,7 @@ def test_an_id_that_is_another_answers_is_not_taken_for_an_edit(judgments: Judgm
     judgments.add_items([FIRST, SECOND])
     first = judgment(FIRST)
     others = (replace(first, item=SECOND.id), replace(first, rater="ben"))
-    assert put(judgments, first, *others) == Counts(new=1, clashing=others)
+    assert put(judgments, first, *others) == RecordCounts(new=1, clashing=others)
     assert judgments.all() == [first]
 
 
@@ -234,7 +234,7 @@ def stop(made):
         assert other.hear() == "midway"
         other.kill()
     assert judgments.all() == []
-    assert put(judgments, one) == Counts(new=1)
+    assert put(judgments, one) == RecordCounts(new=1)
 
 
 def test_items_of_any_kind_come_back(judgments: Judgments) -> None:

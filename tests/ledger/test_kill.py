@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from annotator.ledger import owner
-from annotator.ledger.entries import LOST
+from annotator.ledger import process_owner as owner
+from annotator.ledger.answers import LOST
 from annotator.ledger.ledger import CLAIM_SECONDS, Ledger
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 

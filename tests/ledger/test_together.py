@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.exc import IntegrityError
 
-from annotator.ledger.entries import Recorded
+from annotator.ledger.answers import AttemptResult
 from annotator.ledger.ledger import Ledger
+from annotator.ledger.migrations import prepare
 from annotator.ledger.sqlite import file_url, open_sqlite
 from annotator.ledger.tables import METADATA
-from annotator.ledger.versions import prepare
 from annotator.records import HeadId
 from tests import PATIENCE
 from tests.ledger.others import KEY, Other, ask, key_of, rows
@@ -32,7 +32,8 @@ def work(worker):
             head = HeadId(given["process"], worker)
             ledger.add("rules", [(head, key, {"of": key})])
             attempt = ledger.begin(key, {"n": n})
-            ledger.record(attempt, Recorded("described", {"by": [given["process"], worker, n]}))
+            result = AttemptResult("described", {"by": [given["process"], worker, n]})
+            ledger.record(attempt, result)
             assert key in ledger.answers([key])
 
 say("ready")
@@ -73,7 +74,7 @@ def test_eight_threads(tmp_path: Path) -> None:
                 for key in KEYS:
                     ledger.add("rules", [(HeadId(0, worker), key, {})])
                     attempt = ledger.begin(key, {"n": n})
-                    ledger.record(attempt, Recorded("described", {"by": [worker, n]}))
+                    ledger.record(attempt, AttemptResult("described", {"by": [worker, n]}))
                     assert key in ledger.answers([key])
 
         list(pool.map(work, range(8)))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from annotator.errors import LedgerUnusable
-from annotator.ledger import versions
+from annotator.ledger import migrations as versions
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.ledger.versions import APPLICATION, FIRST, STEPS, VERSION
+from annotator.ledger.migrations import APPLICATION, FIRST, LEDGER_VERSION, STEPS
 from annotator.records import Describer, HeadId
 from tests.before.files import again
 from tests.judge.made import item, judgment
@@ -93,7 +93,7 @@ def test_the_first_writer_brings_it_up(where: Path, tmp_path: Path) -> None:
         ask(ledger, KEY)
     with Ledger(tmp_path / "new.db"):
         pass
-    assert stamp(where) == stamp(tmp_path / "new.db") == (APPLICATION, VERSION)
+    assert stamp(where) == stamp(tmp_path / "new.db") == (APPLICATION, LEDGER_VERSION)
     assert form(where) == form(tmp_path / "new.db")
     after = content(where)
     for old, new in zip(before, after, strict=True):
@@ -152,7 +152,7 @@ def test_killed_on_the_way_it_is_what_it_was(where: Path, after: int) -> None:
     assert (content(where), form(where)) == before
     with Ledger(where) as ledger:
         assert ledger.count() == 19
-    assert stamp(where) == (APPLICATION, VERSION)
+    assert stamp(where) == (APPLICATION, LEDGER_VERSION)
     assert content(where) == before[0]
 
 
@@ -167,7 +167,7 @@ def test_two_who_open_it_at_once(where: Path) -> None:
         assert first == second
         assert [other.process.wait(timeout=60) for other in others] == [0, 0]
     assert content(where) == before
-    assert stamp(where) == (APPLICATION, VERSION)
+    assert stamp(where) == (APPLICATION, LEDGER_VERSION)
 
 
 @pytest.mark.parametrize("missing", [STUDIES, ()])
@@ -187,7 +187,11 @@ def test_a_ledger_of_before_there_were_studies(where: Path, missing: tuple[str, 
 @pytest.mark.parametrize(
     ("application", "version", "why"),
     [
-        (APPLICATION, VERSION + 1, f"it is of version {VERSION + 1}, and this annotator knows"),
+        (
+            APPLICATION,
+            LEDGER_VERSION + 1,
+            f"it is of version {LEDGER_VERSION + 1}, and this annotator knows",
+        ),
         (12345, 1, "it is a database of something else"),
         (0, 7, "it is a database of something else"),
     ],
@@ -211,7 +215,7 @@ def test_a_newer_version_that_is_not_folded_in_is_left_alone(where: Path) -> Non
 import sqlite3
 connection = sqlite3.connect(where, isolation_level=None)
 connection.execute("PRAGMA application_id = {APPLICATION}")
-connection.execute("PRAGMA user_version = {VERSION + 1}")
+connection.execute("PRAGMA user_version = {LEDGER_VERSION + 1}")
 say("written")
 wait()
 """
@@ -220,28 +224,28 @@ wait()
         other.kill()
     before = where.read_bytes(), where.with_name("ledger.db-wal").read_bytes()
     for read_only in (True, False):
-        with pytest.raises(LedgerUnusable, match=f"it is of version {VERSION + 1}"):
+        with pytest.raises(LedgerUnusable, match=f"it is of version {LEDGER_VERSION + 1}"):
             Ledger(where, read_only=read_only)
     assert (where.read_bytes(), where.with_name("ledger.db-wal").read_bytes()) == before
 
 
 def test_a_version_between(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are taken in order, each with its number."""
-    monkeypatch.setattr(versions, "VERSION", VERSION + 2)
+    monkeypatch.setattr(versions, "LEDGER_VERSION", LEDGER_VERSION + 2)
     later = {
-        VERSION: ["CREATE TABLE notes (text TEXT)"],
-        VERSION + 1: ["INSERT INTO notes VALUES ('made')", "ALTER TABLE notes ADD COLUMN n"],
+        LEDGER_VERSION: ["CREATE TABLE notes (text TEXT)"],
+        LEDGER_VERSION + 1: ["INSERT INTO notes VALUES ('made')", "ALTER TABLE notes ADD COLUMN n"],
     }
     monkeypatch.setattr(versions, "STEPS", {**STEPS, **later})
     with Ledger(where) as ledger:
         assert len(ledger.described()) == 13
     assert rows(where, "SELECT * FROM notes") == [("made", None)]
-    assert stamp(where) == (APPLICATION, VERSION + 2)
+    assert stamp(where) == (APPLICATION, LEDGER_VERSION + 2)
 
 
 def test_a_step_is_never_changed() -> None:
     """A change to the tables is a new step: files of any version may be anywhere."""
-    assert list(STEPS) == list(range(FIRST, VERSION))
+    assert list(STEPS) == list(range(FIRST, LEDGER_VERSION))
     digests = {n: hashlib.sha256("\n".join(step).encode()).hexdigest() for n, step in STEPS.items()}
     assert digests == {1: "f3b0365645168b8730ca4f5a6376ca34420d0aab13342e6e6196d74494b100f6"}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from annotator.maps.null import Null
+from annotator.maps.permutation_null import Null
 from annotator.maps.relations import LayerScores, relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.weights.model import Model

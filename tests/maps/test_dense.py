@@ -12,7 +12,7 @@ from torch import Tensor
 from annotator.errors import Overflow
 from annotator.maps.engine import LayerMaps, map_layers
 from annotator.maps.settings import MapSettings
-from annotator.weights.memory import from_module, from_state_dict
+from annotator.weights.in_memory import from_module, from_state_dict
 from annotator.weights.model import Model, open_model
 from tests import oracle, tiny
 from tests.recipes import built

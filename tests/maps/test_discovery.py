@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from annotator.errors import SettingInvalid
-from annotator.maps.discovery import benjamini_hochberg
+from annotator.maps.false_discovery import benjamini_hochberg
 
 some_p = st.lists(
     st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.05, 1 / 20_001])), min_size=1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.maps.duplicates import find_duplicates
-from annotator.maps.order import largest
+from annotator.maps.top_k import largest
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

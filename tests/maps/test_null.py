@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from annotator.errors import SettingInvalid
-from annotator.maps.null import Null
+from annotator.maps.permutation_null import Null
 from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.weights.model import open_model
@@ -242,9 +242,9 @@ def test_another_seed_draws_others_and_scores_stay() -> None:
 def test_tables_and_look_ups_in_parts_change_nothing(monkeypatch: Any, table: int) -> None:
     model, pairs = open_model(tiny.llama()), made_up(list(range(320)))
     whole = list(relation_scores(model, pairs, MapSettings(), null=Null(KS, 100)))
-    monkeypatch.setattr("annotator.maps.null.TABLE", table)
-    monkeypatch.setattr("annotator.maps.null.LOOKED_UP", 700)
-    monkeypatch.setattr("annotator.maps.null.SAMPLE", 1)
+    monkeypatch.setattr("annotator.maps.permutation_null.TABLE", table)
+    monkeypatch.setattr("annotator.maps.permutation_null.LOOKED_UP", 700)
+    monkeypatch.setattr("annotator.maps.permutation_null.SAMPLE", 1)
     parts = list(relation_scores(model, pairs, MapSettings(), null=Null(KS, 100)))
     for a, b in zip(whole, parts, strict=True):
         for name in pairs:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from annotator.maps import projection
-from annotator.maps.order import finite_or_last, largest, rank_of
 from annotator.maps.projection import project
+from annotator.maps.top_k import finite_or_last, largest, rank_of
 from tests import oracle
 
 # Few distinct values: ties everywhere, at the edge of the k kept above all.

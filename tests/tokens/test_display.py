@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from annotator.tokens.display import show_absent, show_bytes, show_special
 from annotator.tokens.load import load_vocabulary
-from annotator.weights.source import open_source
+from annotator.weights.open_source import open_source
 
 ESCAPE = re.compile(
     r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([ntr\\]))|(␣)|([^\\␣⟦⟧])", re.DOTALL

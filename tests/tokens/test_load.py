@@ -12,8 +12,8 @@ import transformers
 from annotator.errors import TokenizerMissing
 from annotator.tokens.load import load_vocabulary
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
-from annotator.weights.memory import from_module
-from annotator.weights.source import open_source
+from annotator.weights.in_memory import from_module
+from annotator.weights.open_source import open_source
 from tests import tiny
 
 

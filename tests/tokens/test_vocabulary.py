@@ -12,7 +12,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from annotator.errors import TokenInvalid, TokenizerMissing
 from annotator.tokens.load import load_vocabulary
 from annotator.tokens.vocabulary import Vocabulary, byte_level_alphabet, from_tokenizer
-from annotator.weights.source import open_source
+from annotator.weights.open_source import open_source
 from tests import tiny
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from annotator.validate.prompts import Prompt
+from annotator.validate.prompts import SourcePrompt
 from tests.oracle import Modules, order
 
 
@@ -94,7 +94,7 @@ RIGHT = Wrong()
 
 @torch.no_grad()
 def written(
-    module: Any, prompts: Sequence[Prompt], layers: Sequence[int], wrong: Wrong = RIGHT
+    module: Any, prompts: Sequence[SourcePrompt], layers: Sequence[int], wrong: Wrong = RIGHT
 ) -> Tensor:
     """What heads write: [without and with context, prompts, layers, n_heads, d_model]."""
     modules = Modules(module)
@@ -126,7 +126,7 @@ def written(
 def shares(
     module: Any,
     W_U: Tensor,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[SourcePrompt],
     targets: Sequence[set[int]],
     k: int,
     *,

@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from annotator.catalog.experiments import schema_of
+from annotator.catalog.experiment_shards import schema_of
 from annotator.records import HeadId, RelationScore
-from annotator.validate.accuracies import Accuracies, Elsewhere
+from annotator.validate.ablation_accuracy import Accuracies, Elsewhere
 from annotator.validate.compare import Comparison, compare
 from annotator.validate.experiment import head_rows
-from annotator.validate.groups import Scored
+from annotator.validate.kv_groups import Scored
 from annotator.validate.registry import experiment
 
 DIMS = {"n_layers": 5, "n_heads": 4, "n_kv_heads": 2}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from annotator.records import HeadId, Relation, RelationPairs, RelationScore
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
-from annotator.validate.ablation import (
+from annotator.validate.ablation_accuracy import CONTROL, OWN, RANDOM
+from annotator.validate.ablation_curves import (
     AblationTask,
     ablate,
     base_correct,
@@ -23,8 +24,7 @@ from annotator.validate.ablation import (
     task_of,
     why_dropped,
 )
-from annotator.validate.accuracies import CONTROL, OWN, RANDOM
-from annotator.validate.silence import count_right
+from annotator.validate.zero_ablation import count_right
 from annotator.weights.dims import Dims
 from annotator.weights.model import Model
 from tests import tiny
@@ -205,7 +205,7 @@ def test_the_table_reads_the_first_step_without_a_right_answer(
     def counted(_: Any, __: Any, ___: Any, ____: Any, sets: Sequence[Any], _watched: Any) -> Any:
         return [counts[len(heads)] for heads in sets]
 
-    monkeypatch.setattr("annotator.validate.ablation.count_right", counted)
+    monkeypatch.setattr("annotator.validate.ablation_curves.count_right", counted)
     own = (H(2, 1), H(0, 3), H(1, 0))
     found = ablate(model, module, "own", {"own": task}, {"own": 11}, {"own": own})
     assert [row.correct for row in found if row.kind == OWN] == [11, 4, 0, 2]

@@ -16,13 +16,14 @@ from torch import nn
 from annotator.errors import SettingInvalid
 from annotator.records import Relation, RelationPairs
 from annotator.tokens.load import load_vocabulary
-from annotator.validate import batches, dynamic
+from annotator.validate import batches
+from annotator.validate import dynamic_scores as dynamic
 from annotator.validate.correlate import question_of
-from annotator.validate.dynamic import Case, Dynamic, Question, dynamic_scores
+from annotator.validate.dynamic_scores import Case, Dynamic, Question, dynamic_scores
 from annotator.validate.inference import Inference, may_share, open_inference, run_prompts
-from annotator.validate.prompts import TEMPLATES, Prompt
+from annotator.validate.prompts import TEMPLATES, SourcePrompt
+from annotator.weights.full_module import module_of
 from annotator.weights.model import Model, open_model
-from annotator.weights.module import module_of
 from tests import recipes
 from tests.validate.hook_free import Wrong, shares
 
@@ -51,8 +52,8 @@ def made_up(vocab: int, seed: int = 0) -> list[list[Case]]:
         return [choose.randrange(vocab) for _ in range(n)]
 
     before, after, longer = draw(2), draw(2), draw(3)
-    short = [Prompt((*before, source, *after), 2, 2) for source in draw(9)]
-    long = [Prompt((*longer, *draw(2), *after), 3, 4) for _ in range(7)]
+    short = [SourcePrompt((*before, source, *after), 2, 2) for source in draw(9)]
+    long = [SourcePrompt((*longer, *draw(2), *after), 3, 4) for _ in range(7)]
     return [
         [Case(prompt, frozenset(draw(12))) for prompt in dict.fromkeys(short)],
         [Case(prompt, frozenset(draw(4))) for prompt in long],
@@ -128,7 +129,7 @@ def test_only_usable_tokens_compete() -> None:
 
 def test_a_target_that_does_not_count_is_refused() -> None:
     inference = opened("llama-gqa", range(0, 320, 2))
-    case = Case(Prompt((1, 2, 3), 1, 1), frozenset({4, 7, 319}))
+    case = Case(SourcePrompt((1, 2, 3), 1, 1), frozenset({4, 7, 319}))
     with pytest.raises(SettingInvalid, match=r"\[7, 319\]"):
         list(dynamic_scores(inference, [Question("odd", K, [[case]])]))
 
@@ -144,7 +145,7 @@ def test_memory_changes_nothing_but_the_rounds(limit: int, monkeypatch: pytest.M
     rounds: list[int] = []
     ranked = dynamic.dynamic_ranks
 
-    def counted(inference: Inference, prompts: Sequence[Prompt], *given: Any) -> Any:
+    def counted(inference: Inference, prompts: Sequence[SourcePrompt], *given: Any) -> Any:
         rounds.append(len(prompts))
         return ranked(inference, prompts, *given)
 
@@ -211,7 +212,9 @@ def test_nothing_stays_hooked_or_changed() -> None:
 def test_passes_are_of_one_length_and_one_beginning() -> None:
     inference = opened("llama-gqa")
     prompts = [case.prompt for own in made_up(320) for case in own]
-    prompts += [Prompt((7, *prompt.ids[1:]), prompt.first, prompt.source) for prompt in prompts]
+    prompts += [
+        SourcePrompt((7, *prompt.ids[1:]), prompt.first, prompt.source) for prompt in prompts
+    ]
     dims, dtype = inference.model.dims, torch.float32
     for limit in (1, 3 * batches.prompt_bytes(dims, 5, dtype), 10**9):
         found = batches.batches(prompts, dims, dtype, limit)

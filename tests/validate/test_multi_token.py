@@ -12,10 +12,10 @@ from torch import nn
 from annotator.records import Relation, RelationPairs
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
 from annotator.validate.inference import open_inference
-from annotator.validate.multi_token import FORMS, LEAST_PAIRS, multi_token
-from annotator.validate.prompts import ONE_TOKEN, Prompt
+from annotator.validate.multi_token import FORMS, LEAST_MULTI_TOKEN, multi_token
+from annotator.validate.prompts import ONE_TOKEN, SourcePrompt
+from annotator.weights.full_module import module_of
 from annotator.weights.model import Model, open_model
-from annotator.weights.module import module_of
 from tests import recipes, tiny
 from tests.validate.hook_free import shares
 
@@ -46,18 +46,18 @@ def made_up(n: int = 12) -> RelationPairs:
     return RelationPairs(Relation("made-up", tuple(pairs)), K, ())
 
 
-def wanted(vocabulary: Vocabulary, form: str) -> list[tuple[Prompt, set[int]]]:
+def wanted(vocabulary: Vocabulary, form: str) -> list[tuple[SourcePrompt, set[int]]]:
     """By hand: every letter is a token of the tiny tokenizer, and so is the space before it."""
     by_word: dict[str, set[int]] = {}
     for source, target in made_up().relation.pairs:
         if target not in ("zzz", "<|end|>") and not (form == "natural" and source in ("the", "of")):
             by_word.setdefault(source, set()).add(vocabulary.encode(" " + target)[0])
-    found: list[tuple[Prompt, set[int]]] = []
+    found: list[tuple[SourcePrompt, set[int]]] = []
     for word, targets in by_word.items():
         ids = vocabulary.encode(f"{ABOUT} {word}")
         if form == "paper":
             ids = [*vocabulary.encode(f"{ABOUT} "), *vocabulary.encode(word)]
-        found.append((Prompt(tuple(ids), 0, len(ids) - 1), targets))
+        found.append((SourcePrompt(tuple(ids), 0, len(ids) - 1), targets))
     return found
 
 
@@ -89,7 +89,9 @@ def test_the_two_forms_are_told_apart(vocabulary: Vocabulary) -> None:
     assert natural is not None
     assert paper is not None
     assert not torch.equal(natural.without, paper.without)
-    one_before = [(Prompt(p.ids, 0, p.source - 1), t) for p, t in wanted(vocabulary, "natural")]
+    one_before = [
+        (SourcePrompt(p.ids, 0, p.source - 1), t) for p, t in wanted(vocabulary, "natural")
+    ]
     other = shares(module, model.W_U(), *zip(*one_before, strict=True), K)  # pyright: ignore
     assert not torch.equal(natural.without[0], other[0])
 
@@ -105,7 +107,7 @@ def test_too_few_pairs_are_named(vocabulary: Vocabulary) -> None:
     ]
     found = list(multi_token(inference, vocabulary, relations, "natural"))
     assert [one.relation for one in found] == ["few", "enough", "none"]
-    assert [one.pairs for one in found] == [9, LEAST_PAIRS, 0]
+    assert [one.pairs for one in found] == [9, LEAST_MULTI_TOKEN, 0]
     assert [one.dynamic is None for one in found] == [True, False, True]
     assert found[0].reason == "9 pairs with a source of several tokens; 10 are needed"
     assert found[1].reason is None

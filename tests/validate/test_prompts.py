@@ -19,7 +19,7 @@ from annotator.validate.prompts import (
     CUT_OTHERWISE,
     ONE_TOKEN,
     TEMPLATES,
-    Prompt,
+    SourcePrompt,
     natural_prompt,
     prompt_of,
     published_prompt,
@@ -58,7 +58,7 @@ def test_the_source_is_in_its_place(
     source = data.draw(st.sampled_from(words))
     template = data.draw(st.sampled_from(TEMPLATES))
     prompt = prompt_of(real, template, [source])
-    assert isinstance(prompt, Prompt)
+    assert isinstance(prompt, SourcePrompt)
     before, after = template.split(" <X>")
     assert "".join(real.text(id) or "" for id in prompt.ids[: prompt.source]) == before
     assert "".join(real.text(id) or "" for id in prompt.ids[prompt.source + 1 :]) == after
@@ -97,7 +97,7 @@ def test_special_tokens_and_a_prepended_space_move_the_source(begins: bool) -> N
     source = vocabulary.one(" F")
     for template in TEMPLATES:
         prompt = prompt_of(vocabulary, template, [source])
-        assert isinstance(prompt, Prompt)
+        assert isinstance(prompt, SourcePrompt)
         before = template.split(" <X>")[0]
         assert prompt.ids[prompt.source] == source
         assert prompt.source == begins + 1 + len(before), "each letter is a token"
@@ -109,7 +109,7 @@ def test_a_source_that_merges_with_what_comes_after_does_not_count() -> None:
     source = vocabulary.one(" F")
     found = [prompt_of(vocabulary, template, [source]) for template in TEMPLATES]
     assert [one for one in found if isinstance(one, str)] == [CUT_OTHERWISE] * 3
-    assert isinstance(found[2], Prompt), "nothing comes after it"
+    assert isinstance(found[2], SourcePrompt), "nothing comes after it"
     pairs = RelationPairs(Relation("r", (("F", "N"),)), 10, ((source, 3),))
     question = question_of(vocabulary, pairs)
     assert [len(cases) for cases in question.cases] == [0, 0, 1, 0]
@@ -119,7 +119,7 @@ def test_a_source_that_merges_with_what_comes_after_does_not_count() -> None:
 def test_a_source_that_merges_with_what_comes_before_does_not_count() -> None:
     vocabulary = made(sentencepiece(("▁", "F"), ("o", "▁F")))
     assert prompt_of(vocabulary, TEMPLATES[0], [vocabulary.one(" F")]) == CUT_OTHERWISE
-    assert isinstance(prompt_of(vocabulary, ABOUT, [vocabulary.one(" F")]), Prompt)
+    assert isinstance(prompt_of(vocabulary, ABOUT, [vocabulary.one(" F")]), SourcePrompt)
 
 
 def test_a_text_that_a_tokenizer_changes_does_not_count() -> None:
@@ -146,19 +146,19 @@ def test_a_token_that_the_embedding_lacks_does_not_count() -> None:
     vocabulary = from_tokenizer(tokenizer, own, "tiny")
     for form in (natural_prompt, published_prompt):
         assert form(vocabulary, ABOUT, "a zebra") == CHANGED
-        assert isinstance(form(vocabulary, ABOUT, "a horse"), Prompt)
+        assert isinstance(form(vocabulary, ABOUT, "a horse"), SourcePrompt)
 
 
 def test_a_word_of_several_tokens_in_both_forms(real: Vocabulary) -> None:
     natural = natural_prompt(real, ABOUT, "Liechtenstein")
-    assert isinstance(natural, Prompt)
+    assert isinstance(natural, SourcePrompt)
     assert list(natural.ids) == real.encode("This is a document about Liechtenstein")
     assert natural.source == len(natural.ids) - 1
     own = real.encode(" Liechtenstein")
     assert len(own) > 1
     assert list(natural.ids[natural.first :]) == own
     published = published_prompt(real, ABOUT, "Liechtenstein")
-    assert isinstance(published, Prompt)
+    assert isinstance(published, SourcePrompt)
     without = real.encode("Liechtenstein")
     assert without != own
     assert list(published.ids) == [*real.encode("This is a document about "), *without]
@@ -170,15 +170,15 @@ def test_a_word_of_several_tokens_in_both_forms(real: Vocabulary) -> None:
 def test_a_word_counts_in_the_form_in_which_it_is_several_tokens(real: Vocabulary) -> None:
     assert len(real.encode(" Finland")) == 1 < len(real.encode("Finland"))
     assert natural_prompt(real, ABOUT, "Finland") == ONE_TOKEN
-    assert isinstance(published_prompt(real, ABOUT, "Finland"), Prompt)
+    assert isinstance(published_prompt(real, ABOUT, "Finland"), SourcePrompt)
     assert published_prompt(real, ABOUT, "the") == ONE_TOKEN
 
 
 @pytest.mark.parametrize("form", [natural_prompt, published_prompt])
-def test_a_word_stands_before_the_end_token(form: Callable[..., Prompt | str]) -> None:
+def test_a_word_stands_before_the_end_token(form: Callable[..., SourcePrompt | str]) -> None:
     vocabulary = made(sentencepiece(("▁", "F")))
     prompt = form(vocabulary, ABOUT, "Fin")
-    assert isinstance(prompt, Prompt)
+    assert isinstance(prompt, SourcePrompt)
     assert (prompt.ids[0], prompt.ids[-1]) == (1, 2)
     assert prompt.source == len(prompt.ids) - 2
     last = b"".join(vocabulary.pieces[id] or b"" for id in prompt.ids[prompt.first : -1])
@@ -188,12 +188,12 @@ def test_a_word_stands_before_the_end_token(form: Callable[..., Prompt | str]) -
 @given(word=st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
 def test_any_word_is_spelt_by_its_prompt_or_does_not_count(real: Vocabulary, word: str) -> None:
     natural = natural_prompt(real, ABOUT, word)
-    if isinstance(natural, Prompt):
+    if isinstance(natural, SourcePrompt):
         spelt = b"".join(real.pieces[id] or b"" for id in natural.ids)
         assert spelt == f"This is a document about {word}".encode()
         own = b"".join(real.pieces[id] or b"" for id in natural.ids[natural.first :])
         assert own == f" {word}".encode()
     published = published_prompt(real, ABOUT, word)
-    if isinstance(published, Prompt):
+    if isinstance(published, SourcePrompt):
         own = b"".join(real.pieces[id] or b"" for id in published.ids[published.first :])
         assert own == word.encode()

@@ -13,11 +13,11 @@ import torch
 from scipy.stats import pearsonr
 
 from annotator.validate import correlate, multi_token
-from annotator.validate.accuracies import Elsewhere, accuracies, read_step
+from annotator.validate.ablation_accuracy import Elsewhere, accuracies, read_step
 from annotator.validate.correlations import Correlation, Medians, correlations, medians
-from annotator.validate.differences import differences
 from annotator.validate.multi_token import ELEVEN, is_published
-from annotator.validate.scores import scores_in
+from annotator.validate.relation_rows import scores_in
+from annotator.validate.variant_differences import differences
 from tests.validate.made import (
     NAMES,
     ablate_table,

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from annotator.errors import NotRun
 from annotator.records import HeadId
-from annotator.validate import silence
-from annotator.validate.silence import as_mask, count_right, last_logits, run_past
+from annotator.validate import zero_ablation as silence
+from annotator.validate.zero_ablation import as_mask, count_right, last_logits, run_past
+from annotator.weights.full_module import module_of
 from annotator.weights.model import Model, open_model
-from annotator.weights.module import module_of
 from tests.recipes import built
 
 H = HeadId

@@ -15,8 +15,8 @@ from annotator.maps.relations import relation_scores
 from annotator.maps.settings import MapSettings
 from annotator.records import Relation, RelationPairs
 from annotator.validate.variant_scores import VARIANTS, absent_variants, gains_of, variant_scores
+from annotator.weights.full_module import module_of
 from annotator.weights.model import open_model
-from annotator.weights.module import module_of
 from tests.maps.test_ranks import rank
 from tests.maps.test_relations import made_up
 from tests.recipes import RECIPES

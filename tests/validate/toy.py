@@ -19,8 +19,8 @@ from annotator.validate.experiment import (
     LAYER_AND_HEAD,
     STATIC,
     Experiment,
+    ExperimentRows,
     Field,
-    Kept,
     Option,
     Options,
     Settings,
@@ -29,17 +29,17 @@ from annotator.validate.experiment import (
 )
 
 if TYPE_CHECKING:
-    from annotator.validate.lab import Lab
+    from annotator.validate.inputs import ExperimentInputs
 
 COMPUTED: list[str] = []
 
 
-def settings(lab: Lab, options: Options) -> Settings:
+def settings(lab: ExperimentInputs, options: Options) -> Settings:
     return lambda pairs: {**lab.settings_of(pairs), "power": options["power"]}
 
 
 def compute(
-    lab: Lab, relations: Sequence[RelationPairs], options: Options
+    lab: ExperimentInputs, relations: Sequence[RelationPairs], options: Options
 ) -> Iterator[tuple[str, Shard]]:
     for number, pairs in enumerate(relations):
         marker = Path(os.environ.get("TOY_KILLS", os.devnull))
@@ -52,7 +52,7 @@ def compute(
         yield pairs.name, Shard(head_rows(scores, relation=pairs.name), {"heads": static.numel()})
 
 
-def tables(kept: Kept) -> list[Table]:
+def tables(kept: ExperimentRows) -> list[Table]:
     largest = kept.rows.groupby("relation", sort=False)["above"].max()
     names = largest.index.tolist()
     heads = [kept.facts[name]["heads"] for name in names]
@@ -64,7 +64,7 @@ def tables(kept: Kept) -> list[Table]:
     return [Table("toy-one", "How far above the mean", "A toy's number.", columns, "It is a toy.")]
 
 
-def figures(kept: Kept, _: Sequence[Table]) -> list[Figure]:
+def figures(kept: ExperimentRows, _: Sequence[Table]) -> list[Figure]:
     panels = [
         Panel(name, "toy", [Series("heads", LINE, list(range(len(own))), own["static"].tolist())])
         for name, own in kept.rows.groupby("relation", sort=False)

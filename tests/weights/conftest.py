@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from annotator.weights.model import Heads, Model, open_model
+from annotator.weights.model import LayerHeads, Model, open_model
 from tests import oracle, recipes
 
 
@@ -35,7 +35,7 @@ class Subject:
         return open_model(self.folder, dtype="float64")
 
     @cached_property
-    def heads(self) -> list[Heads]:
+    def heads(self) -> list[LayerHeads]:
         """The saved model's heads, layer by layer."""
         return [self.model.heads(layer) for layer in range(self.model.dims.n_layers)]
 

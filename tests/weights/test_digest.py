@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from annotator.weights.entry import make_plan
-from annotator.weights.memory import from_module, from_state_dict
+from annotator.weights.find_family import make_plan
+from annotator.weights.in_memory import from_module, from_state_dict
 from annotator.weights.model import open_model
-from annotator.weights.source import Source, open_source
+from annotator.weights.open_source import open_source
+from annotator.weights.source import Source
 from annotator.weights.verify import verify
 from tests import tiny
 

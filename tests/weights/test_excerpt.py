@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from annotator.errors import CheckpointBroken, CheckpointRefused
 from annotator.pipeline.check import check
-from annotator.weights.excerpt import excerpt
 from annotator.weights.families import FAMILIES
 from annotator.weights.families import __file__ as table
 from annotator.weights.model import open_model
+from annotator.weights.partial_module import excerpt
 from tests.recipes import ALL, WRAPPED, of
 
 PROOFS: dict[str, list[str]] = json.loads(Path(table).with_name("proofs.json").read_text("utf-8"))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import VALUE_BLOCKS, Linear
-from annotator.weights.model import Heads, Model, open_model
+from annotator.weights.model import LayerHeads, Model, open_model
 from annotator.weights.plan import Plan
 from annotator.weights.verify import verify
 from tests import oracle, recipes, tiny
@@ -27,7 +27,7 @@ FAILS = 1e-3
 Cut = tuple[Tensor, Tensor | None, Tensor]
 
 
-def left_over(subject: Subject, heads: list[Heads]) -> list[Tensor]:
+def left_over(subject: Subject, heads: list[LayerHeads]) -> list[Tensor]:
     cuts = [(one.W_V, one.b_V, one.W_O) for one in heads]
     return oracle.residuals(subject.attended, cuts.__getitem__)
 
@@ -120,7 +120,7 @@ def test_wrong_cuts_fail(subject: Subject) -> None:
             cut[2].unflatten(0, (h // k, k)).transpose(0, 1).flatten(0, 1),
         )
     for what, change in wrong.items():
-        heads = [Heads(*change((one.W_V, one.b_V, one.W_O))) for one in subject.heads]
+        heads = [LayerHeads(*change((one.W_V, one.b_V, one.W_O))) for one in subject.heads]
         assert min(map(oracle.spread, left_over(subject, heads))) > FAILS, what
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from annotator.weights.memory import from_module
+from annotator.weights.in_memory import from_module
 from annotator.weights.model import open_model
 from annotator.weights.verify import verify
 from tests.weights.conftest import Subject

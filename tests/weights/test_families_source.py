@@ -11,7 +11,7 @@ import transformers
 
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import Experts
-from annotator.weights.memory import from_state_dict
+from annotator.weights.in_memory import from_state_dict
 from annotator.weights.model import Model, open_model
 from annotator.weights.plan import Plan
 from tests.weights.conftest import Subject

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from annotator.errors import ModelNotFound
-from annotator.weights.source import open_source
+from annotator.weights.open_source import open_source
 from tests import tiny
 from tests.commands import error_of, files_of, mapped, run
 from tests.loopback_hub import Hub, closed_port, running

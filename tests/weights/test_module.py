@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from annotator.errors import NotRun
-from annotator.validate.parts import parts_of, watch
+from annotator.validate.hook_points import parts_of, watch
+from annotator.weights.full_module import module_of
 from annotator.weights.gguf import GgufFile
-from annotator.weights.memory import InMemory
+from annotator.weights.in_memory import InMemory
 from annotator.weights.model import Model, open_model
-from annotator.weights.module import module_of
 from tests import tiny
 from tests.recipes import ALL, built
 from tests.weights.gguf_files import write

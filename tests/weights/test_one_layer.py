@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import annotator
-from annotator.weights.memory import InMemory
+from annotator.weights.in_memory import InMemory
 from tests import tiny
 
 

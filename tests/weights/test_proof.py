@@ -12,10 +12,10 @@ import torch
 
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import VALUE_BLOCKS
-from annotator.weights.memory import from_state_dict
+from annotator.weights.in_memory import from_state_dict
 from annotator.weights.model import Model, open_model
+from annotator.weights.oracle import Finding, compare, observe, prove
 from annotator.weights.plan import Plan
-from annotator.weights.proof import Finding, compare, observe, prove
 from tests import recipes
 from tests.weights.conftest import Subject
 from tests.weights.wrong import wrong_plans

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from annotator.weights.config_expressions import Const
 from annotator.weights.family import Experts, Family, GatedMlp, Linear, Norm, PlainMlp, Rows
 from annotator.weights.plan import Plan
-from annotator.weights.words import Const
 
 Part = Literal["W_E", "W_U", "source representation", "heads"]
 Changes = Iterator[tuple[str, dict[str, Any]]]

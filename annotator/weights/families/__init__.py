@@ -13,7 +13,7 @@ from annotator.weights.families import bloom_like, experts, gpt_like, llama_like
 from annotator.weights.families.refusals import REFUSALS as REFUSALS
 from annotator.weights.families.wrappers import PLACES as PLACES
 from annotator.weights.families.wrappers import WRAPPERS as WRAPPERS
-from annotator.weights.families.wrappers import Place as Place
+from annotator.weights.families.wrappers import TowerPlace as TowerPlace
 from annotator.weights.families.wrappers import Wrapper as Wrapper
 from annotator.weights.family import Family
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from annotator.weights.config_expressions import Const, Only, says
 from annotator.weights.families.gpt_like import EPS, ln, mlp
 from annotator.weights.families.llama_like import CLIPPED, layer_norm
 from annotator.weights.family import Axes, End, Family, Linear, Norm, Values
-from annotator.weights.words import Const, Only, says
 
 BLOOM = Family(
     model_type="bloom",

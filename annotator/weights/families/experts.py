@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from annotator.weights.config_expressions import Const, Get, Only
 from annotator.weights.families.llama_like import (
     AXES,
     CLIPPED,
@@ -17,8 +18,7 @@ from annotator.weights.families.llama_like import (
     llama_like,
     values,
 )
-from annotator.weights.family import Experts, Family, GatedMlp, Linear, Rows, Shared
-from annotator.weights.words import Const, Get, Only
+from annotator.weights.family import Experts, Family, GatedMlp, Linear, Rows, SharedExperts
 
 HALVES: tuple[Rows, Rows] = ("first half", "second half")
 
@@ -80,7 +80,7 @@ def qwen(
 
 
 QWEN3_MOE, QWEN3_MOE_DENSE = qwen("qwen3_moe", QWEN3)
-SHARED = Shared(
+SHARED = SharedExperts(
     gated(at=f"{MLP}.shared_expert"),
     width="shared_expert_intermediate_size",
     gate=Linear(f"{MLP}.shared_expert_gate"),
@@ -136,7 +136,7 @@ LLAMA4 = replace(
         per_token="num_experts_per_tok",
         weighing="sigmoid",
         weighs_input=True,
-        shared=Shared(gated(at=f"{_FEED}.shared_expert"), width="intermediate_size"),
+        shared=SharedExperts(gated(at=f"{_FEED}.shared_expert"), width="intermediate_size"),
     ),
     variant="sparse",
     when=llama4_is_sparse,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from annotator.weights.config_expressions import Const, Setting, says
 from annotator.weights.families.llama_like import layer_norm
 from annotator.weights.family import Axes, End, Family, Linear, Norm, PlainMlp, Values
-from annotator.weights.words import Const, Setting, says
 
 EPS = "layer_norm_epsilon"
 AXES = Axes(

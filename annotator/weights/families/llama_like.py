@@ -9,8 +9,8 @@ from dataclasses import replace
 from math import sqrt
 from typing import Any
 
+from annotator.weights.config_expressions import Const, Of, Only, Setting, says
 from annotator.weights.family import Axes, End, Family, GatedMlp, Linear, Norm, PlainMlp, Values
-from annotator.weights.words import Const, Of, Only, Setting, says
 
 AXES = Axes(n_kv_heads="num_key_value_heads", d_head="head_dim")
 ATTENTION = "layers.{layer}.self_attn"

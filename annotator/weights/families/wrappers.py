@@ -41,7 +41,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class TowerPlace:
     """Where tensors are in a source.
 
     Attributes:
@@ -54,9 +54,9 @@ class Place:
 
 
 PLACES = (
-    Place("language_model.model.", "language_model."),
-    Place("model.language_model."),
-    Place("model.text_model."),
-    Place("language_model."),
-    Place("model."),
+    TowerPlace("language_model.model.", "language_model."),
+    TowerPlace("model.language_model."),
+    TowerPlace("model.text_model."),
+    TowerPlace("language_model."),
+    TowerPlace("model."),
 )

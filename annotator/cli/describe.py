@@ -1,0 +1,127 @@
+"""`annotator describe`, and `annotator prompts show`: what would be sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from annotator.cli.app import COUNT, FOLDER, app, heads_named
+from annotator.cli.descriptions import counted, tokens_spent
+from annotator.cli.layout import plural
+from annotator.records import BASELINE, Signatures, by_whom
+
+if TYPE_CHECKING:
+    from annotator.pipeline.describe import DescribeResult, PromptPreview
+
+PROMPTS = click.option(
+    "--prompts", type=FOLDER, help="A directory with a describe_head.jinja of your own."
+)
+KEY_FILE = click.option(
+    "--key-file", type=FOLDER, help="A file that holds the provider's key.  [default: environment]"
+)
+
+
+@app.command()
+@click.argument("catalog", type=FOLDER)
+@click.option(
+    "--llm",
+    required=True,
+    help="openai:MODEL[@BASE_URL], anthropic:MODEL, local:[FILE.gguf] or rules.",
+)
+@click.option("--heads", callback=heads_named, help="Heads by name: L23H4,L5H0.")
+@click.option("--top", type=COUNT, help="So many heads, by --by.")
+@click.option(
+    "--by",
+    type=click.Choice(["telling", *Signatures.names()]),
+    help="What --top goes by.  [default: telling]",
+)
+@click.option("--all", "every", is_flag=True, help="Every head.")
+@click.option(
+    "--concurrency", default=4, show_default=True, type=COUNT, help="Requests in flight at most."
+)
+@click.option(
+    "--as", "name", default="", help="What to call it here.  [default: its prompt's digest]"
+)
+@click.option(
+    "--max-tokens",
+    type=COUNT,
+    help="An answer's limit, reasoning included.  [default: 1024; local: 512]",
+)
+@KEY_FILE
+@PROMPTS
+def describe(
+    catalog: Path,
+    llm: str,
+    heads: list[str] | None,
+    top: int | None,
+    by: str | None,
+    every: bool,
+    **how: Any,
+) -> None:
+    """Have a language model say what heads do.
+
+    What it says, and every attempt to ask it, is in the catalog's ledger.db. A run that was stopped
+    goes on where it was: what has an answer is not asked again. Keys are read from OPENAI_API_KEY
+    and ANTHROPIC_API_KEY, or --key-file, and never written down.
+
+    What is said by another prompt, or under another name, stands beside what was said before.
+
+    `rules` is no language model but a baseline: sentences from the signatures.
+    """
+    from annotator.pipeline.describe import describe_heads, refuse_unanswered
+
+    if (heads is not None) + (top is not None) + every != 1:
+        raise click.UsageError("Say which heads: one of --heads, --top and --all.")
+    if by is not None and top is None:
+        raise click.UsageError("--by is what --top goes by; give both, or neither.")
+    told = describe_heads(catalog, llm, heads=heads, top=top, by=by or "telling", **how)
+    click.echo(told_line(told, llm))
+    refuse_unanswered(told, llm)
+
+
+@app.group()
+def prompts() -> None:
+    """What language models are asked."""
+
+
+@prompts.command("show")
+@click.argument("head")
+@click.argument("catalog", type=FOLDER)
+@click.option("--llm", help="Show it as this one would get it, and have it count the tokens.")
+@KEY_FILE
+@PROMPTS
+def show_prompt(head: str, catalog: Path, llm: str | None, **options: Any) -> None:
+    """Print what would be sent about a head, and how many tokens it is.
+
+    Nothing is asked. With --llm, a provider that counts tokens is sent the prompt to count them,
+    which costs nothing; without it the number is an estimate.
+    """
+    from annotator.pipeline.describe import prompt_of
+
+    click.echo(prompt_text(prompt_of(catalog, head, llm, **options), llm))
+
+
+def told_line(told: DescribeResult, llm: str) -> str:
+    """What a description run came to."""
+    kinds = counted(told.kinds) or "no answer"
+    by = f" by {by_whom(llm)}" if llm == BASELINE else ""
+    return (
+        f"{plural(told.heads, 'head')}{by}: {kinds}. {told.sent} asked now, "
+        f"{told.before} had an answer; {tokens_spent(told.tokens_in, told.tokens_out)}."
+    )
+
+
+def prompt_text(prompt: PromptPreview, llm: str | None) -> str:
+    """What would be sent, and how many tokens it is."""
+    if llm == BASELINE:
+        tokens = f"{llm} is no language model: it reads this and sends nothing"
+    elif prompt.counted is not None:
+        tokens = f"{prompt.counted:,} tokens, as {llm} counts them"
+    else:
+        why = f"{llm} could not be had to count them" if llm else "--llm has them counted"
+        tokens = f"about {prompt.estimated:,} tokens, estimated from its length; {why}"
+    schema = f"\n\n[schema]\n{json.dumps(prompt.schema)}" if prompt.schema else ""
+    return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}{schema}\n\n[{tokens}]"

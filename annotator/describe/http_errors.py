@@ -1,0 +1,183 @@
+"""What an answer that is none comes to, with either SDK.
+
+| HTTP | is | |
+|---|---|---|
+| 3xx, 401 – 405, 410, 501 | fatal | wrong address, key or model: all requests fail alike |
+| any, with a code for no money or a setting unknown to the model | fatal | |
+| 400, with a code for forbidden content | refused | |
+| 408, 409, 425, 429, 5xx | again | after Retry-After, where it is sent |
+| no connection, one that breaks, no answer in time, half an answer | again | |
+| other 4xx | failed | this request only: too long, as a rule |
+
+Sources: platform.openai.com/docs/guides/error-codes, docs.anthropic.com/en/api/errors,
+and the error classes of openai 3.54 and anthropic 2.12.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from annotator.describe.llm import Reply
+from annotator.describe.outcome import Failed, Malformed, Refused
+from annotator.http import retry_after, without_secret
+
+if TYPE_CHECKING:
+    import httpx2
+
+FATAL = {401, 402, 403, 404, 405, 410, 501}
+AGAIN = {408, 409, 425, 429}
+UNSUPPORTED = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+BROKE = {
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_error",
+    "organization_on_hold",
+    "contract_spend_limit_reached",
+    "enforced_spend_limit_reached",
+}
+DECLINED = {"content_filter", "content_policy_violation", "invalid_prompt"}
+UNWRITABLE = Failed(
+    "the prompt holds half a character (a lone surrogate), which UTF-8 cannot write"
+)
+HIDDEN = "[key]"
+LONGEST_MESSAGE = 500  # letters of a server's message that are kept
+SECRET = 12  # a shorter key ("none", "test") is an ordinary word in a model's answer
+
+
+@dataclass(frozen=True)
+class HttpFault:
+    """What an error response says.
+
+    Attributes:
+        status: the HTTP status.
+        said: the server's message, in one line.
+        codes: its machine-readable kinds.
+        param: the parameter that it blames, or "".
+        after: seconds that it asks to wait, or None.
+    """
+
+    status: int
+    said: str
+    codes: frozenset[str]
+    param: str
+    after: float | None
+
+
+def read_fault(response: httpx2.Response, key: str) -> HttpFault:
+    """What an error response says, in any of the forms that are about, the key hidden.
+
+    Shape: OpenAI's and Anthropic's {"error": {...}}, Ollama's {"error": "..."}, FastAPI's
+    {"detail": [{"loc": [...], "msg": "..."}]}; anything else counts as silence.
+    """
+    try:
+        body: Any = json.loads(response.content)
+    except ValueError:
+        body = None
+    error = body.get("error", body) if isinstance(body, dict) else body
+    said = _message(error)
+    facts: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    details = facts.get("details")
+    codes = [facts.get("code"), facts.get("type")]
+    codes += [details.get("error_code")] if isinstance(details, dict) else []
+    status = response.status_code
+    code = facts.get("code")
+    if status < 300 and isinstance(code, int) and 400 <= code < 600:
+        status = code  # OpenRouter's way: 200, and the status of the model's host in the body
+    return HttpFault(
+        status=status,
+        said=" ".join(without_secret(said, key, HIDDEN).split()),
+        codes=frozenset(code for code in codes if isinstance(code, str)),
+        param=str(facts.get("param") or ""),
+        after=retry_after(response.headers),
+    )
+
+
+def _message(error: Any) -> str:
+    """The words of an error body."""
+    if isinstance(error, str):
+        return error
+    if isinstance(error, list):
+        return "; ".join(filter(None, map(_message, error)))
+    if not isinstance(error, dict):
+        return ""
+    where = error.get("loc")
+    path = ".".join(map(str, where)) + ": " if isinstance(where, list) else ""
+    for name in ("message", "msg", "detail", "error"):
+        if error.get(name):
+            return path + _message(error[name])
+    return ""
+
+
+def outcome_of(fault: HttpFault, schema_names: tuple[str, ...]) -> Failed | Refused:
+    """What an error response comes to.
+
+    Args:
+        fault: what it says.
+        schema_names: what this API calls an answer's schema; a model without it fails always.
+    """
+    status, said = fault.status, fault.said[:LONGEST_MESSAGE].rstrip(". ")
+    declined = fault.codes & DECLINED or "blocked by content filtering" in said
+    if status == 400 and declined:
+        return Refused(said or "forbidden content")
+    try:
+        name = HTTPStatus(status).phrase
+    except ValueError:
+        name = "overloaded" if status == 529 else "no answer"
+    problem = f"HTTP {status}: {said or name}"
+    no_schema = status in (400, 422) and any(name in fault.said for name in schema_names)
+    no_money = bool(fault.codes & BROKE) or "credit balance is too low" in fault.said
+    unsupported = status in (400, 422) and bool(fault.codes & UNSUPPORTED)
+    if status in FATAL or status < 400 or no_schema or no_money or unsupported:
+        return Failed(problem, status=status, fatal=True)
+    again = status in AGAIN or status >= 500
+    return Failed(problem, status=status, again=again, after=fault.after if again else None)
+
+
+def unreadable(
+    response: httpx2.Response, key: str, schema_names: tuple[str, ...]
+) -> Failed | Refused:
+    """What a body comes to that is no answer of its API, although its status says so."""
+    fault = read_fault(response, key)
+    if fault.status >= 400:
+        return outcome_of(fault, schema_names)
+    status = response.status_code
+    if "html" in response.headers.get("content-type", ""):
+        problem = "a web page came back: the BASE_URL names another place (most end in /v1)"
+        return Failed(problem, status=status, fatal=True)
+    said = fault.said[:LONGEST_MESSAGE].rstrip(". ")
+    problem = "what came back is no whole answer" + (f": {said}" if said else "")
+    return Failed(problem, status=status, again=True, after=fault.after)
+
+
+def unreachable(error: Exception, timed_out: bool, timeout: float) -> Failed:
+    """No connection, one that broke, or no answer in time."""
+    if timed_out:
+        return Failed(f"no answer within {timeout:g} seconds", again=True)
+    cause = error.__cause__ or error
+    said = " ".join(str(cause).split())[:LONGEST_MESSAGE] or type(cause).__name__
+    return Failed(f"no connection, or one that broke: {said}", again=True)
+
+
+def whole_number(value: object) -> int | None:
+    """A count of tokens; None where a server answered something else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def without_key(reply: Reply, key: str) -> Reply:
+    """A reply that cannot give the key away, should the server have echoed it."""
+    outcome = reply.outcome
+    if len(key) < SECRET and not isinstance(outcome, Failed | Refused | Malformed):
+        return reply
+    texts = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+    hidden = {
+        name: without_secret(text, key, HIDDEN)
+        for name, text in texts.items()
+        if isinstance(text, str)
+    }
+    text = without_secret(reply.text, key, HIDDEN) if len(key) >= SECRET else reply.text
+    return replace(reply, outcome=replace(outcome, **hidden), text=text)

@@ -1,0 +1,143 @@
+"""What the models of all providers have in common: an address, a key, and an SDK once one is asked.
+
+The SDKs are made alike and opened alike: without retries of their own, with a client that goes
+nowhere else, and with a key that is given, so that they look for no other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from annotator.describe import http_errors as wire
+from annotator.describe.keys import find_key
+from annotator.describe.llm import Reply
+from annotator.describe.outcome import Answer, Failed
+from annotator.describe.request import Request
+from annotator.errors import LlmInvalid
+from annotator.http import AddressInvalid, http_client, is_local, plain_address
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class Provider(ABC):
+    """A model of a provider; see `annotator.describe.llm.Llm`. Safe to send from several threads.
+
+    Args:
+        model: the model's name.
+        own: the provider's own address.
+        base_url: another server in its place, or None.
+        key: the key, or a file that holds it, in place of the environment's. A server on this
+            machine needs none, and is not shown the environment's.
+        sampling: of a request; sample n is sent seed + n.
+        timeout: seconds without a byte after which an answer is given up.
+
+    Attributes:
+        kind: the provider, named as its SDK's module is.
+        client: the SDK's class.
+        variable: the environment variable of its key.
+        base_url: the server that a request is keyed by; "" is the provider's own.
+
+    Raises:
+        LlmInvalid: a base URL that is none.
+        KeyMissing: no key.
+        KeyInvalid: a key, or a file of one, that cannot be used.
+    """
+
+    kind: ClassVar[str]
+    client: ClassVar[str]
+    variable: ClassVar[str]
+    at_once: int | None = None
+
+    def __init__(
+        self,
+        model: str,
+        own: str,
+        base_url: str | None,
+        key: str | Path | None,
+        sampling: dict[str, Any],
+        timeout: float,
+    ) -> None:
+        self.model = model
+        try:
+            self._url = plain_address(base_url) if base_url else own
+        except AddressInvalid as error:
+            raise LlmInvalid(f"{self.kind}:{model}", f"its BASE_URL {error.reason}") from None
+        self.base_url = "" if self._url == own else self._url
+        self.name = f"{self.kind}:{model}" + (f"@{self.base_url}" if self.base_url else "")
+        free = key is None and is_local(self._url)
+        self._key = "" if free else find_key(self.name, self.variable, key)
+        self._sampling = sampling
+        self._timeout = timeout
+        self._opened: Any = None
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
+        """The request that asks this model."""
+        sampling = dict(self._sampling)
+        if "seed" in sampling:
+            sampling["seed"] += sample  # or all samples would be one
+        return Request(
+            provider=self.kind,
+            base_url=self.base_url,
+            model=self.model,
+            system=system,
+            prompt=prompt,
+            schema=Answer.model_json_schema(),
+            template=template,
+            sampling=sampling,
+            sample=sample,
+        )
+
+    def send(self, request: Request, **changes: Any) -> Reply:
+        """Send it once; see `Llm`. A change that this API has no name for is not sent."""
+        started = perf_counter()
+        reply = self._ask(request, changes)
+        reply = replace(reply, seconds=perf_counter() - started)
+        return wire.without_key(reply, self._key)
+
+    def close(self) -> None:
+        """Let go of the connections; sending opens new ones."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    @abstractmethod
+    def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
+        """Send it once, in the API's own words."""
+
+    def _sdk(self) -> Any:
+        """The SDK's client, opened when it is first asked for."""
+        with self._lock:
+            if self._opened is None:
+                client = http_client(self._url, self._timeout)
+                self._opened = getattr(import_module(self.kind), self.client)(
+                    api_key=self._key or "none",  # an SDK wants one; such a server reads none
+                    base_url=self._url,
+                    max_retries=0,
+                    timeout=client.timeout,  # or Anthropic's refuses a large limit unstreamed
+                    http_client=client,
+                )
+            return self._opened
+
+    def _put(self, api: Any, body: dict[str, Any]) -> httpx2.Response | wire.HttpFault | Failed:
+        """What came back of one request to a part of the API, be it an error, or why nothing."""
+        sdk: Any = import_module(self.kind)
+        try:
+            return api.with_raw_response.create(**body).http_response
+        except sdk.APIStatusError as error:
+            return wire.read_fault(error.response, self._key)
+        except UnicodeEncodeError:
+            return wire.UNWRITABLE
+        except sdk.APIError as error:
+            return wire.unreachable(error, isinstance(error, sdk.APITimeoutError), self._timeout)

@@ -1,0 +1,114 @@
+"""Who may log in to a local Label Studio: kept in one file that only the user can read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from annotator.errors import ServerUnusable
+
+CREDENTIALS_FILE = "credentials.json"
+_PLAIN = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One who can log in.
+
+    Attributes:
+        name: of the rater, or "admin".
+        email: to log in with; no mail is ever sent to it.
+        password: to log in with.
+        token: for the API; "" until the server has the account.
+    """
+
+    name: str
+    email: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A local server's address and its accounts.
+
+    Attributes:
+        url: where it runs, or last ran; "" before its first start.
+        admin: who makes the projects.
+        raters: all that were ever given an account.
+    """
+
+    url: str
+    admin: Account
+    raters: tuple[Account, ...]
+
+
+def new_credentials() -> Credentials:
+    """An admin for a server that is yet to be started."""
+    token = secrets.token_hex(20)
+    return Credentials("", Account("admin", "admin@localhost", _password(), token), ())
+
+
+def new_account(name: str, others: Iterable[Account]) -> Account:
+    """A rater's account, as it is to be made: it has no token yet.
+
+    Args:
+        name: the rater's, any text.
+        others: those who have an account already; two never share an email.
+    """
+    user = name.lower()
+    taken = {account.email for account in others}
+    if not _PLAIN.fullmatch(user) or len(user) > 40 or f"{user}@localhost" in taken:
+        letters = re.sub(r"[^a-z0-9]+", "-", user).strip("-")[:40] or "rater"
+        user = f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return Account(name, f"{user}@localhost", _password(), "")
+
+
+def read_credentials(folder: Path) -> Credentials:
+    """The credentials of the server in a folder.
+
+    Raises:
+        ServerUnusable: there are none, or they cannot be read.
+    """
+    from pydantic import TypeAdapter
+
+    path = folder / CREDENTIALS_FILE
+    try:
+        return TypeAdapter(Credentials).validate_json(path.read_text("utf-8"), strict=True)
+    except FileNotFoundError:
+        reason = f"there is no {CREDENTIALS_FILE} in it"
+        remedy = "Name the folder of a local server, or start one: annotator judge serve"
+    except OSError as error:
+        reason, remedy = f"{path}: {error.strerror}", "Make it readable"
+    except ValueError:  # not repeated: the error may quote a password
+        reason = f"its {CREDENTIALS_FILE} is not as annotator wrote it"
+        remedy = "Put back the file as it was; without it nobody can log in"
+    raise ServerUnusable(str(folder), reason, remedy)
+
+
+def write_credentials(folder: Path, credentials: Credentials) -> None:
+    """Write the file, whole or not at all; only the user can read it (mode 0600)."""
+    handle, part = tempfile.mkstemp(
+        dir=folder, prefix=f"{CREDENTIALS_FILE}.", suffix=".part"
+    )  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(credentials), file, indent=2)
+            file.flush()
+            os.fsync(handle)
+        Path(part).replace(folder / CREDENTIALS_FILE)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _password() -> str:
+    """Twenty letters and digits, none of which looks like another."""
+    return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(20))

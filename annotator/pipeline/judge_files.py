@@ -1,0 +1,94 @@
+"""A study without a server: tasks as files, and answers from a file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.read import Catalog, open_catalog
+from annotator.errors import ExportUnreadable
+from annotator.paths import user_path
+from annotator.pipeline.judge_answers import PullResult, judgments_of
+from annotator.pipeline.judge_items import choose, pseudonyms, tasks_of
+from annotator.records import REAL
+
+
+def export_tasks(
+    catalog: Catalog | str | Path,
+    raters: Sequence[str],
+    out: str | Path | None = None,
+    *,
+    llm: str | None = None,
+    heads: Sequence[str] | None = None,
+    kinds: Sequence[str] = (REAL,),
+    seed: int = 0,
+) -> list[Path]:
+    """Write what a Label Studio imports by hand: each rater's tasks, and the screen.
+
+    Args:
+        catalog: the catalog's directory.
+        raters: pseudonyms.
+        out: directory for the files; by default `judge/` within the catalog.
+        llm: whose descriptions; needed where several have described.
+        heads: only these, by name.
+        kinds: which kinds of items.
+        seed: of each rater's random order.
+
+    Returns:
+        The files written.
+
+    Raises:
+        NothingToJudge: no description, or several where one has to be named.
+        CatalogUnwritable: a file cannot be written.
+    """
+    from annotator.label_studio.task import screen
+
+    named = pseudonyms(raters)
+    opened = open_catalog(catalog)
+    chosen = choose(opened, llm, heads, kinds)
+    folder = opened.folder / "judge" if out is None else user_path(out)
+    with judgments_of(opened) as judgments:
+        judgments.add_items(chosen.items)
+    make_folder(folder)
+    files = [folder / "screen.xml"]
+    with whole_file(files[0]) as file:
+        file.write(screen().encode())
+    for rater in named:
+        tasks = [{"data": dict(task.data)} for task in tasks_of(chosen, rater, seed, ())]
+        files.append(folder / f"tasks-{_file_name(rater)}.json")
+        with whole_file(files[-1]) as file:
+            file.write(json.dumps(tasks, ensure_ascii=False, indent=1).encode())
+    return files
+
+
+def import_answers(catalog: Catalog | str | Path, file: str | Path) -> PullResult:
+    """Read a JSON export of Label Studio's.
+
+    Raises:
+        ExportUnreadable: it cannot be read, or is no JSON.
+        StudyForeign: it is none, or of another catalog; nothing was recorded.
+        LedgerUnusable: the answers cannot be written down.
+    """
+    from annotator.label_studio.answers import read_export
+
+    opened, path = open_catalog(catalog), user_path(file)
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ExportUnreadable(str(path), error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ExportUnreadable(str(path), "it is no JSON") from error
+    pulled = PullResult()
+    with judgments_of(opened) as judgments:
+        pulled.add(read_export(tasks, str(path), judgments.items()), judgments)
+    return pulled
+
+
+def _file_name(rater: str) -> str:
+    """A rater's name as a part of a file's; no two have the same."""
+    plain = re.sub(r"[^\w.-]", "_", rater)
+    return plain if plain == rater else f"{plain}-{sha256(rater.encode()).hexdigest()[:6]}"

@@ -1,0 +1,130 @@
+"""Which Label Studio a study is on: the catalog's own, or a team's."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.catalog.read import Catalog, open_catalog
+from annotator.errors import ServerUnusable
+from annotator.pipeline.judge_items import pseudonyms
+from annotator.pipeline.progress import say
+
+if TYPE_CHECKING:
+    from annotator.label_studio.client import Studio
+    from annotator.label_studio.credentials import Credentials
+    from annotator.label_studio.server import Server
+
+SERVER = "label-studio"
+"""Where in a catalog its own is."""
+OWN_SERVER = "local"
+"""What the ledger calls it."""
+
+
+def serve(catalog: Catalog | str | Path, raters: Sequence[str], port: int | None = None) -> Server:
+    """A catalog's own Label Studio, to be entered; it is installed first where it is not yet.
+
+    Args:
+        catalog: the catalog's directory; the server's is in it.
+        raters: who gets an account.
+        port: to listen on; by default that of the last time.
+
+    Raises:
+        ServerUnusable: it cannot be installed.
+        SettingInvalid: a name that no rater can have.
+    """
+    from annotator.label_studio import environment
+    from annotator.label_studio.server import Server
+
+    named = pseudonyms(raters)
+    folder = open_catalog(catalog).folder / SERVER
+    home = environment.home()
+    if not environment.ready(home):
+        environment.install(home, say)
+    return Server(folder, named, port)
+
+
+def accounts(catalog: Catalog | str | Path) -> list[str]:
+    """Who has an account on a catalog's own Label Studio."""
+    from annotator.label_studio.credentials import CREDENTIALS_FILE, read_credentials
+
+    folder = open_catalog(catalog).folder / SERVER
+    if not (folder / CREDENTIALS_FILE).is_file():
+        return []
+    return [one.name for one in read_credentials(folder).raters]
+
+
+@dataclass(frozen=True)
+class OpenServer:
+    """A server that has been heard from.
+
+    Attributes:
+        studio: what speaks to it.
+        place: what the ledger calls it: its address, or `OWN_SERVER`, whose port may change.
+        users: of each rater the server's number, where it is known: on the catalog's own.
+        folder: the own server's, or None.
+    """
+
+    studio: Studio
+    place: str
+    users: Mapping[str, int]
+    folder: Path | None
+
+
+@contextmanager
+def open_studio(catalog: Catalog, url: str | None, token: str | None) -> Generator[OpenServer]:
+    """A team's server, or the catalog's own.
+
+    Args:
+        catalog: whose own it is, where no other is named.
+        url: a team's.
+        token: of a user there.
+
+    Raises:
+        ServerUnusable: it does not answer, or it is no Label Studio.
+        TokenRefused: it does not take the token.
+    """
+    from annotator.label_studio.client import Studio
+    from annotator.label_studio.environment import RELEASE
+
+    own = url is None
+    if url is None:
+        credentials = _own(catalog)
+        raters = credentials.raters
+        url, token = credentials.url, credentials.admin.token
+    elif not token:
+        want = "Give a personal access token of a user there with --token"
+        raise ServerUnusable(url, "it wants a token", want)
+    else:
+        raters = ()
+    with Studio(url, token) as studio:
+        studio.whoami()
+        if (release := studio.version()[:40]) != RELEASE:
+            tested = f"annotator was tested with {RELEASE}"
+            say(f"The Label Studio at {studio.url} is {release}; {tested}.")
+        numbers = studio.users() if own else {}
+        users = {one.name: numbers[one.email] for one in raters if one.email in numbers}
+        folder = catalog.folder / SERVER if own else None
+        yield OpenServer(studio, OWN_SERVER if own else studio.url, users, folder)
+
+
+def _own(catalog: Catalog) -> Credentials:
+    """The credentials of the catalog's own server, if it runs.
+
+    Raises:
+        ServerUnusable: it does not.
+    """
+    from annotator.label_studio.credentials import read_credentials
+    from annotator.label_studio.folder import is_served
+
+    folder = catalog.folder / SERVER
+    if not accounts(catalog.folder) or not is_served(folder):
+        remedy = (
+            f"Run in another terminal: annotator judge serve {catalog.folder} --rater NAME; or "
+            "name a team's server with --url"
+        )
+        raise ServerUnusable(str(folder), "it is not running", remedy)
+    return read_credentials(folder)
