@@ -19,7 +19,7 @@ from annotator.records import BASELINE, Describer
 if TYPE_CHECKING:
     from annotator.ledger.ledger import Ledger
 
-_FOLDER_LIKE = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]|.*\\")
+FOLDER_LIKE = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]|.*\\")
 SLASH = re.compile(r"[/\\]")
 _SERVER = re.compile(r"@|\b\w+://")
 _DIGITS = 8  # of a digest; where two begin alike, all of it
@@ -121,6 +121,6 @@ def _public(llm: str) -> str:
     if model.startswith("//"):  # an address, not a kind
         kind, colon, model = "", "", re.split(r"[?#]", model)[0].rpartition("/")[2]
     name = model if kind == "local" else _SERVER.split(model)[0]
-    if kind == "local" or _FOLDER_LIKE.match(name):
+    if kind == "local" or FOLDER_LIKE.match(name):
         name = SLASH.split(name)[-1]
     return f"{kind}{colon}{name}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.catalog.files import whole_file
 from annotator.errors import CatalogUnwritable
+from annotator.json_file import read_json
 from annotator.records.figure import Figure
 from annotator.records.table import Table
 
@@ -69,9 +70,9 @@ def read_sums(folder: Path, digest: str) -> Sums | None:
     Whatever else is there, a file half written say, is as good as none.
     """
     try:
-        content = json.loads((folder / SUMS_FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / SUMS_FILE)
         return _adapter().validate_python(content["sums"]) if content["of"] == digest else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from annotator.errors import CatalogBroken
+from annotator.json_file import JsonInvalid, read_json
 
 _Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -35,8 +35,8 @@ class ManifestFormat:
             CatalogBroken: it cannot be read, is of a newer format, or of one that is read no more.
         """
         try:
-            read = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            read = read_json(path)
+        except JsonInvalid as error:
             raise CatalogBroken(str(path), str(error), self.rebuild) from error
         content = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
         number = content.get("format")

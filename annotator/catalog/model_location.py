@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from annotator.catalog.files import whole_file
+from annotator.json_file import JsonInvalid, read_json
 from annotator.paths import user_path
 
 LOCATION_FILE = ".model"
@@ -43,11 +43,9 @@ def remember(
 def recall(folder: Path) -> Mapping[str, str | None]:
     """What was noted: model, revision, tokenizer; nothing where there is no note to be read."""
     try:
-        note: Any = json.loads((folder / LOCATION_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(folder / LOCATION_FILE, dict[str, str | None])
+    except JsonInvalid:
         return {}
-    known = note.items() if isinstance(note, dict) else ()
-    return {name: value for name, value in known if isinstance(value, str | None)}
 
 
 def _absolute(path: str | Path) -> str:

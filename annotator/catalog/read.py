@@ -25,6 +25,7 @@ from annotator.records import (
     Judgment,
     RelationPairs,
     RelationScore,
+    Rows,
     Signatures,
     html,
 )
@@ -81,7 +82,7 @@ class Catalog:
         tables = [read_table(self._path(name), MAP_TABLES[name], wanted) for name in MAP_TABLES]
         return self._records(*tables, count=1)[0]
 
-    def heads(self, sort: str | None = None, top: int | None = None) -> list[HeadSummary]:
+    def heads(self, sort: str | None = None, top: int | None = None) -> Rows[HeadSummary]:
         """Every head's signatures; their mappings are not read.
 
         Args:
@@ -101,7 +102,7 @@ class Catalog:
         heads = to_summaries(table)
         if sort is not None:
             heads.sort(key=lambda h: (-getattr(h.signatures, sort), h.head))
-        return heads[:top]
+        return Rows(heads[:top])
 
     def telling(self, top: int = 8) -> list[HeadMap]:
         """The most telling heads, one for each KV group.
@@ -154,7 +155,7 @@ class Catalog:
 
     def relation_scores(
         self, head: HeadId | str | None = None, relation: str | None = None
-    ) -> list[RelationScore]:
+    ) -> Rows[RelationScore]:
         """How every head scores on every valid relation, by layer and head.
 
         Args:
@@ -166,11 +167,11 @@ class Catalog:
             NoRelations: there are no scores.
             CatalogBroken: they cannot be read.
         """
-        return relations.read_scores(self.folder, _parsed(head), relation)
+        return Rows(relations.read_scores(self.folder, _parsed(head), relation))
 
     def descriptions(
         self, head: HeadId | str | None = None, llm: str | None = None, *, superseded: bool = False
-    ) -> list[Description]:
+    ) -> Rows[Description]:
         """What is said of the heads, by head, language model and prompt.
 
         Args:
@@ -186,9 +187,9 @@ class Catalog:
         """
         of = _parsed(head)
         found = descriptions.read_descriptions(self.folder, llm, superseded=superseded)
-        return [one for one in found if of in (None, one.head)]
+        return Rows(one for one in found if of in (None, one.head))
 
-    def judgments(self) -> list[tuple[Item, Judgment]]:
+    def judgments(self) -> Rows[tuple[Item, Judgment]]:
         """What people judged of the descriptions, by head, language model and rater.
 
         Returns:
@@ -197,7 +198,7 @@ class Catalog:
         Raises:
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
-        return [(one.item, given) for one in self.verdicts() for given in one.judgments]
+        return Rows((one.item, given) for one in self.verdicts() for given in one.judgments)
 
     def verdicts(self, head: HeadId | str | None = None) -> list[Verdict]:
         """What the judgments of each item come to, by head and language model.

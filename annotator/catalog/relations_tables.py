@@ -105,10 +105,10 @@ def _curve_rows(scores: LayerScores, relations: Sequence[RelationPairs]) -> list
 
 def with_q(shards: pa.Table) -> pa.Table:
     """All heads' scores with their q, over heads, relations and both signs, and what follows."""
-    from annotator.maps.false_discovery import benjamini_hochberg
+    from scipy.stats import false_discovery_control
 
     rows = shards.to_pylist()
-    q = benjamini_hochberg([row[p] for p in ("p", "suppression_p") for row in rows])
+    q = false_discovery_control([row[p] for p in ("p", "suppression_p") for row in rows]).tolist()
     for row, up, down in zip(rows, q[: len(rows)], q[len(rows) :], strict=True):
         row |= {"q": up, "suppression_q": down}
         score = _score(row)

@@ -1,8 +1,8 @@
-"""Every command, in the order that help lists them."""
+"""Every command: it joins the group as its file is imported."""
 
 from __future__ import annotations
 
-from annotator.cli import (
+from annotator.cli import (  # noqa: F401
     ask,
     compare,
     describe,
@@ -20,21 +20,3 @@ from annotator.cli import (
     view,
 )
 from annotator.cli.app import app as app
-
-COMMANDS = (
-    quickstart,
-    map,
-    ask,
-    show,
-    heads,
-    export,
-    view,
-    relations,
-    validate,
-    compare,
-    describe,
-    descriptions,
-    judge,
-    judge_report,
-    families,
-)

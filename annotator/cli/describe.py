@@ -29,7 +29,8 @@ KEY_FILE = click.option(
 @click.option(
     "--llm",
     required=True,
-    help="openai:MODEL[@BASE_URL], anthropic:MODEL, local:[FILE.gguf] or rules.",
+    help="openai:MODEL[@BASE_URL], anthropic:MODEL, local:[FILE.gguf], file:ANSWERS.jsonl or "
+    "rules.",
 )
 @click.option("--heads", callback=heads_named, help="Heads by name: L23H4,L5H0.")
 @click.option("--top", type=COUNT, help="So many heads, by --by.")

@@ -50,7 +50,7 @@ def check(model: str, revision: str | None, dtype: str, device: str) -> None:
     from annotator.pipeline.check import refuse_disproved
 
     findings = run(model, revision=revision, dtype=dtype, device=device)
-    print_findings(findings)
+    _print_proof(findings)
     refuse_disproved(model, findings)
     compared = "" if any(finding.part == "W_U" for finding in findings) else ", W_U apart"
     click.echo(f"{model} is proved{compared}: its own modules compute what annotator cuts from it.")
@@ -74,7 +74,7 @@ def print_families(rows: Sequence[FamilyRow], wrappers: Sequence[str]) -> None:
     console.print(f"\nThe text tower, where it is one of these, of: {', '.join(wrappers)}.")
 
 
-def print_findings(findings: Sequence[Finding]) -> None:
+def _print_proof(findings: Sequence[Finding]) -> None:
     """What the oracle says of each part."""
     table = new_table(("part", ""), ("left over", "number"), ("limit", "number"), ("", ""))
     for finding in findings:

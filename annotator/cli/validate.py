@@ -61,7 +61,6 @@ def _command(of: Experiment) -> click.Command:
     beside = [one for one in experiments() if one.beside == of.name]
 
     def run(catalog: Path, **given: Any) -> None:
-        from annotator.cli.families import print_findings
         from annotator.pipeline.validate import run_experiments
 
         names = [of.name, *(one.name for one in beside if given.pop(one.name))]

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 from annotator.describe import http_errors as wire
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, Outcome, Refused, Truncated, read_answer
+from annotator.describe.providers import Named, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
+from annotator.errors import LlmInvalid
 
 if TYPE_CHECKING:
     import httpx2
@@ -139,3 +141,11 @@ def _outcome(message: _Message, text: str, limit: int) -> Outcome:
             return Failed("the prompt and its answer do not fit the model's context")
         case _:
             return read_answer(text)
+
+
+def open_model(named: Named) -> Anthropic:
+    """The model that `anthropic:MODEL` names."""
+    model = require_model(named)
+    if "@" in model:  # not repeated: there may be a password in it
+        raise LlmInvalid("anthropic:...@...", "only openai: takes a BASE_URL")
+    return Anthropic(model, key=named.key, **named.options)

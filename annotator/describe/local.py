@@ -20,8 +20,10 @@ from typing import Any
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import Answer, Described, Failed, Outcome, Unclear
+from annotator.describe.providers import Named
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid, MissingExtra
+from annotator.paths import user_path
 
 CONTEXT = 6144
 """Tokens of prompt and answer together; the longest prompt seen on SmolLM2 has 3,228."""
@@ -151,3 +153,9 @@ def _serve(path: Path) -> Any:
     params.cpuparams.n_threads = threads()  # unset, it crawls
     params.port, params.verbosity = 0, -1
     return xllamacpp.Server(params)
+
+
+def open_model(named: Named) -> Local:
+    """The model that `local:FILE` names, or for `local:` alone the one that comes as a package."""
+    path = user_path(named.model) if named.model else named.embedded()
+    return Local(path, **named.options)

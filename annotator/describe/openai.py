@@ -27,6 +27,7 @@ from pydantic import BaseModel, Field, ValidationError
 from annotator.describe import http_errors as wire
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed, Refused, Truncated, read_answer
+from annotator.describe.providers import Named, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
 
@@ -222,3 +223,9 @@ def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
     else:
         outcome = read_answer(text)
     return Reply(outcome, text, usage.prompt_tokens or 0, usage.completion_tokens or 0)
+
+
+def open_model(named: Named) -> OpenAi:
+    """The model that `openai:MODEL` or `openai:MODEL@BASE_URL` names."""
+    model, _, url = require_model(named).partition("@")
+    return OpenAi(model, base_url=url or None, key=named.key, **named.options)

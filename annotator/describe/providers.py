@@ -1,14 +1,44 @@
-"""Which language model a --llm names."""
+"""Every provider of language models, and which language model a --llm names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from annotator.describe.llm import Llm
 from annotator.errors import LlmInvalid
 from annotator.paths import user_path
+
+PROVIDERS = {
+    "openai": "annotator.describe.openai",
+    "anthropic": "annotator.describe.anthropic",
+    "local": "annotator.describe.local",
+    "file": "annotator.describe.answer_file",
+    "rules": "annotator.describe.rule_baseline",
+}
+"""By what stands before the colon of --llm the module that has `open_model(named)`."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A language model as --llm names it.
+
+    Attributes:
+        llm: the whole text.
+        model: what stands after the colon; "" where nothing does.
+        key: a file that holds the provider's key, in place of the environment; or None.
+        embedded: finds the model that comes as a package.
+        options: of the model: max_tokens, where it was given.
+    """
+
+    llm: str
+    model: str
+    key: Path | None
+    embedded: Callable[[], Path]
+    options: dict[str, Any]
 
 
 def open_llm(
@@ -20,7 +50,7 @@ def open_llm(
     """The language model that a text names.
 
     Args:
-        llm: openai:MODEL, openai:MODEL@BASE_URL, anthropic:MODEL, local:, local:FILE or rules.
+        llm: PROVIDER:MODEL, as the provider's own file has it; or rules.
         key_file: a file that holds the provider's key, in place of the environment.
         embedded: finds the model that `local:` alone stands for.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
@@ -29,28 +59,21 @@ def open_llm(
         LlmInvalid: it names none.
         KeyMissing: its provider's key is nowhere.
     """
-    kind, colon, model = llm.partition(":")
-    limit: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
-    key = None if key_file is None else user_path(key_file)
-    if llm == "rules":
-        from annotator.describe.rule_baseline import Rules
-
-        return Rules()
-    if not colon or kind not in ("openai", "anthropic", "local"):
+    provider, colon, model = llm.partition(":")
+    if provider not in PROVIDERS or (not colon) != (provider == "rules"):
         raise LlmInvalid(llm, "it is of no known kind")
-    if kind == "local":
-        from annotator.describe.local import Local
+    key = None if key_file is None else user_path(key_file)
+    options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
+    named = Named(llm, model, key, embedded, options)
+    return import_module(PROVIDERS[provider]).open_model(named)
 
-        return Local(user_path(model) if model else embedded(), **limit)
-    if not model or model.startswith("@"):
-        raise LlmInvalid(llm, "it names no model")
-    if kind == "anthropic":
-        from annotator.describe.anthropic import Anthropic
 
-        if "@" in model:  # not repeated: there may be a password in it
-            raise LlmInvalid("anthropic:...@...", "only openai: takes a BASE_URL")
-        return Anthropic(model, key=key, **limit)
-    from annotator.describe.openai import OpenAi
+def require_model(named: Named) -> str:
+    """The model's name.
 
-    name, _, url = model.partition("@")
-    return OpenAi(name, base_url=url or None, key=key, **limit)
+    Raises:
+        LlmInvalid: there is none.
+    """
+    if not named.model or named.model.startswith("@"):
+        raise LlmInvalid(named.llm, "it names no model")
+    return named.model

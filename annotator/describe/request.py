@@ -14,7 +14,7 @@ class Request:
     """A request, before it is sent.
 
     Attributes:
-        provider: "openai", "anthropic", "local" or "rules".
+        provider: by its name in `annotator.describe.providers`.
         base_url: the server, or "" for the provider's own.
         model: the model's name; of the local one, its file's SHA-256.
         system: the system message.

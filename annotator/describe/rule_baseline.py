@@ -11,6 +11,7 @@ from typing import Any
 
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Described, Outcome, Unclear
+from annotator.describe.providers import Named
 from annotator.describe.request import Request
 from annotator.records import BASELINE
 
@@ -54,3 +55,8 @@ def _described(signatures: dict[str, float]) -> Outcome:
             reasoning = f"{name} is {signatures[name]:.2f}"
             return Described(reasoning, "any token", pattern, category)
     return Unclear("no signature reaches its threshold", "unclear")
+
+
+def open_model(_: Named) -> Rules:
+    """The baseline."""
+    return Rules()

@@ -21,7 +21,7 @@ class LlmInvalid(DescribeError):
 
     _message = (
         "--llm {llm} names no language model: {reason}. Write openai:MODEL, openai:MODEL@BASE_URL, "
-        "anthropic:MODEL, local:, local:FILE.gguf or rules."
+        "anthropic:MODEL, local:, local:FILE.gguf, file:ANSWERS.jsonl or rules."
     )
 
 

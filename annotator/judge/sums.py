@@ -37,7 +37,11 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson's 95 % interval; None where there is nothing to share."""
+        """Wilson's 95 % interval; None where there is nothing to share.
+
+        Not scipy's: its `binomtest` takes 0.5 ms for one, this 0.001 ms, and exports of a large
+        study ask for tens of thousands.
+        """
         if not self.of:
             return None
         n, p, zz = self.of, self.count / self.of, _Z * _Z

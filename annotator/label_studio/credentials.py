@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from annotator.errors import ServerUnusable
+from annotator.json_file import JsonInvalid, read_json
 
 CREDENTIALS_FILE = "credentials.json"
 _PLAIN = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
@@ -77,20 +78,17 @@ def read_credentials(folder: Path) -> Credentials:
     Raises:
         ServerUnusable: there are none, or they cannot be read.
     """
-    from pydantic import TypeAdapter
-
     path = folder / CREDENTIALS_FILE
-    try:
-        return TypeAdapter(Credentials).validate_json(path.read_text("utf-8"), strict=True)
-    except FileNotFoundError:
+    if not path.is_file():
         reason = f"there is no {CREDENTIALS_FILE} in it"
         remedy = "Name the folder of a local server, or start one: annotator judge serve"
-    except OSError as error:
-        reason, remedy = f"{path}: {error.strerror}", "Make it readable"
-    except ValueError:  # not repeated: the error may quote a password
-        reason = f"its {CREDENTIALS_FILE} is not as annotator wrote it"
+        raise ServerUnusable(str(folder), reason, remedy)
+    try:
+        return read_json(path, Credentials)
+    except JsonInvalid as error:
+        reason = f"its {CREDENTIALS_FILE} is not as annotator wrote it ({error})"
         remedy = "Put back the file as it was; without it nobody can log in"
-    raise ServerUnusable(str(folder), reason, remedy)
+        raise ServerUnusable(str(folder), reason, remedy) from None
 
 
 def write_credentials(folder: Path, credentials: Credentials) -> None:

@@ -1,8 +1,8 @@
 """Who is at a request: an open ledger of a process on a machine, and whether it still is.
 
 An owner is written `host:process:start:number`. The start tells a process from a later one that
-was given the same number by the system; it is empty where the system does not tell it. The last
-number tells the ledgers of one process apart, so that what a closed one left can be taken up.
+was given the same number by the system. The last number tells the ledgers of one process apart, so
+that what a closed one left can be taken up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import socket
 import time
 from pathlib import Path
 
-_UNTOLD = ""
 _OPEN: set[str] = set()
 _NUMBERS = itertools.count(1)
 
@@ -36,35 +35,35 @@ def at_work(owner: str, until: float) -> bool:
 
     Args:
         owner: as `enter` wrote it.
-        until: when it is given up where that cannot be seen: on another machine, and on Windows,
-            where asking after a process can end it. Seconds since 1970.
+        until: when one on another machine, where it cannot be seen, is given up; seconds since
+            1970.
     """
     host, process, start, _ = owner.rsplit(":", 3)
-    if host == socket.gethostname() and int(process) == os.getpid():
-        return owner in _OPEN
-    if host != socket.gethostname() or os.name == "nt":
+    if host != socket.gethostname():
         return time.time() < until
+    if int(process) == os.getpid():
+        return owner in _OPEN
     now = _start_of(int(process))
-    return now is not None and (_UNTOLD in (now, start) or now == start)
+    return now is not None and (now == start or not (now and start))
 
 
 def _start_of(process: int) -> str | None:
-    """When a process started, in its system's own count; None where it has ended."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_bytes()
-    except OSError:  # no such process, or a system that does not show it
-        return _UNTOLD if _exists(process) else None
-    state, *rest = stat.rpartition(b")")[2].split()  # the name before it may hold anything
-    return None if state in (b"Z", b"X") else rest[18].decode()
+    """When a process started; "" where the system does not tell; None where it has ended.
 
+    On Linux in the system's own count since boot, which psutil's `create_time` is not: that one
+    moves with the clock, and a process at work would look like another after a laptop's sleep.
+    """
+    import psutil
 
-def _exists(process: int) -> bool:
-    if os.name == "nt":
-        return True
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        found = psutil.Process(process)
+        if found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return None
+        if psutil.LINUX:
+            stat = Path(f"/proc/{process}/stat").read_bytes()
+            return stat.rpartition(b")")[2].split()[19].decode()  # a name may hold anything
+        return f"{found.create_time():.0f}"
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return None
+    except (psutil.AccessDenied, OSError):
+        return ""

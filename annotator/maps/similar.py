@@ -10,22 +10,18 @@ that count has a cosine of 0 with any other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from annotator.errors import SettingInvalid
 from annotator.maps.top_k import largest
 
 _HEADS = 256  # at once: their similarities to all heads are dense
-_SHARED = 2_000_000  # tokens shared with another head, at once
 _DECIMALS = 9  # what is equal but for rounding is equal
-
-Ids = NDArray[np.int64]
-Numbers = NDArray[np.float64]
 
 
 def similar(
@@ -58,8 +54,9 @@ def similar(
     sides = _vectors(sources), _vectors(targets)
     group = np.asarray(groups)
     found: list[list[tuple[int, float]]] = []
-    for some in _blocks(sides):
-        of_sources, of_targets = (_cosines(side, some) for side in sides)
+    for first in range(0, len(sources), _HEADS):
+        some = slice(first, first + _HEADS)
+        of_sources, of_targets = ((side[some] @ side.T).toarray() for side in sides)
         cosines = np.round((of_sources + of_targets) / 2, _DECIMALS)
         cosines[group[some, None] == group] = 0
         values, heads = (one.tolist() for one in largest(torch.from_numpy(cosines), top))
@@ -68,70 +65,21 @@ def similar(
     return found
 
 
-@dataclass(frozen=True)
-class _Vectors:
-    """Unit vectors of heads, by head and by token: what is not 0 of them, and whose it is.
-
-    Attributes:
-        heads: how many.
-        starts: of each head, and at last of none, its first entry.
-        token: of each entry, by head and then by token.
-        weight: of each entry.
-        having: how many heads have the token of each entry.
-        token_starts: of each token its first entry in the two that follow.
-        by_token: the head of each entry, by token and then by head.
-        weight_by_token: the weight of each entry, in that order.
-    """
-
-    heads: int
-    starts: Ids
-    token: Ids
-    weight: Numbers
-    having: Ids
-    token_starts: Ids
-    by_token: Ids
-    weight_by_token: Numbers
-
-
-def _vectors(ids: Sequence[Collection[int]]) -> _Vectors:
+def _vectors(ids: Sequence[Collection[int]]) -> csr_array:
+    """Each head's unit vector [heads, tokens]; that of a head without tokens that count is 0."""
     n = len(ids)
     flat = np.fromiter((id for one in ids for id in one), dtype=np.int64)
     distinct, token = np.unique(flat, return_inverse=True)
-    width = max(1, len(distinct))
     head = np.repeat(np.arange(n), [len(one) for one in ids])
-    head, token = np.divmod(np.unique(head * width + token), width)
-    counts = np.bincount(token, minlength=width)
-    weight = np.log((1 + n) / (1 + counts))[token]
-    length = np.sqrt(np.bincount(head, weight**2, minlength=n))[head]
-    weight = np.divide(weight, length, out=np.zeros_like(weight), where=length > 0)
-    order = np.argsort(token, kind="stable")
-    starts = np.searchsorted(head, np.arange(n + 1))
-    token_starts = np.cumsum(counts) - counts
-    by_token = head[order], weight[order]
-    return _Vectors(n, starts, token, weight, counts[token], token_starts, *by_token)
+    shape = n, max(1, len(distinct))
+    found = csr_array((np.ones(len(flat)), (head, token)), shape=shape)  # twice becomes 2
+    found.data = _weights(found.indices, n)
+    lengths = np.sqrt(found.power(2).sum(axis=1))
+    return found.multiply(
+        np.divide(1, lengths, out=np.zeros(n), where=lengths > 0)[:, None]
+    ).tocsr()
 
 
-def _blocks(sides: tuple[_Vectors, _Vectors]) -> Iterator[slice]:
-    """All heads, as many at once as memory is meant for."""
-    ends = [np.append(0, np.cumsum(one.having))[one.starts] for one in sides]
-    before = ends[0] + ends[1]  # tokens that earlier heads share, whoever with
-    start, end = 0, sides[0].heads
-    while start < end:
-        fit = np.searchsorted(before, before[start] + _SHARED, side="right") - 1
-        stop = min(end, start + _HEADS, max(start + 1, int(fit)))
-        yield slice(start, stop)
-        start = stop
-
-
-def _cosines(of: _Vectors, some: slice) -> Numbers:
-    """Of some heads with all; sums run by token, so that like heads come out alike."""
-    entries = slice(of.starts[some.start], of.starts[some.stop])
-    having = of.having[entries]
-    first = of.token_starts[of.token[entries]] - (np.cumsum(having) - having)
-    at = np.repeat(first, having) + np.arange(having.sum())
-    count = some.stop - some.start
-    row = np.repeat(np.arange(count), np.diff(of.starts[some.start : some.stop + 1]))
-    cell = np.repeat(row * of.heads, having) + of.by_token[at]
-    product = np.repeat(of.weight[entries], having) * of.weight_by_token[at]
-    sums = np.bincount(cell, product, minlength=count * of.heads)
-    return sums.astype(np.float64, copy=False).reshape(count, of.heads)
+def _weights(tokens: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """The weight of each token that a head has; here is one for each of these heads."""
+    return np.log((1 + n) / (1 + np.bincount(tokens)))[tokens]

@@ -9,7 +9,7 @@ from annotator.errors import SettingInvalid, TokenInvalid
 from annotator.maps.settings import MapSettings
 from annotator.pipeline.open_model import open_model
 from annotator.pipeline.progress import track
-from annotator.records import HeadId, Hit, RowView
+from annotator.records import HeadId, Hit, Rows, RowView
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,7 +73,7 @@ def find(
     tokenizer: Any = None,
     device: str = "cpu",
     progress: bool = True,
-) -> list[Hit]:
+) -> Rows[Hit]:
     """Every head by the rank it gives a target in a source's row, best first.
 
     Args:
@@ -99,7 +99,8 @@ def find(
     found.check(range(opened.dims.n_layers))
     layers = all_hits(opened, vocabulary, row_id, column_id, settings)
     tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
-    return sorted((hit for hits in tracked for hit in hits), key=lambda hit: (hit.rank, hit.head))
+    found = (hit for hits in tracked for hit in hits)
+    return Rows(sorted(found, key=lambda hit: (hit.rank, hit.head)))
 
 
 def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ExportUnreadable
+from annotator.json_file import JsonInvalid, read_json
 from annotator.paths import user_path
 from annotator.pipeline.judge_answers import PullResult, judgments_of
 from annotator.pipeline.judge_items import choose, pseudonyms, tasks_of
@@ -77,11 +78,9 @@ def import_answers(catalog: Catalog | str | Path, file: str | Path) -> PullResul
 
     opened, path = open_catalog(catalog), user_path(file)
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ExportUnreadable(str(path), error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise ExportUnreadable(str(path), "it is no JSON") from error
+        tasks = read_json(path)
+    except JsonInvalid as error:
+        raise ExportUnreadable(str(path), str(error)) from error
     pulled = PullResult()
     with judgments_of(opened) as judgments:
         pulled.add(read_export(tasks, str(path), judgments.items()), judgments)

@@ -34,3 +34,4 @@ from annotator.records.relations import Q_LEVEL as Q_LEVEL
 from annotator.records.relations import Relation as Relation
 from annotator.records.relations import RelationPairs as RelationPairs
 from annotator.records.relations import RelationScore as RelationScore
+from annotator.records.rows import Rows as Rows

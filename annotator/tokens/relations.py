@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.errors import RelationsInvalid
+from annotator.json_file import JsonInvalid, read_json
 from annotator.paths import shipped, user_path
 from annotator.records import Relation
 
@@ -192,17 +193,9 @@ def _elements(text: str) -> Iterator[tuple[int, Any]]:
 def _json(file: Traversable, problems: list[str]) -> tuple[str, Any] | None:
     """A file's text, and what it says; None where it cannot be read, and a problem more."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        return text, json.loads(text)
-    except FileNotFoundError:
-        problems.append("there is no such file or directory")
-    except OSError as error:
-        problems.append(f"{file.name}: {error.strerror or error}")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        problems.append(f"{file.name}, line {line}: it is not UTF-8")
-    except json.JSONDecodeError as error:
-        problems.append(f"{file.name}, line {error.lineno}: it is not JSON ({error.msg})")
-    except (ValueError, RecursionError) as error:
-        problems.append(f"{file.name}: it is not JSON ({error})")
-    return None
+        value = read_json(file)
+    except JsonInvalid as error:
+        where = "" if error.line is None else f", line {error.line}"
+        problems.append(f"{file.name}{where}: {error.reason}")
+        return None
+    return file.read_bytes().decode("utf-8-sig"), value

@@ -19,7 +19,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelNotFound
-from annotator.weights.source import FileAbsent, TensorBroken, read_json, tensor_bytes
+from annotator.json_file import JsonInvalid, read_json
+from annotator.weights.source import FileAbsent, TensorBroken, tensor_bytes
 
 CONFIG = "config.json"
 SINGLE = "model.safetensors"
@@ -55,7 +56,7 @@ class Checkpoint:
         self.fetch = fetch
         self._has = has
         try:
-            self.config: Mapping[str, Any] = read_json(fetch(CONFIG), id)
+            self.config = _object(fetch(CONFIG), id)
         except FileAbsent as absent:
             raise ModelNotFound(id, f"it has no {CONFIG}") from absent
         self._shards: dict[str, Mapping[str, tuple[int, ...]]] = {}
@@ -64,7 +65,7 @@ class Checkpoint:
     def _shard_of(self) -> Mapping[str, str]:
         """Tensor name -> file name."""
         try:
-            weight_map = read_json(self.fetch(INDEX), self.id).get("weight_map")
+            weight_map = _object(self.fetch(INDEX), self.id).get("weight_map")
         except FileAbsent:
             return self._single()
         if not isinstance(weight_map, dict):
@@ -163,3 +164,18 @@ def open_folder(folder: Path) -> Checkpoint:
     if others and not has(CONFIG):
         raise ModelNotFound(str(folder), f"it has no {CONFIG}; map {others[0]} in it by its path")
     return Checkpoint(folder.resolve().name, None, fetch, has)
+
+
+def _object(path: Path, model: str) -> Mapping[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        CheckpointBroken: not JSON, or not an object.
+    """
+    try:
+        content = read_json(path)
+    except JsonInvalid as error:
+        raise CheckpointBroken(model, [f"{path.name} cannot be read: {error}"]) from error
+    if not isinstance(content, dict):
+        raise CheckpointBroken(model, [f"{path.name} does not hold a JSON object"])
+    return content  # pyright: ignore[reportUnknownVariableType]

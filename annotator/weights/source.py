@@ -5,15 +5,11 @@ A source knows names, shapes and bytes; it knows nothing of heads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-
-from annotator.errors import CheckpointBroken
 
 Format = Literal["safetensors", "gguf", "memory"]
 
@@ -74,18 +70,3 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor in its own dtype, row-major."""
     octets: Any = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
     return memoryview(octets)
-
-
-def read_json(path: Path, model: str) -> Mapping[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        CheckpointBroken: not JSON, or not an object.
-    """
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointBroken(model, [f"{path.name} cannot be read: {error}"]) from error
-    if not isinstance(content, dict):
-        raise CheckpointBroken(model, [f"{path.name} does not hold a JSON object"])
-    return content  # pyright: ignore[reportUnknownVariableType]

@@ -71,7 +71,7 @@ def test_a_catalog_of_a_later_annotator(
     said = error_of(capsys, "heads", catalog)
     assert "it is of format 2, and this annotator reads those up to 1" in said
     upgraded = ManifestFormat(3, "", {1: dict, 2: dict})
-    monkeypatch.setattr(manifest, "FORMAT", upgraded)
+    monkeypatch.setattr(manifest, "MANIFEST_FORMAT", upgraded)
     assert text_of(capsys, "heads", catalog)
 
 
@@ -85,4 +85,4 @@ def test_relations_of_another_format(
     content = json.loads((scored.folder / relation_run.RELATIONS_FILE).read_text("utf-8"))
     written(tmp_path / relation_run.RELATIONS_FILE, **content | {"format": number})
     with pytest.raises(CatalogBroken, match=said):
-        relation_run.read_relation_pairs(tmp_path)
+        relation_run.RelationRun.read(tmp_path)

@@ -28,14 +28,15 @@ def test_a_model_that_moved_is_found_where_it_is_said_to_be(
     catalog = annotator.map_model("model", "catalog")
     monkeypatch.chdir("/")
     catalog = open_catalog(tmp_path / "catalog")
-    opened, vocabulary = open_model_of(catalog)
+    found = open_model_of(catalog)
+    opened, vocabulary = found.model, found.vocabulary
     assert opened.source.id == "model"
     assert len(vocabulary) == tiny.VOCAB
     moved = model.rename(tmp_path / "elsewhere")
     with pytest.raises(ModelNotFound, match="--model") as caught:
         open_model_of(catalog)
     assert str(tmp_path / "model") in str(caught.value)
-    assert open_model_of(catalog, moved)[0].source.id == "elsewhere"
+    assert open_model_of(catalog, moved).model.source.id == "elsewhere"
 
 
 def test_another_model_or_tokenizer_is_refused_by_name(
@@ -59,7 +60,7 @@ def test_a_tokenizer_that_was_named_is_remembered(tiny_folder: Path, tmp_path: P
     catalog = annotator.map_model(
         tiny_folder, tmp_path / "catalog", tokenizer=tmp_path / "tokenizer.json"
     )
-    assert open_model_of(catalog)[1].one("another")
+    assert open_model_of(catalog).vocabulary.one("another")
 
 
 def test_a_model_in_memory_has_to_be_given_again(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ def test_no_folder(tmp_path: Path, label_studio: Path) -> None:
 def test_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(environment.VARIABLE, str(tmp_path / "none"))
     with pytest.raises(
-        ServerUnusable, match=r"not installed there\. Run: python -m annotator.judge"
+        ServerUnusable, match=r"not installed there\. Run: python -m annotator.label_studio"
     ):
         Server(tmp_path / "server", []).__enter__()
     assert not (tmp_path / "server").exists()

@@ -161,8 +161,8 @@ def test_by_files_alone(study: Study, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("[", "cannot be read: it is no JSON"),
-        ("[" * 200_000, "cannot be read: it is no JSON"),
+        ("[", "cannot be read: line 1: it is not JSON"),
+        ("[" * 200_000, "cannot be read: it is not JSON"),
         ("{}", "no list of tasks"),
         ('[{"data": {"item": "0", "rater": "ada"}, "annotations": []}]', "are not of an item"),
         ('[{"data": {"item": "0", "rater": "\\ud83d"}, "annotations": []}]', "are not of an item"),

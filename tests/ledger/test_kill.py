@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from annotator.ledger import process_owner as owner
 from annotator.ledger.answers import LOST
 from annotator.ledger.ledger import CLAIM_SECONDS, Ledger
+from tests import PATIENCE
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 
 SENDING = """
@@ -23,11 +27,11 @@ for key in given:
     assert ledger.claim(key)
     attempt = ledger.begin(key, {})
     if key != given[-1]:
-        ledger.record(attempt, Recorded("described", {"of": key}))
+        ledger.record(attempt, AttemptResult("described", {"of": key}))
         ledger.release(key)
 say(attempt)
 wait()
-ledger.record(attempt, Recorded("described", {"late": True}))
+ledger.record(attempt, AttemptResult("described", {"late": True}))
 ledger.close()
 """
 
@@ -161,39 +165,39 @@ def test_a_claim_ends_by_itself(where: Path, ledger: Ledger) -> None:
     assert before <= until - CLAIM_SECONDS <= time.time()
 
 
-def test_on_windows_a_process_is_not_asked_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = f"{socket.gethostname()}:99999999::1"
-    monkeypatch.setattr(owner.os, "name", "nt")
-    monkeypatch.setattr(owner.os, "kill", None)
-    assert owner.at_work(gone, time.time() + 60)
-    assert not owner.at_work(gone, time.time() - 60)
-    assert owner._exists(99999999)
+class Untold(psutil.Process):
+    """A process as a system shows it that does not tell much."""
+
+    def status(self) -> str:
+        raise psutil.AccessDenied(self.pid)
 
 
-def test_a_system_without_proc(
+def test_a_process_that_is_not_told_of_may_be_at_work(
     where: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Nowhere:
-        def __init__(self, path: str) -> None:
-            assert path.startswith("/proc/")
-
-        def read_bytes(self) -> bytes:
-            raise FileNotFoundError
-
-    monkeypatch.setattr(owner, "Path", Nowhere)
+    monkeypatch.setattr(psutil, "Process", Untold)
     with Other(SENDING, where, [KEY]) as other:
         other.hear()
         assert (ledger.sweep(), ledger.claim(KEY)) == AT_WORK
         other.kill()
+        other.process.wait()
     assert (ledger.sweep(), ledger.claim(KEY)) == LOST_AND_FREE
-    with Ledger(where) as another:
-        assert another.owner.split(":")[2] == ""
-        assert not another.claim(KEY)
 
 
-def test_a_process_of_another_user_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: int) -> None:
-        raise PermissionError
+def test_where_there_is_no_proc_the_clock_tells_processes_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(psutil, "LINUX", False)
+    parent = f"{socket.gethostname()}:{os.getppid()}"
+    start = round(psutil.Process(os.getppid()).create_time())
+    assert owner.at_work(f"{parent}:{start}:1", 0.0)
+    assert not owner.at_work(f"{parent}:{start - 60}:1", 0.0)
 
-    monkeypatch.setattr(owner.os, "kill", refused)
-    assert owner._exists(1)
+
+def test_one_who_has_ended_and_was_not_waited_for_is_not_at_work() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    deadline = time.monotonic() + PATIENCE
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+    assert owner._start_of(process.pid) is None
+    process.wait()

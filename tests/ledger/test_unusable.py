@@ -37,7 +37,7 @@ with Ledger(where) as ledger:
         key = hashlib.sha256(str(number).encode()).hexdigest()
         try:
             ledger.add("rules", [(HeadId(0, 0), key, {})])
-            ledger.record(ledger.begin(key, {}), Recorded("described", {}, "x" * 2000))
+            ledger.record(ledger.begin(key, {}), AttemptResult("described", {}, "x" * 2000))
         except LedgerUnusable as error:
             say([error.reason, told])
             break

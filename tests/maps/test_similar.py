@@ -75,8 +75,6 @@ def test_blocks_change_nothing(heads) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_HEADS", 3)
         assert similar(*split(heads)) == whole
-        patch.setattr(module, "_SHARED", 1)
-        assert similar(*split(heads)) == whole
 
 
 def test_equal_heads_come_in_order_and_the_own_group_is_left_out() -> None:

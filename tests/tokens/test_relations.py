@@ -163,7 +163,7 @@ def test_a_directory_without_any_and_a_path_to_nothing_are_refused(tmp_path: Pat
     file_of(tmp_path, "text", "README.md")
     file_of(tmp_path, "left by a Mac", "._mine.json")
     assert problems(tmp_path) == ["it holds no NAME.json with pairs"]
-    assert problems(tmp_path / "absent") == ["there is no such file or directory"]
+    assert problems(tmp_path / "absent") == ["absent: No such file or directory"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ who they are. How describers are called, `annotator.catalog.describers` says.
 
 from __future__ import annotations
 
-from annotator.catalog.describers import _FOLDER_LIKE, SLASH
+from annotator.catalog.describers import FOLDER_LIKE, SLASH
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog
@@ -15,7 +15,7 @@ from annotator.catalog.read import Catalog
 def public_model(manifest: Manifest) -> str:
     """A model's name; of one in a folder, the last part."""
     name = str(manifest.model["id"])
-    local = manifest.model.get("revision") is None and _FOLDER_LIKE.match(name)
+    local = manifest.model.get("revision") is None and FOLDER_LIKE.match(name)
     return SLASH.split(name.rstrip("/\\"))[-1] if local else name
 
 
