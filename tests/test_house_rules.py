@@ -1,4 +1,4 @@
-"""The design's rules that a program can check."""
+"""The house rules that a program can check."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from annotator.shapes import AXES
 
 PACKAGE = Path(annotator.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"annotator", "data", "docs", "prompts", "tests"}
 
 
 def annotations(path: Path) -> Iterator[tuple[int, str]]:
@@ -64,3 +66,46 @@ def test_progress_shows_for_what_is_slow(capsys, monkeypatch) -> None:
     shown = capsys.readouterr().err
     assert "Counting" in shown
     assert "9/9" in shown
+
+
+TEXTS = {".css", ".jinja", ".js", ".md", ".py", ".toml", ".txt", ".xml"}
+ELSEWHERE = "DES" + "IGN"  # a page that is not in the repository; put together, or this cites it
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Every file of the repository that people read."""
+    inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
+    for path in sorted([*ROOT.glob("*"), *inside]):
+        if path.suffix in TEXTS and "vendor" not in path.parts and path.is_file():
+            yield path, path.read_text("utf-8")
+
+
+def anchor(heading: str) -> str:
+    """What a link to a heading says, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def headings(page: Path) -> list[str]:
+    """The headings of a Markdown page, code blocks aside."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#+ (.+?)$", prose, flags=re.MULTILINE)
+
+
+def test_no_file_cites_what_is_not_here() -> None:
+    for path, text in texts():
+        assert not re.search(rf"\b{ELSEWHERE}\b", text), path
+        joined = re.sub(r"\s*\n[\s#*]*", " ", text)  # a citation may go on in the next line
+        for page, heading in re.findall(r'\b(docs/\w+\.md), "([^"]+)"', joined):
+            assert heading in headings(ROOT / page), f"{path} cites {page}, {heading}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for path, text in texts():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text) if path.suffix == ".md" else ():
+            file, _, heading = target.partition("#")
+            if "://" in target or file.startswith("mailto:"):
+                continue
+            page = path.parent / file if file else path
+            assert page.exists(), f"{path} links to {target}"
+            if heading:
+                assert heading in map(anchor, headings(page)), f"{path} links to {target}"
