@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,3 +110,27 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert page.exists(), f"{path} links to {target}"
             if heading:
                 assert heading in map(anchor, headings(page)), f"{path} links to {target}"
+
+
+def test_every_room_has_its_place_in_the_import_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    placed = {name for layer in layers for name in re.findall(r"annotator\.(\w+)", layer)}
+    there = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert placed == there | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+def test_a_room_names_files_that_it_has() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        about = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        there = {one.stem for one in path.parent.iterdir()}
+        assert set(re.findall(r"`([a-z_]+)`", about)) <= there, path
+
+
+def test_examples_are_what_the_files_they_name_have() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        name, *lines = block.splitlines()
+        there = (ROOT / name.removeprefix("# ")).read_text("utf-8").splitlines()
+        assert {*lines} <= {*there}, name
