@@ -2,6 +2,7 @@
 
 - docs/cli.md: the commands' own help
 - docs/families.md: its table, between two marks
+- docs/architecture.md: the rooms and their files, likewise (see `docs.rooms`)
 - annotator/weights/families/defaults.json: what transformers' config classes assume
 - annotator/weights/families/proofs.json: on which tiny models each entry is proved
 """
@@ -23,12 +24,12 @@ import annotator.weights.families as table
 from annotator.cli.commands import app
 from annotator.weights.find_family import make_plan
 from annotator.weights.in_memory import from_module
+from docs.rooms import architecture, renewed
 
 DOCS, TABLE = Path(__file__).parent, Path(table.__file__).parent
 INTRO = "# Commands\n\nWritten by `make docs` from the commands' own help.\n"
 # Names that a config class of transformers reads without listing them.
 OLDER_NAMES = {"bloom": {"n_embed": "hidden_size"}, "falcon": {"n_embed": "hidden_size"}}
-MARKS = "<!-- annotator families -->\n", "<!-- end -->"
 
 
 def _run(*arguments: str) -> str:
@@ -58,10 +59,9 @@ def _words() -> Iterator[tuple[str, ...]]:
 
 def families() -> str:
     """The page on families, its table renewed."""
-    before, _, rest = (DOCS / "families.md").read_text(encoding="utf-8").partition(MARKS[0])
     lines = (line.rstrip() for line in _run("families").splitlines())
     shown = "\n".join(lines)
-    return f"{before}{MARKS[0]}```text\n{shown}\n```\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
+    return renewed(DOCS / "families.md", {"annotator families": f"```text\n{shown}\n```\n"})
 
 
 def defaults() -> str:
@@ -108,6 +108,7 @@ FILES: dict[Path, Callable[[], str]] = {
     TABLE / "proofs.json": proofs,
     DOCS / "cli.md": commands,
     DOCS / "families.md": families,
+    DOCS / "architecture.md": architecture,
 }
 
 

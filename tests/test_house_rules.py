@@ -1,9 +1,10 @@
-"""The design's rules that a program can check."""
+"""The house rules that a program can check."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from annotator.shapes import AXES
 
 PACKAGE = Path(annotator.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+ROOT = Path(__file__).parent.parent
+FOLDERS = {"annotator", "data", "docs", "prompts", "tests"}
 
 
 def annotations(path: Path) -> Iterator[tuple[int, str]]:
@@ -64,3 +67,70 @@ def test_progress_shows_for_what_is_slow(capsys, monkeypatch) -> None:
     shown = capsys.readouterr().err
     assert "Counting" in shown
     assert "9/9" in shown
+
+
+TEXTS = {".css", ".jinja", ".js", ".md", ".py", ".toml", ".txt", ".xml"}
+ELSEWHERE = "DES" + "IGN"  # a page that is not in the repository; put together, or this cites it
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Every file of the repository that people read."""
+    inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
+    for path in sorted([*ROOT.glob("*"), *inside]):
+        if path.suffix in TEXTS and "vendor" not in path.parts and path.is_file():
+            yield path, path.read_text("utf-8")
+
+
+def anchor(heading: str) -> str:
+    """What a link to a heading says, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def headings(page: Path) -> list[str]:
+    """The headings of a Markdown page, code blocks aside."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#+ (.+?)$", prose, flags=re.MULTILINE)
+
+
+def test_no_file_cites_what_is_not_here() -> None:
+    for path, text in texts():
+        assert not re.search(rf"\b{ELSEWHERE}\b", text), path
+        joined = re.sub(r"\s*\n[\s#*]*", " ", text)  # a citation may go on in the next line
+        for page, heading in re.findall(r'\b(docs/\w+\.md), "([^"]+)"', joined):
+            assert heading in headings(ROOT / page), f"{path} cites {page}, {heading}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for path, text in texts():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text) if path.suffix == ".md" else ():
+            file, _, heading = target.partition("#")
+            if "://" in target or file.startswith("mailto:"):
+                continue
+            page = path.parent / file if file else path
+            assert page.exists(), f"{path} links to {target}"
+            if heading:
+                assert heading in map(anchor, headings(page)), f"{path} links to {target}"
+
+
+def test_every_room_has_its_place_in_the_import_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    placed = {name for layer in layers for name in re.findall(r"annotator\.(\w+)", layer)}
+    there = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert placed == there | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+def test_a_room_names_files_that_it_has() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        about = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        there = {one.stem for one in path.parent.iterdir()}
+        assert set(re.findall(r"`([a-z_]+)`", about)) <= there, path
+
+
+def test_examples_are_what_the_files_they_name_have() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        name, *lines = block.splitlines()
+        there = (ROOT / name.removeprefix("# ")).read_text("utf-8").splitlines()
+        assert {*lines} <= {*there}, name

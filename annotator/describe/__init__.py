@@ -2,8 +2,8 @@
 
 `evidence` chooses what is shown of a head, `prompt` renders it so that no token leaves its slot,
 `request` is what determines an answer, `llm` the one method every language model has; `openai`,
-`anthropic`, `local` and `rules` are the four that have it. `outcome` is the closed union of what
-may come back, `asking` sends, retries and writes everything down in the ledger. `choose` reads
---llm, `keys` finds a provider's key, `connection` is the way to a server, `provider` what the SDKs
-have in common, `wire` what their errors come to.
+`anthropic`, `local` and `rule_baseline` are those that have it. `outcome` is the closed union of
+what may come back, `attempts` sends, retries and writes everything down in the ledger. `providers`
+reads --llm, `keys` finds a provider's key, `sdk_provider` is what the SDKs have in common,
+`http_errors` what their errors come to.
 """

@@ -18,7 +18,7 @@ QUARTERS = 4
 
 @dataclass(frozen=True)
 class Published:
-    """A figure of the paper's own study, see DESIGN.
+    """A figure of the paper's own study (docs/definitions.md, "Published numbers").
 
     Attributes:
         figure: what it stands beside: matched, invented or strict.

@@ -1,4 +1,4 @@
-"""A Label Studio's projects, tasks and answers: with `wire`, all that is known of its API.
+"""A Label Studio's projects, tasks and answers: with `requests`, all that is known of its API.
 
 - What only reads is tried again where that may help. What changes something is sent once: after a
   connection that broke nobody knows whether it was done, so `push` looks before it sends again.

@@ -1,7 +1,7 @@
 """Rows of the head map, projected on the vocabulary in blocks with a running top-k.
 
 Only the salient rows are projected. Within a block the largest of each 64 logits decides where the
-top-k can lie: the k best chunks (by the order of `order.largest`) hold the k best logits.
+top-k can lie: the k best chunks (by the order of `top_k.largest`) hold the k best logits.
 """
 
 from __future__ import annotations

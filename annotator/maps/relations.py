@@ -1,9 +1,10 @@
 """Relation scores of all heads, layer by layer.
 
 A head's score for a relation is the share of its sources with a target among the k largest logits
-of the source's row (DESIGN, section 2); the suppression score is the same on -M. Both follow, for
-every k up to k_max, from the targets' ranks. Each source is scored once, whatever relations it is
-in. Where a null is given, each score comes with its p (`annotator.maps.permutation_null`).
+of the source's row (docs/definitions.md, "Relation score"); the suppression score is the same on
+-M. Both follow, for every k up to k_max, from the targets' ranks. Each source is scored once,
+whatever relations it is in. Where a null is given, each score comes with its p
+(`annotator.maps.permutation_null`).
 """
 
 from __future__ import annotations

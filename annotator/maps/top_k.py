@@ -39,7 +39,7 @@ def largest(
 def rank_of(values: Float[Tensor, "rows candidates"], target: int) -> Int[Tensor, " rows"]:
     """How many candidates come before the target: larger values, and equal ones of smaller index.
 
-    The target's own value is not compared with itself (DESIGN, section 2, relation score).
+    The target's own value is not compared with itself (docs/definitions.md, "Rank").
     """
     own = values[:, target : target + 1]
     above = (values > own).sum(dim=-1)

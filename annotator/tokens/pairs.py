@@ -22,7 +22,8 @@ def pairs_of(
     Args:
         relation: words.
         vocabulary: of the model.
-        vocab_rows: rows of its embedding; where there are many, k is larger (DESIGN, section 2).
+        vocab_rows: rows of its embedding; where there are many, k is larger
+            (docs/definitions.md, "k").
         usable: token ids that count; None: every one that is not special.
 
     Returns:

@@ -51,7 +51,7 @@ PUBLISHED = (
     ("Llama-3.1-70B, published", 19, 0.85, 0.80),
 )
 """Medians of r without and with context over so many relations (Elhelo & Geva 2024; read off its
-figures, see DESIGN)."""
+figures: docs/definitions.md, "Published numbers")."""
 DYNAMIC = {
     "without": Field("float64", "dynamic score with the attention forced onto the source"),
     "with_context": Field("float64", "dynamic score with the attention as it is"),

@@ -2,9 +2,9 @@
 
 What a head writes at the last position is `sum over positions of attention (x W_V + b_V)` times
 W_O, and U of it says which tokens it promotes: no output bias, post-attention norm, final norm or
-unembedding bias enters (DESIGN, section 2; Elhelo & Geva 2024, section 4.2). With context it is
-what the head wrote; without, its attention is forced wholly onto the source, everything before as
-in the clean run: the source position's value vector.
+unembedding bias enters (docs/definitions.md, "Dynamic score"; Elhelo & Geva 2024, section 4.2).
+With context it is what the head wrote; without, its attention is forced wholly onto the source,
+everything before as in the clean run: the source position's value vector.
 
 - A prompt is run and ranked once, whatever relations it is in. A relation is yielded as soon as
   all its prompts are through.

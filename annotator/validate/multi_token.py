@@ -1,10 +1,10 @@
 """Dynamic scores of sources that are several tokens, read at the last of them.
 
 Static scores exist for single tokens only; the paper asks whether they hold for other sources too
-(Elhelo & Geva 2024, appendix; DESIGN, section 2). Targets are single tokens. There are two forms,
-as `annotator.validate.prompts` has them: "natural", the word as it is tokenised in the sentence,
-and "paper", the word without a leading space after a space token. A word counts in a form in which
-it is several tokens.
+(Elhelo & Geva 2024, appendix; docs/definitions.md, "Sources of several tokens"). Targets are
+single tokens. There are two forms, as `annotator.validate.prompts` has them: "natural", the word
+as it is tokenised in the sentence, and "paper", the word without a leading space after a space
+token. A word counts in a form in which it is several tokens.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ PUBLISHED = (
     ("Pythia 12B, published", 11, 0.85, 0.64),
 )
 """Medians of r without and with context over so many relations (Elhelo & Geva 2024; read off its
-figures, see DESIGN)."""
+figures: docs/definitions.md, "Published numbers")."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ TEMPLATES = (
     "This is a document about <X>",
     "When I think about <X> I think about",
 )
-"""Of the dynamic score (Elhelo & Geva 2024, section 4.2; DESIGN, section 2)."""
+"""Of the dynamic score (Elhelo & Geva 2024, section 4.2; docs/definitions.md, "Templates")."""
 
 OF_SEVERAL_TOKENS = TEMPLATES[2]
 """The one for sources of several tokens, which ends with the source."""

@@ -1,7 +1,8 @@
 """Variants of the static score, beside the paper's; the dynamic side stays the paper's.
 
-A head map leaves the norms' gains out, and the residual out of X (DESIGN, section 2). Whether
-that costs anything is a question for the same pairs and heads, scored otherwise:
+A head map leaves the norms' gains out, and the residual out of X. Whether that costs anything is
+a question for the same pairs and heads, scored otherwise (docs/definitions.md, "Variants of the
+static score"):
 
 - A gain is linear: x g W_V is x (diag(g) W_V), and z g W_U is z diag(g) W_U, which W_O can take.
 - Gains are measured, not looked up by name: the input norm is the module whose output attention

@@ -2,7 +2,7 @@
 
 A value-bearing matrix is a stack of d_head-row blocks; a value rule says which blocks are values.
 W_O is always the columns (head, d_head). Nothing here looks at a tensor: an entry is a claim, and
-the attention oracle in the tests proves it (DESIGN, house rule 3).
+the attention oracle in the tests proves it (docs/definitions.md, "Layout of the values").
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The first block's MLP with the norm that feeds it: what turns embeddings into X.
 
-`X = MLP_0(norm_2(W_E))`, without the residual (DESIGN, section 2; Elhelo & Geva 2024, section 3).
+`X = MLP_0(norm_2(W_E))`, without the residual (docs/definitions.md, "Source representation";
+Elhelo & Geva 2024, section 3).
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def data(site: Path, name: str) -> Any:
 
 
 def counted(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """By hand, as DESIGN defines it."""
+    """By hand, as docs/definitions.md, "Accepted, strict", has it."""
     answered = [row for row in rows if not row["skipped"]]
     seen = [row for row in answered if row["pattern"]]
     described = [row for row in seen if row["status"] == "described"]

@@ -15,7 +15,7 @@ from annotator.maps.ranks import CHUNK, FIRST, Ranks, rank_targets, shuffle
 
 
 def ranks(row: Tensor, targets: list[int]) -> list[int] | None:
-    """The definition, DESIGN section 2, target by target: None for a row that cannot be ranked."""
+    """docs/definitions.md, "Rank", target by target: None for a row that cannot be ranked."""
     if not row.isfinite().all() or (row == row[0]).all():
         return None
     own = row[targets][:, None]
