@@ -1,7 +1,8 @@
 """Map every attention head of a language model from its weights, into a catalog.
 
-The names below are the Python API; each does what the CLI command of its name does. They are
-loaded on first use, so that importing annotator costs nothing.
+The names below are the Python API; each does what the CLI command of its name does. A function of a
+catalog takes a `Catalog` or its directory. They are loaded on first use, so that importing
+annotator costs nothing. All modules within are the tool's own and may change.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from annotator.pipeline.compare import compare as compare
     from annotator.pipeline.describe import describe_heads as describe_heads
     from annotator.pipeline.export import export as export
+    from annotator.pipeline.judge import pull_study as pull_study
+    from annotator.pipeline.judge import push_study as push_study
+    from annotator.pipeline.judge import study_status as study_status
+    from annotator.pipeline.judge_files import export_study as export_study
+    from annotator.pipeline.judge_files import import_answers as import_answers
+    from annotator.pipeline.judge_items import plan_study as plan_study
+    from annotator.pipeline.judge_report import study_report as study_report
     from annotator.pipeline.map import map_model as map_model
     from annotator.pipeline.publish import publish as publish
     from annotator.pipeline.quickstart import quickstart as quickstart
@@ -47,20 +55,45 @@ if TYPE_CHECKING:
     from annotator.weights.in_memory import from_state_dict as from_state_dict
 
 _HOMES = {
-    "annotator.catalog.read": ("Catalog", "open_catalog"),
+    "annotator.catalog.read": (
+        "Catalog",
+        "open_catalog",
+    ),
     "annotator.errors": ("AnnotatorError",),
     "annotator.maps.settings": ("MapSettings",),
-    "annotator.pipeline.ask": ("find", "row"),
+    "annotator.pipeline.ask": (
+        "find",
+        "row",
+    ),
     "annotator.pipeline.check": ("check",),
     "annotator.pipeline.compare": ("compare",),
     "annotator.pipeline.describe": ("describe_heads",),
     "annotator.pipeline.export": ("export",),
+    "annotator.pipeline.judge": (
+        "pull_study",
+        "push_study",
+        "study_status",
+    ),
+    "annotator.pipeline.judge_files": (
+        "export_study",
+        "import_answers",
+    ),
+    "annotator.pipeline.judge_items": ("plan_study",),
+    "annotator.pipeline.judge_report": ("study_report",),
     "annotator.pipeline.map": ("map_model",),
     "annotator.pipeline.publish": ("publish",),
     "annotator.pipeline.quickstart": ("quickstart",),
     "annotator.pipeline.relations": ("score_relations",),
-    "annotator.pipeline.validate": ("ablate", "correlate", "multi_token"),
+    "annotator.pipeline.validate": (
+        "ablate",
+        "correlate",
+        "multi_token",
+    ),
     "annotator.records": (
+        *("Description", "HeadId", "HeadMap", "HeadSummary", "Hit", "Item", "Judgment", "Relation"),
+        *("RelationPairs", "RelationScore", "RowView", "SalientMapping", "Signatures", "Target"),
+        "Token",
+    ),
         "Description",
         "HeadId",
         "HeadMap",
@@ -78,7 +111,10 @@ _HOMES = {
         "Token",
     ),
     "annotator.tokens.relations": ("load_relations",),
-    "annotator.weights.in_memory": ("from_module", "from_state_dict"),
+    "annotator.weights.in_memory": (
+        "from_module",
+        "from_state_dict",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

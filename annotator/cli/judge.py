@@ -106,7 +106,7 @@ def push(catalog: Path, **options: Any) -> None:
 
     Run again it adds nothing, or only what has been described since.
     """
-    from annotator.pipeline.judge import push as run
+    from annotator.pipeline.judge import push_study as run
 
     print_places(run(catalog, **options), pushed=True)
 
@@ -118,7 +118,7 @@ def push(catalog: Path, **options: Any) -> None:
 def status(catalog: Path, url: str | None, token: str | None) -> None:
     """Show how far raters are, and their links."""
     from annotator.pipeline.judge import refuse_gone
-    from annotator.pipeline.judge import status as run
+    from annotator.pipeline.judge import study_status as run
 
     places = run(catalog, url, token)
     print_places(places, pushed=False)
@@ -134,7 +134,7 @@ def pull(catalog: Path, url: str | None, token: str | None) -> None:
 
     Edits and skips too; each once, however often it is run.
     """
-    from annotator.pipeline.judge import pull as run
+    from annotator.pipeline.judge import pull_study as run
     from annotator.pipeline.judge import refuse_gone
     from annotator.pipeline.judge_answers import refuse_problems
 
@@ -153,7 +153,7 @@ def export_tasks(catalog: Path, **options: Any) -> None:
 
     A file for each rater, and the labelling screen, for a Label Studio out of reach from here.
     """
-    from annotator.pipeline.judge_files import export_tasks as run
+    from annotator.pipeline.judge_files import export_study as run
 
     for path in run(catalog, **options):
         click.echo(path)

@@ -41,7 +41,7 @@ MEANING = (
 @click.option("--llm", help="Only of this one's descriptions; any part of a name that is clear.")
 def report(catalog: Path, llm: str | None) -> None:
     """Sum up, beside the published figures."""
-    from annotator.pipeline.judge_report import report as run
+    from annotator.pipeline.judge_report import study_report as run
 
     print_report(*run(catalog, llm))
 

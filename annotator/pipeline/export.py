@@ -11,7 +11,7 @@ from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import CatalogForeign, SettingInvalid
 from annotator.paths import user_path
 from annotator.pipeline.experiment_results import read_results
-from annotator.pipeline.judge_report import report
+from annotator.pipeline.judge_report import study_report
 from annotator.pipeline.progress import track
 from annotator.views.export.folder import together
 from annotator.views.export.format import NO_LICENSE, Contents
@@ -58,7 +58,7 @@ def export(
     contents = Contents(
         opened,
         lambda summed: read_results(opened, summed=summed, progress=progress),
-        lambda describer: report(opened, describer)[0],
+        lambda describer: study_report(opened, describer)[0],
         partial(track, show=progress),
         license.lower(),
     )

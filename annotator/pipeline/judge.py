@@ -19,7 +19,7 @@ from filelock import FileLock
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ProjectGone, ServerUnusable
 from annotator.pipeline.judge_answers import PullResult, judgments_of
-from annotator.pipeline.judge_items import choose, pseudonyms, tasks_of
+from annotator.pipeline.judge_items import plan_study, pseudonyms, tasks_of
 from annotator.pipeline.judge_server import OpenServer, open_studio
 from annotator.pipeline.progress import bar
 from annotator.records import REAL
@@ -58,7 +58,7 @@ class RaterProject:
     recorded: int
 
 
-def push(
+def push_study(
     catalog: Catalog | str | Path,
     raters: Sequence[str],
     *,
@@ -91,7 +91,7 @@ def push(
     """
     named = pseudonyms(raters)
     opened = open_catalog(catalog)
-    chosen = choose(opened, llm, heads, kinds)
+    chosen = plan_study(opened, llm, heads, kinds)
     with (
         FileLock(opened.folder / STUDY_LOCK),  # two at once would make two projects for a rater
         open_studio(opened, url, token) as server,
@@ -110,7 +110,7 @@ def push(
         return places
 
 
-def status(
+def study_status(
     catalog: Catalog | str | Path, url: str | None = None, token: str | None = None
 ) -> list[RaterProject]:
     """How far each rater is.
@@ -126,7 +126,7 @@ def status(
         ]
 
 
-def pull(
+def pull_study(
     catalog: Catalog | str | Path,
     url: str | None = None,
     token: str | None = None,

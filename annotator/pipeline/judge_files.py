@@ -14,11 +14,11 @@ from annotator.errors import ExportUnreadable
 from annotator.json_file import JsonInvalid, read_json
 from annotator.paths import user_path
 from annotator.pipeline.judge_answers import PullResult, judgments_of
-from annotator.pipeline.judge_items import choose, pseudonyms, tasks_of
+from annotator.pipeline.judge_items import plan_study, pseudonyms, tasks_of
 from annotator.records import REAL
 
 
-def export_tasks(
+def export_study(
     catalog: Catalog | str | Path,
     raters: Sequence[str],
     out: str | Path | None = None,
@@ -50,7 +50,7 @@ def export_tasks(
 
     named = pseudonyms(raters)
     opened = open_catalog(catalog)
-    chosen = choose(opened, llm, heads, kinds)
+    chosen = plan_study(opened, llm, heads, kinds)
     folder = opened.folder / "judge" if out is None else user_path(out)
     with judgments_of(opened) as judgments:
         judgments.add_items(chosen.items)

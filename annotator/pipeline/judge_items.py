@@ -30,8 +30,8 @@ class StudyItems:
     shown: Mapping[str, Shown]
 
 
-def choose(
-    catalog: Catalog,
+def plan_study(
+    catalog: Catalog | str | Path,
     llm: str | None,
     heads: Sequence[str] | None,
     kinds: Sequence[str] = (REAL,),
@@ -39,7 +39,7 @@ def choose(
     """The descriptions and abstentions that are judged.
 
     Args:
-        catalog: where they are.
+        catalog: where they are, or its directory.
         llm: whose: any name of a describer, or an unambiguous part of one; needed where several
             have described.
         heads: only these, by name.
@@ -54,6 +54,7 @@ def choose(
     from annotator.judge.items import item_of
     from annotator.judge.kinds import KINDS
 
+    catalog = open_catalog(catalog)
     for kind in kinds:
         if kind not in KINDS:
             raise SettingInvalid("kind", kind, "one of " + ", ".join(KINDS))

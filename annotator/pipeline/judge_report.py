@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from annotator.judge.report import Report
 
 
-def report(catalog: Catalog | str | Path, llm: str | None = None) -> tuple[Report, list[str]]:
+def study_report(catalog: Catalog | str | Path, llm: str | None = None) -> tuple[Report, list[str]]:
     """What a study's judgments come to, and who wrote the descriptions.
 
     Args:

@@ -20,8 +20,8 @@ from annotator.catalog.read import Catalog, open_catalog
 from annotator.judge.kinds import KINDS
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.pipeline.judge_items import choose
-from annotator.pipeline.judge_report import report
+from annotator.pipeline.judge_items import plan_study
+from annotator.pipeline.judge_report import study_report
 from annotator.records import ACCEPTED, REAL, Item, Judgment
 from annotator.views.site.data import short
 from tests.before.files import again
@@ -42,7 +42,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list
         catalog = again(tmp_path_factory.mktemp("asked") / "catalog")
         opened = open_catalog(catalog)
         names = dict.fromkeys(one.describer for one in opened.descriptions())
-        chosen = [choose(opened, name, None, (REAL, toy.NAME)).items for name in names]
+        chosen = [plan_study(opened, name, None, (REAL, toy.NAME)).items for name in names]
         items = [item for some in chosen for item in some]
         with Ledger(catalog / LEDGER) as ledger:
             Judgments(ledger).add_items(items)
@@ -200,7 +200,7 @@ def test_every_number_is_the_same_everywhere(asked: tuple[Path, list[Item]], giv
         same_in_colours(Path(place) / "site", out)
         card, *_ = annotator.export(catalog, "hf", Path(place) / "hf", progress=False)
         same_on_the_card(card.read_text("utf-8"), out)
-        every, _ = report(folder)
+        every, _ = study_report(folder)
         rows = [row for row in lines(out / "judgments.jsonl") if row["kind"] == REAL]
         once = {(row["item"], row["rater"]): row for row in rows}
         assert every.total.answered == counted(list(once.values()))["answered"]

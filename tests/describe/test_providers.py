@@ -24,7 +24,7 @@ ANSWER = {"reasoning": "r", "inputs": "countries", "pattern": "capitals", "categ
 
 @pytest.fixture
 def own(catalog: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(catalog, tmp_path / "catalog")
+    return shutil.copytree(catalog, tmp_path / "own")
 
 
 def keys(catalog: Path, file: Path, heads: list[str]) -> dict[str, str]:

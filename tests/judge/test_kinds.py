@@ -14,8 +14,8 @@ import pytest
 import annotator
 from annotator.catalog.read import open_catalog
 from annotator.judge.kinds import KINDS, is_real
-from annotator.pipeline.judge_items import choose
-from annotator.pipeline.judge_report import report
+from annotator.pipeline.judge_items import plan_study
+from annotator.pipeline.judge_report import study_report
 from tests.commands import error_of, text_of
 from tests.judge import toy
 from tests.judge.record_export import answer
@@ -55,12 +55,12 @@ def test_it_is_pushed_answered_pulled_reported_and_exported(study: Study, tmp_pa
     assert re.search(r"ben +6 +6 +0 +0 +0", said)
     assert re.search(r"ada +0 +6 +0 +0 +0", study.push(*HEADS, *BOTH))
 
-    items = {one.id: one for one in choose(open_catalog(catalog), None, None, [toy.NAME]).items}
+    items = {one.id: one for one in plan_study(open_catalog(catalog), None, None, [toy.NAME]).items}
     answer_all(study, study.projects(said), set(items))
     assert "12 new answers" in study.pull()
     assert re.search(r"ada +6 +6 +0 +6", text_of(capsys, "judge", "status", catalog, *study.on))
 
-    found, _ = report(catalog)
+    found, _ = study_report(catalog)
     assert (found.items, found.total.answered, len(found.others)) == (3, 6, 1)
     assert (found.others[toy.NAME].answered, found.others[toy.NAME].seen.count) == (6, 3)
     printed = text_of(capsys, "judge", "report", catalog)
@@ -103,7 +103,7 @@ def test_by_files_the_same_map_may_be_there_twice(catalog: Path, tmp_path: Path)
         assert [one.kind for one in own] == ["real", toy.NAME]
         assert own[0].key == own[1].key
     real = [one for one in verdicts if one.item.kind == "real"]
-    found, _ = report(catalog)
+    found, _ = study_report(catalog)
     assert found.total.answered == sum(one.summary.answered for one in real) == 3
 
 
@@ -113,7 +113,7 @@ def test_a_kind_that_is_registered_no_more_stays_apart(
     toy.answered(catalog, tmp_path, ["L0H0", "L0H1"], "rules")
     monkeypatch.delitem(KINDS, toy.NAME)
     assert not is_real(toy.NAME)
-    found, _ = report(catalog)
+    found, _ = study_report(catalog)
     assert (found.total.answered, found.others[toy.NAME].answered) == (2, 2)
 
 

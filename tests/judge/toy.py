@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.judge.kinds import KINDS, Kind, Maps, Shown
-from annotator.pipeline.judge_files import export_tasks, import_answers
+from annotator.pipeline.judge_files import export_study, import_answers
 from annotator.records import REAL, Description, HeadId, HeadMap
 from tests.judge.record_export import answer
 
@@ -31,9 +31,9 @@ KIND = Kind(NAME, real=False, shown=_shown)
 
 def answered(catalog: Path, folder: Path, heads: Sequence[str], llm: str) -> None:
     """By files: ada accepts what is real, and sees nothing in one toy and something in the next."""
-    export_tasks(catalog, ["ada"], folder, llm=llm, heads=heads, kinds=(REAL,))
+    export_study(catalog, ["ada"], folder, llm=llm, heads=heads, kinds=(REAL,))
     real = {one["data"]["item"] for one in _tasks(folder)}
-    export_tasks(catalog, ["ada"], folder, llm=llm, heads=heads, kinds=(REAL, NAME))
+    export_study(catalog, ["ada"], folder, llm=llm, heads=heads, kinds=(REAL, NAME))
     tasks = sorted(_tasks(folder), key=lambda one: one["data"]["item"] not in real)
     yes = answer("yes", "accurate", "semantic")
     for number, task in enumerate(tasks):

@@ -1,0 +1,104 @@
+"""The Python API: which names there are, that each is there, and what many rows give."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import annotator
+from annotator.records import HeadId, Hit, Rows
+
+NAMES = [
+    "AnnotatorError",
+    "Catalog",
+    "Description",
+    "HeadId",
+    "HeadMap",
+    "HeadSummary",
+    "Hit",
+    "Item",
+    "Judgment",
+    "MapSettings",
+    "Relation",
+    "RelationPairs",
+    "RelationScore",
+    "RowView",
+    "SalientMapping",
+    "Signatures",
+    "Target",
+    "Token",
+    "ablate",
+    "check",
+    "compare",
+    "correlate",
+    "describe_heads",
+    "export",
+    "export_study",
+    "find",
+    "from_module",
+    "from_state_dict",
+    "import_answers",
+    "load_relations",
+    "map_model",
+    "multi_token",
+    "open_catalog",
+    "plan_study",
+    "publish",
+    "pull_study",
+    "push_study",
+    "quickstart",
+    "row",
+    "score_relations",
+    "study_report",
+    "study_status",
+]
+
+
+def test_these_are_its_names_and_no_others() -> None:
+    assert annotator.__all__ == NAMES
+    assert dir(annotator) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_there_and_says_what_it_is(name: str) -> None:
+    assert inspect.getdoc(getattr(annotator, name))
+
+
+def test_what_there_is_not_is_named() -> None:
+    with pytest.raises(AttributeError, match="'annotator' has no attribute 'maps_model'"):
+        annotator.maps_model  # noqa: B018
+
+
+def test_importing_it_loads_nothing() -> None:
+    code = "import annotator, sys; print(*(n for n in sys.modules if n.startswith('annotator')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["annotator"]
+
+
+def test_a_function_of_a_catalog_takes_it_or_its_directory() -> None:
+    for name in NAMES:
+        of = getattr(annotator, name)
+        if inspect.isfunction(of) and "catalog" in (given := inspect.signature(of).parameters):
+            kinds = str(given["catalog"].annotation).split(" | ")
+            assert kinds == ["Catalog", "str", "Path"] or name in OPENED, name
+
+
+OPENED = {"open_catalog"}
+
+
+def test_many_rows_are_a_frame_and_a_table() -> None:
+    hits = Rows([Hit(HeadId(1, 2), 0, 3.5), Hit(HeadId(0, 1), 4, float("nan"))])
+    frame = hits.frame()
+    assert list(frame.columns) == ["layer", "head", "rank", "logit"]
+    assert frame.iloc[0].tolist() == [1, 2, 0, 3.5]
+    shown = hits._repr_html_()
+    assert "2 rows" in shown
+    assert "<td style='text-align:left'>3.5</td>" in shown
+    assert Rows()._repr_html_().count("<tr>") == 0
+    assert Rows().frame().empty
+    many = Rows([hits[0]] * 50)._repr_html_()
+    assert "50 rows; the first 20" in many
+    assert many.count("<tr>") == 21
