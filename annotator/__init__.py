@@ -55,68 +55,29 @@ if TYPE_CHECKING:
     from annotator.weights.in_memory import from_state_dict as from_state_dict
 
 _HOMES = {
-    "annotator.catalog.read": (
-        "Catalog",
-        "open_catalog",
-    ),
-    "annotator.errors": ("AnnotatorError",),
-    "annotator.maps.settings": ("MapSettings",),
-    "annotator.pipeline.ask": (
-        "find",
-        "row",
-    ),
-    "annotator.pipeline.check": ("check",),
-    "annotator.pipeline.compare": ("compare",),
-    "annotator.pipeline.describe": ("describe_heads",),
-    "annotator.pipeline.export": ("export",),
-    "annotator.pipeline.judge": (
-        "pull_study",
-        "push_study",
-        "study_status",
-    ),
-    "annotator.pipeline.judge_files": (
-        "export_study",
-        "import_answers",
-    ),
-    "annotator.pipeline.judge_items": ("plan_study",),
-    "annotator.pipeline.judge_report": ("study_report",),
-    "annotator.pipeline.map": ("map_model",),
-    "annotator.pipeline.publish": ("publish",),
-    "annotator.pipeline.quickstart": ("quickstart",),
-    "annotator.pipeline.relations": ("score_relations",),
-    "annotator.pipeline.validate": (
-        "ablate",
-        "correlate",
-        "multi_token",
-    ),
-    "annotator.records": (
-        *("Description", "HeadId", "HeadMap", "HeadSummary", "Hit", "Item", "Judgment", "Relation"),
-        *("RelationPairs", "RelationScore", "RowView", "SalientMapping", "Signatures", "Target"),
-        "Token",
-    ),
-        "Description",
-        "HeadId",
-        "HeadMap",
-        "HeadSummary",
-        "Hit",
-        "Item",
-        "Judgment",
-        "Relation",
-        "RelationPairs",
-        "RelationScore",
-        "RowView",
-        "SalientMapping",
-        "Signatures",
-        "Target",
-        "Token",
-    ),
-    "annotator.tokens.relations": ("load_relations",),
-    "annotator.weights.in_memory": (
-        "from_module",
-        "from_state_dict",
-    ),
+    "annotator.catalog.read": "Catalog open_catalog",
+    "annotator.errors": "AnnotatorError",
+    "annotator.maps.settings": "MapSettings",
+    "annotator.pipeline.ask": "find row",
+    "annotator.pipeline.check": "check",
+    "annotator.pipeline.compare": "compare",
+    "annotator.pipeline.describe": "describe_heads",
+    "annotator.pipeline.export": "export",
+    "annotator.pipeline.judge": "pull_study push_study study_status",
+    "annotator.pipeline.judge_files": "export_study import_answers",
+    "annotator.pipeline.judge_items": "plan_study",
+    "annotator.pipeline.judge_report": "study_report",
+    "annotator.pipeline.map": "map_model",
+    "annotator.pipeline.publish": "publish",
+    "annotator.pipeline.quickstart": "quickstart",
+    "annotator.pipeline.relations": "score_relations",
+    "annotator.pipeline.validate": "ablate correlate multi_token",
+    "annotator.records": "Description HeadId HeadMap HeadSummary Hit Item Judgment Relation "
+    "RelationPairs RelationScore RowView SalientMapping Signatures Target Token",
+    "annotator.tokens.relations": "load_relations",
+    "annotator.weights.in_memory": "from_module from_state_dict",
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
