@@ -26,7 +26,7 @@ from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import open_catalog
 from annotator.catalog.relations_manifest import RelationRun
 from annotator.catalog.relations_tables import CURVES, RELATION_TABLES, SCORES, with_q
-from annotator.catalog.schema import MAPS, SIGNATURES, to_heads, to_summaries
+from annotator.catalog.schema import MAPS_SCHEMA, SIGNATURES_SCHEMA, to_heads, to_summaries
 from annotator.describe.outcome import (
     Answer,
     Described,
@@ -39,7 +39,7 @@ from annotator.describe.outcome import (
 )
 from annotator.describe.request import Request
 from annotator.describe.rule_baseline import Rules
-from annotator.judge.items import STATUSES
+from annotator.judge.items import JUDGED_STATUSES
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import ATTEMPTS, HEADS, OUTCOMES, REQUESTS
@@ -102,7 +102,7 @@ def mapped(folder: Path, n_layers: int = N_LAYERS, n_heads: int = N_HEADS) -> No
     values[-1] *= 20
     numbers = dict(zip(Signatures.names(), values, strict=True))
     columns = {**at, "kv_head": at["head"] // (n_heads // kv_heads), **numbers}
-    write_table(folder / "signatures.parquet", pa.table(columns).cast(SIGNATURES))
+    write_table(folder / "signatures.parquet", pa.table(columns).cast(SIGNATURES_SCHEMA))
     write_table(folder / "maps.parquet", _maps(random, at, values[0]))
 
 
@@ -140,7 +140,7 @@ def _maps(random: np.random.Generator, at: Mapping[str, np.ndarray], copy: np.nd
     for name in ("source", "target"):
         columns[name] = shown.take(columns[f"{name}_id"])
     columns["side"] = pa.array(["top"]).take(pa.array(np.zeros(count * SOURCES * TARGETS, "i4")))
-    return pa.table(columns).select(MAPS.names).cast(MAPS)
+    return pa.table(columns).select(MAPS_SCHEMA.names).cast(MAPS_SCHEMA)
 
 
 def related(folder: Path) -> None:
@@ -263,7 +263,7 @@ def _faked(head: HeadId, number: int) -> tuple[Request, Outcome]:
 def judged(folder: Path, heads: int = 300) -> None:
     """What three raters answer on some of the made-up model's descriptions."""
     catalog = open_catalog(folder)
-    said = [one for one in read_descriptions(folder, FAKE) if one.status in STATUSES]
+    said = [one for one in read_descriptions(folder, FAKE) if one.status in JUDGED_STATUSES]
     said = said[:: max(1, len(said) // heads)][:heads]
     maps, signatures = catalog.table("maps"), catalog.table("signatures")
     rows, n_heads = SOURCES * TARGETS, catalog.manifest.dims["n_heads"]

@@ -19,7 +19,7 @@ from annotator.records import (
     Token,
 )
 
-MAPS = pa.schema(
+MAPS_SCHEMA = pa.schema(
     [
         pa.field("layer", pa.int16(), nullable=False),
         pa.field("head", pa.int16(), nullable=False),
@@ -34,7 +34,7 @@ MAPS = pa.schema(
         pa.field("logit", pa.float32(), nullable=False),
     ]
 )
-SIGNATURES = pa.schema(
+SIGNATURES_SCHEMA = pa.schema(
     [
         pa.field("layer", pa.int16(), nullable=False),
         pa.field("head", pa.int16(), nullable=False),
@@ -42,7 +42,7 @@ SIGNATURES = pa.schema(
         *(pa.field(name, pa.float32(), nullable=False) for name in Signatures.names()),
     ]
 )
-MAP_TABLES = {"maps": MAPS, "signatures": SIGNATURES}
+MAP_TABLES = {"maps": MAPS_SCHEMA, "signatures": SIGNATURES_SCHEMA}
 
 
 def to_tables(heads: Iterable[HeadMap]) -> dict[str, pa.Table]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from annotator.records import HeadId
 
-NOTHING = "·"
+NO_SCORE = "·"
 BLOCKS = "▁▂▃▄▅▆▇█"
 LABEL = 5
 """Columns of the layers' names."""
@@ -50,7 +50,7 @@ def heads_in_a_cell(n_heads: int, width: int) -> int:
 
 def block(share: float) -> str:
     """A dot for 0, else a block that is the higher the larger the share, in eighths."""
-    return BLOCKS[min(ceil(share * len(BLOCKS)), len(BLOCKS)) - 1] if share > 0 else NOTHING
+    return BLOCKS[min(ceil(share * len(BLOCKS)), len(BLOCKS)) - 1] if share > 0 else NO_SCORE
 
 
 def _numbers(names: list[str], wide: int) -> Text:

@@ -44,8 +44,8 @@ LLM = click.option(
     "--llm",
     help="Whose descriptions, by any part of a name that is clear; needed where several described.",
 )
-HEADS = click.option("--heads", callback=heads_named, help="Only these heads: L23H4,L5H0.")
-KINDS = click.option(
+HEADS_OPTION = click.option("--heads", callback=heads_named, help="Only these heads: L23H4,L5H0.")
+KIND_OPTION = click.option(
     "--kind",
     "kinds",
     multiple=True,
@@ -53,14 +53,14 @@ KINDS = click.option(
     show_default=True,
     help="Of which kind items are made; may be repeated.",
 )
-SEED = click.option(
+ORDER_SEED = click.option(
     "--seed", default=0, show_default=True, help="Of each rater's random order of the items."
 )
 
 
 def chosen_options(command: Command) -> Command:
     """The options of every command that chooses what is judged, and by whom."""
-    return RATERS(LLM(HEADS(KINDS(SEED(command)))))
+    return RATERS(LLM(HEADS_OPTION(KIND_OPTION(ORDER_SEED(command)))))
 
 
 @app.group()

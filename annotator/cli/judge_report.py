@@ -13,19 +13,13 @@ from annotator.cli.judge import CATALOG, judge
 from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.report import PUBLISHED, Report
 from annotator.judge.sums import Share, Summary
-from annotator.records import by_whom
+from annotator.records import PRECISIONS, by_whom
 
-OUTCOMES = {
+OUTCOME_WORDS = {
     "described": "a pattern, and described",
     "missed": "a pattern, but an abstention",
     "abstained": "no pattern, and an abstention",
     "invented": "no pattern, but described",
-}
-PRECISIONS = {
-    "accurate": "correct and accurate",
-    "scope": "correct, too general or too specific",
-    "partial": "partly correct",
-    "poor": "poor",
 }
 MEANING = (
     "matched: rightly described or rightly abstained; invented: described, of those where no "
@@ -60,7 +54,10 @@ def print_report(report: Report, describers: Sequence[str]) -> None:
     )
     table = new_table(("", ""), ("share", "number"), ("95 %", "number"), ("answers", "number"))
     _section(
-        table, "Question 1: is there a pattern, and was it described?", total.outcomes, OUTCOMES
+        table,
+        "Question 1: is there a pattern, and was it described?",
+        total.outcomes,
+        OUTCOME_WORDS,
     )
     _section(table, "Question 2: how well, where there is one?", total.precisions, PRECISIONS)
     _section(table, "Question 3: of what kind is it?", total.categories, {})

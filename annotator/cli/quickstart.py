@@ -40,10 +40,10 @@ def quickstart(out: Path | None, describe: bool) -> None:
     from annotator.cli.heads import print_telling
     from annotator.cli.map import catalog_line
     from annotator.pipeline.export import export
-    from annotator.pipeline.quickstart import OUT, embedded_model
+    from annotator.pipeline.quickstart import QUICKSTART_OUT, embedded_model
     from annotator.pipeline.quickstart import quickstart as run
 
-    catalog = run(out or OUT)
+    catalog = run(out or QUICKSTART_OUT)
     heads = catalog.telling()
     print_telling(heads)
     if describe:

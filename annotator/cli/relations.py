@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from annotator.cli.app import DEVICE, FOLDER, REVISION, app
-from annotator.cli.heatmap import BLOCKS, NOTHING, Cell, heads_in_a_cell, heatmap
+from annotator.cli.heatmap import BLOCKS, NO_SCORE, Cell, heads_in_a_cell, heatmap
 from annotator.cli.layout import new_console, new_table
 from annotator.errors import NoRelations
 from annotator.records import (
@@ -99,7 +99,7 @@ def relations(
         click.echo(f"{len(files)} files in {figures}")
 
 
-BEST = 10
+BEST_PRINTED = 10
 MEANING = (
     "phi: share of the relation's sources with a target among the k largest logits of the head's "
     "row; where it is suppressed the score is that among the k smallest. heads: how many have one "
@@ -234,7 +234,7 @@ def print_relation(catalog: Catalog, name: str) -> None:
         for side, score in zip(SIDES, ("phi", "score"), strict=True)
     ]
     table = new_table(*columns[0], *columns[1])
-    ranked = [_ranked(scores, side)[:BEST] for side in SIDES]
+    ranked = [_ranked(scores, side)[:BEST_PRINTED] for side in SIDES]
     for sides in zip(*ranked, strict=True):
         if any(one.score for one in sides):
             table.add_row(*(cell for one in sides for cell in _cells(one)))
@@ -263,7 +263,7 @@ def _print_maps(
     size = heads_in_a_cell(n_heads, console.width)
     shared = f" A cell is the largest of {size} heads." if size > 1 else ""
     console.print(
-        f"\n{NOTHING} 0 and {BLOCKS} up to 1 of the sources. Green: above {FLAG} and q at most "
+        f"\n{NO_SCORE} 0 and {BLOCKS} up to 1 of the sources. Green: above {FLAG} and q at most "
         f"{Q_LEVEL}; yellow: above {FLAG} alone.{shared}\n"
     )
 

@@ -23,7 +23,7 @@ from annotator.errors import LlmInvalid
 if TYPE_CHECKING:
     import httpx2
 
-OWN = "https://api.anthropic.com"
+ANTHROPIC_URL = "https://api.anthropic.com"
 SCHEMA_NAMES = ("output_config", "output_format")
 
 
@@ -52,7 +52,7 @@ class Anthropic(Provider):
         max_tokens: int = 1024,
         timeout: float = 300.0,
     ) -> None:
-        super().__init__(model, OWN, base_url, key, {"max_tokens": max_tokens}, timeout)
+        super().__init__(model, ANTHROPIC_URL, base_url, key, {"max_tokens": max_tokens}, timeout)
 
     def count(self, request: Request) -> int | None:
         """How many tokens it would send, as Anthropic counts them; that costs nothing."""

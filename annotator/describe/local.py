@@ -27,7 +27,7 @@ from annotator.paths import user_path
 
 CONTEXT = 6144
 """Tokens of prompt and answer together; the longest prompt seen on SmolLM2 has 3,228."""
-LONGEST = {"reasoning": 240, "inputs": 120, "pattern": 120}
+LONGEST_FIELDS = {"reasoning": 240, "inputs": 120, "pattern": 120}
 """Letters of each text in an answer."""
 PATIENCE = 86_400.0
 """Seconds for an answer: here nothing is lost on the way, it is only slow."""
@@ -124,14 +124,14 @@ def _marked(outcome: Outcome) -> Outcome:
     """An answer whose texts say where they were cut."""
     if not isinstance(outcome, Described | Unclear):
         return outcome
-    texts = {name: getattr(outcome, name, "") for name in LONGEST}
-    cut = {name: f"{text} …" for name, text in texts.items() if len(text) >= LONGEST[name]}
+    texts = {name: getattr(outcome, name, "") for name in LONGEST_FIELDS}
+    cut = {name: f"{text} …" for name, text in texts.items() if len(text) >= LONGEST_FIELDS[name]}
     return replace(outcome, **cut)
 
 
 def _short(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with a longest text: a small model may otherwise repeat itself to the limit."""
-    texts = {name: {"maxLength": longest} for name, longest in LONGEST.items()}
+    texts = {name: {"maxLength": longest} for name, longest in LONGEST_FIELDS.items()}
     own = schema["properties"]
     return {**schema, "properties": {name: {**own[name], **texts.get(name, {})} for name in own}}
 

@@ -34,8 +34,8 @@ from annotator.describe.sdk_provider import Provider
 if TYPE_CHECKING:
     import httpx2
 
-OWN = "https://api.openai.com/v1"
-SETTINGS = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
+OPENAI_URL = "https://api.openai.com/v1"
+SAMPLING = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
 SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON schema:"
 
@@ -109,9 +109,9 @@ class OpenAi(Provider):
         timeout: float = 300.0,
     ) -> None:
         values = (max_tokens, temperature, top_p, seed, reasoning_effort)
-        asked = zip(SETTINGS, values, strict=True)
+        asked = zip(SAMPLING, values, strict=True)
         sampling = {name: value for name, value in asked if value is not None}
-        super().__init__(model, OWN, base_url, key, sampling, timeout)
+        super().__init__(model, OPENAI_URL, base_url, key, sampling, timeout)
         self._dialect = (
             Dialect("max_tokens")
             if self.base_url
@@ -158,7 +158,7 @@ class OpenAi(Provider):
 
 def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     """The request in the server's dialect."""
-    settings = {**request.sampling, **{name: changes[name] for name in SETTINGS if name in changes}}
+    settings = {**request.sampling, **{name: changes[name] for name in SAMPLING if name in changes}}
     settings = {name: settings[name] for name in settings if name not in dialect.without}
     settings[dialect.limit] = settings.pop("max_tokens")
     schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}

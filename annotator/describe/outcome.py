@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Category = Literal["semantic", "language", "general", "unnatural"]
+from annotator.records import Category
 
 
 class Answer(BaseModel):
@@ -90,7 +90,7 @@ class Failed:
 
 
 Outcome = Described | Unclear | Refused | Truncated | Malformed | Failed
-KINDS: dict[str, type[Any]] = {
+OUTCOME_KINDS: dict[str, type[Any]] = {
     one.kind: one for one in (Described, Unclear, Refused, Truncated, Malformed, Failed)
 }
 
@@ -102,7 +102,7 @@ def fields_of(outcome: Outcome) -> dict[str, Any]:
 
 def outcome_of(kind: str, content: dict[str, Any]) -> Outcome:
     """The outcome that `fields_of` wrote."""
-    return KINDS[kind](**content)
+    return OUTCOME_KINDS[kind](**content)
 
 
 def problem_of(outcome: Outcome) -> str | None:

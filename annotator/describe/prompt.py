@@ -38,7 +38,7 @@ from annotator.records import EVIDENCE_SOURCES, EVIDENCE_TARGETS
 from annotator.tokens.display import show_bytes
 
 DESCRIBE_HEAD = "describe_head"
-BLOCKS = ("system", "user")
+PROMPT_BLOCKS = ("system", "user")
 VARIABLES = frozenset({"mappings"})
 _OWN = frozenset(" ␣⟦⟧")
 _UNSAFE = frozenset('<>[]{}|`"\\')
@@ -102,7 +102,7 @@ def render(evidence: Evidence, template: Template) -> Rendered:
     compiled = template._compiled  # pyright: ignore[reportPrivateUsage]
     try:
         context = compiled.new_context({"mappings": _slots(evidence)})
-        system, prompt = ("".join(compiled.blocks[name](context)).strip() for name in BLOCKS)
+        system, prompt = ("".join(compiled.blocks[name](context)).strip() for name in PROMPT_BLOCKS)
     except Exception as error:  # whatever a template's expressions meet, the answer is the same
         raise PromptInvalid(template.name, _one_line(error)) from error
     if not prompt:
@@ -189,7 +189,7 @@ def _problems(tree: nodes.Template, known: frozenset[str]) -> list[str]:
     if any(True for _ in meta.find_referenced_templates(tree)):
         problems.append("it brings in another file, which its digest would not cover")
     blocks = {node.name for node in tree.body if isinstance(node, nodes.Block)}
-    problems += [f"it has no block {name}" for name in BLOCKS if name not in blocks]
+    problems += [f"it has no block {name}" for name in PROMPT_BLOCKS if name not in blocks]
     stray = next((node for node in tree.body if not _has_place(node)), None)
     if stray is not None:
         problems.append(
@@ -204,7 +204,7 @@ def _problems(tree: nodes.Template, known: frozenset[str]) -> list[str]:
 def _has_place(node: nodes.Node) -> bool:
     """Whether a part at the top of a template is one of the blocks, or the space between them."""
     if isinstance(node, nodes.Block):
-        return node.name in BLOCKS
+        return node.name in PROMPT_BLOCKS
     return isinstance(node, nodes.Output) and all(
         isinstance(part, nodes.TemplateData) and not part.data.strip() for part in node.nodes
     )

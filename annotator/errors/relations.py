@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from annotator.errors.base import AnnotatorError
 
-SHOWN = 10
+PROBLEMS_SHOWN = 10
 
 
 @dataclass(eq=False)
@@ -23,8 +23,8 @@ class RelationsInvalid(RelationError):
     problems: Sequence[str]
 
     def __str__(self) -> str:
-        named = "".join(f"\n  - {problem}" for problem in self.problems[:SHOWN])
-        more = len(self.problems) - SHOWN
+        named = "".join(f"\n  - {problem}" for problem in self.problems[:PROBLEMS_SHOWN])
+        more = len(self.problems) - PROBLEMS_SHOWN
         rest = f"\n  - and {more} more" if more > 0 else ""
         return (
             f"{self.where} cannot be used as relations:{named}{rest}\n"

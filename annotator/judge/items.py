@@ -10,7 +10,7 @@ from annotator.describe.evidence import description_text, evidence_of
 from annotator.judge.kinds import Shown
 from annotator.records import REAL, Item
 
-STATUSES = ("described", "unclear")
+JUDGED_STATUSES = ("described", "unclear")
 """Of the descriptions that raters judge; a refusal, say, has nothing to judge."""
 _ID = 16  # hex letters: 64 bits
 

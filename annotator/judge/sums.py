@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
-from annotator.records import ACCEPTED, Item, Judgment
+from annotator.records import ACCEPTED, CATEGORIES, PRECISIONS, Item, Judgment
 
-PRECISIONS = ("accurate", "scope", "partial", "poor")
-CATEGORIES = ("semantic", "language", "general", "unnatural")
 _Z = 1.959963984540054  # of a two-sided 95 % interval
 
 

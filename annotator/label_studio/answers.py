@@ -25,10 +25,10 @@ from annotator.records import Item, Judgment
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface.interface import LabelInterface
 
-QUESTIONS = {"pattern": "question 1", "precision": "question 2", "category": "question 3"}
+ASKED = {"pattern": "question 1", "precision": "question 2", "category": "question 3"}
 """The names of the screen's questions, as raters know them."""
 _COMMENT = "comment"
-LONGEST = 1e9
+LONGEST_SECONDS = 1e9
 """Seconds on an answer above which nobody counted them: thirty years."""
 _UNIQUE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _Json = Mapping[str, Any]
@@ -184,33 +184,33 @@ def _wrong_region(region: Any, number: int, interface: LabelInterface) -> list[s
     if not isinstance(region, dict) or not isinstance(region.get("type", ""), str):
         return [f"answer {number + 1} is none"]
     name, value = region.get("from_name"), region.get("value")
-    if name not in (*QUESTIONS, _COMMENT):
+    if name not in (*ASKED, _COMMENT):
         return [f"there is no question {name!r}"]
     if not (found := interface.validate_region(region, return_errors=True, region_index=number)):
         return []
     known = interface.get_control(name).labels
     chosen = value.get("choices") if isinstance(value, dict) else None
-    if name in QUESTIONS and isinstance(chosen, list):
+    if name in ASKED and isinstance(chosen, list):
         unknown = ", ".join(repr(one) for one in chosen if one not in known)
         if unknown:
-            return [f"{QUESTIONS[name]} ({name}) has no choice {unknown}, but {', '.join(known)}"]
+            return [f"{ASKED[name]} ({name}) has no choice {unknown}, but {', '.join(known)}"]
     return [str(one) for one in cast("list[Any]", found)]
 
 
 def _wrong_answers(result: Sequence[_Json]) -> Iterator[str]:
     """What is missing, or there more than once, among answers that are right one by one."""
     chosen = _chosen(result)
-    required = QUESTIONS if chosen["pattern"] == ["yes"] else ("pattern",)
+    required = ASKED if chosen["pattern"] == ["yes"] else ("pattern",)
     for name in required:
         count = len(chosen[name])
         if count != 1:
             many = "no answer" if count == 0 else f"{count} answers: {', '.join(chosen[name])}"
-            yield f"{QUESTIONS[name]} ({name}) has {many}"
+            yield f"{ASKED[name]} ({name}) has {many}"
 
 
 def _chosen(result: Sequence[_Json]) -> dict[str, list[str]]:
     """Of each question all choices that were taken."""
-    chosen: dict[str, list[str]] = {name: [] for name in QUESTIONS}
+    chosen: dict[str, list[str]] = {name: [] for name in ASKED}
     for region in result:
         if region["from_name"] in chosen:
             chosen[region["from_name"]].extend(region["value"]["choices"])
@@ -266,7 +266,7 @@ def _moment(annotation: _Json) -> float | None:
 
 
 def _seconds(lead_time: Any) -> float | None:
-    known = isinstance(lead_time, int | float) and 0 <= lead_time < LONGEST
+    known = isinstance(lead_time, int | float) and 0 <= lead_time < LONGEST_SECONDS
     return float(lead_time) if known else None
 
 

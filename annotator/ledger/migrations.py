@@ -21,7 +21,7 @@ from sqlalchemy import exc as errors
 
 from annotator.errors import LedgerUnusable
 from annotator.ledger.sqlite import READ_ONLY, file_uri, file_url, open_sqlite
-from annotator.ledger.tables import METADATA
+from annotator.ledger.tables import SCHEMA
 
 APPLICATION = int.from_bytes(b"anno")
 LEDGER_VERSION = 2
@@ -120,9 +120,9 @@ def prepare(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         try:
-            METADATA.create_all(engine)
+            SCHEMA.create_all(engine)
         except (errors.IntegrityError, errors.ProgrammingError):
-            METADATA.create_all(engine)  # another process made them meanwhile
+            SCHEMA.create_all(engine)  # another process made them meanwhile
         return
     while not _stepped(engine):
         pass
@@ -135,7 +135,7 @@ def _stepped(engine: Engine) -> bool:
         if version == LEDGER_VERSION:
             return True
         if version == NEW:
-            METADATA.create_all(connection)
+            SCHEMA.create_all(connection)
         for statement in STEPS.get(version, ()):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION}")

@@ -20,7 +20,7 @@ from sqlalchemy import event as events
 BUSY_SECONDS = 60.0
 """How long a writer waits for its turn before it gives up."""
 
-SETTINGS = ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
+PRAGMAS = ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
 READ_ONLY = "reads"
 
 
@@ -49,7 +49,7 @@ def file_uri(file: Path) -> str:
 def open_sqlite(url: URL) -> Engine:
     """An engine whose connections are set up as the ledger needs them; it connects later."""
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    settings = SETTINGS[:1] if url.query.get("mode") == "ro" else SETTINGS
+    settings = PRAGMAS[:1] if url.query.get("mode") == "ro" else PRAGMAS
 
     def set_up(connection: Any, _: Any) -> None:
         _set_up(connection, settings)

@@ -21,11 +21,11 @@ from sqlalchemy import (
 
 from annotator.ledger.sqlite import guard
 
-METADATA = MetaData()
+SCHEMA = MetaData()
 
 REQUESTS = Table(
     "requests",
-    METADATA,
+    SCHEMA,
     Column("key", String(64), primary_key=True, comment="SHA-256 of all that determines it"),
     Column("content", JSON, nullable=False, comment="what the key is the digest of"),
     Column("at", Double, nullable=False, comment="seconds since 1970"),
@@ -33,7 +33,7 @@ REQUESTS = Table(
 
 HEADS = Table(
     "heads",
-    METADATA,
+    SCHEMA,
     Column("number", Integer, primary_key=True, comment="grows; a head's last request counts"),
     Column("layer", Integer, nullable=False),
     Column("head", Integer, nullable=False),
@@ -46,7 +46,7 @@ HEADS = Table(
 
 ATTEMPTS = Table(
     "attempts",
-    METADATA,
+    SCHEMA,
     Column("id", Integer, primary_key=True),
     Column("key", ForeignKey("requests.key"), nullable=False),
     Column("number", Integer, nullable=False, comment="from 1"),
@@ -58,7 +58,7 @@ ATTEMPTS = Table(
 
 OUTCOMES = Table(
     "outcomes",
-    METADATA,
+    SCHEMA,
     Column("attempt", ForeignKey("attempts.id"), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("content", JSON, nullable=False),
@@ -72,7 +72,7 @@ OUTCOMES = Table(
 
 CLAIMS = Table(
     "claims",
-    METADATA,
+    SCHEMA,
     Column("key", String(64), primary_key=True),
     Column("owner", String(400), nullable=False),
     Column("until", Double, nullable=False, comment="a claim that was left behind ends by itself"),
@@ -80,7 +80,7 @@ CLAIMS = Table(
 
 ITEMS = Table(
     "items",
-    METADATA,
+    SCHEMA,
     Column("number", Integer, primary_key=True),
     Column("id", String(16), nullable=False, comment="see annotator.judge.items"),
     Column("layer", Integer, nullable=False),
@@ -96,7 +96,7 @@ ITEMS = Table(
 
 PROJECTS = Table(
     "projects",
-    METADATA,
+    SCHEMA,
     Column("number", Integer, primary_key=True, comment="grows; a rater's last project counts"),
     Column("url", String(500), nullable=False, comment="of the Label Studio, without a password"),
     Column("rater", JSON, nullable=False),
@@ -106,7 +106,7 @@ PROJECTS = Table(
 
 JUDGMENTS = Table(
     "judgments",
-    METADATA,
+    SCHEMA,
     Column("number", Integer, primary_key=True),
     Column("item", String(16), nullable=False),
     Column("rater", JSON, nullable=False),
@@ -123,4 +123,4 @@ JUDGMENTS = Table(
     Index("judgments_by_item", "item"),
 )
 
-guard(METADATA, REQUESTS, HEADS, ATTEMPTS, OUTCOMES, ITEMS, PROJECTS, JUDGMENTS)
+guard(SCHEMA, REQUESTS, HEADS, ATTEMPTS, OUTCOMES, ITEMS, PROJECTS, JUDGMENTS)

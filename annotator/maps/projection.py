@@ -16,7 +16,7 @@ from annotator.maps.duplicates import Duplicates
 from annotator.maps.top_k import largest
 
 BLOCK = 4096
-CHUNK = 64
+ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,15 @@ class _Running:
 
 
 def _block_largest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    n_chunks, rest = divmod(logits.shape[-1], CHUNK)
+    n_chunks, rest = divmod(logits.shape[-1], ROWS_AT_ONCE)
     if rest or n_chunks <= k:
         return largest(logits, k)
-    chunks = logits.unflatten(-1, (n_chunks, CHUNK))
+    chunks = logits.unflatten(-1, (n_chunks, ROWS_AT_ONCE))
     _, best = largest(chunks.amax(dim=-1), k)
     best = best.sort(dim=-1).values
-    kept = chunks.gather(1, best[..., None].expand(-1, -1, CHUNK)).flatten(1)
+    kept = chunks.gather(1, best[..., None].expand(-1, -1, ROWS_AT_ONCE)).flatten(1)
     values, at = largest(kept, k)
-    return values, best.gather(-1, at // CHUNK) * CHUNK + at % CHUNK
+    return values, best.gather(-1, at // ROWS_AT_ONCE) * ROWS_AT_ONCE + at % ROWS_AT_ONCE
 
 
 class _Moments:

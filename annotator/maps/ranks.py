@@ -24,7 +24,7 @@ FIRST, LAST = 256, 4096
 """Columns of the first block and of the largest."""
 GROWTH = 4
 """A block has a quarter of the columns that were seen before it."""
-CHUNK = 1 << 20
+LOGITS_AT_ONCE = 1 << 20
 """Logits computed at once."""
 
 
@@ -215,7 +215,7 @@ class _Scan:
             self.z[head == h] = self._kv(h)[row[head == h]] @ self.W_O[h]
 
     def _products(self, left: Tensor, right: Tensor, at: int) -> Iterator[tuple[int, Tensor]]:
-        for rows in left.split(max(1, CHUNK // right.shape[1])) if len(left) else ():
+        for rows in left.split(max(1, LOGITS_AT_ONCE // right.shape[1])) if len(left) else ():
             logits = self._buffer("logits", len(rows), right.shape[1])
             yield at, torch.mm(rows, right, out=logits)
             at += len(rows)
@@ -233,7 +233,7 @@ class _Scan:
         self._look(first, logits, start)
         bounds = torch.tensor([first, first + n], device=self.of.device)
         begin, end = torch.searchsorted(self.of, bounds).tolist()
-        step = n if end - begin == n else max(1, CHUNK // width)
+        step = n if end - begin == n else max(1, LOGITS_AT_ONCE // width)
         for a in range(begin, end, step):
             part = slice(a, min(a + step, end))
             own = logits

@@ -80,9 +80,9 @@ def _to_judge(
     descriptions: Sequence[Description], catalog: Catalog, llm: str | None
 ) -> list[Description]:
     """Those that have something to judge, by one describer."""
-    from annotator.judge.items import STATUSES
+    from annotator.judge.items import JUDGED_STATUSES
 
-    said = [one for one in descriptions if one.status in STATUSES]
+    said = [one for one in descriptions if one.status in JUDGED_STATUSES]
     if not said:
         raise NothingToJudge(_nothing(catalog, llm, "yet"))
     names = list(dict.fromkeys(one.shown for one in said))
@@ -100,10 +100,10 @@ def _nothing(catalog: Catalog, llm: str | None, of: str) -> str:
 
 def described_by(catalog: Catalog | str | Path) -> list[str]:
     """Whose descriptions there are to judge."""
-    from annotator.judge.items import STATUSES
+    from annotator.judge.items import JUDGED_STATUSES
 
     found = open_catalog(catalog).descriptions()
-    return list(dict.fromkeys(one.shown for one in found if one.status in STATUSES))
+    return list(dict.fromkeys(one.shown for one in found if one.status in JUDGED_STATUSES))
 
 
 def tasks_of(

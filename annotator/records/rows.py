@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
-SHOWN = 20
+ROWS_SHOWN = 20
 
 
 class Rows(list[T]):
@@ -24,8 +24,8 @@ class Rows(list[T]):
         return pd.DataFrame([_row(one) for one in self])
 
     def _repr_html_(self) -> str:
-        rows = [_row(one) for one in self[:SHOWN]]
-        more = f"; the first {SHOWN}" if len(self) > SHOWN else ""
+        rows = [_row(one) for one in self[:ROWS_SHOWN]]
+        more = f"; the first {ROWS_SHOWN}" if len(self) > ROWS_SHOWN else ""
         caption = f"{len(self):,} rows{more}"
         columns = list(rows[0]) if rows else []
         return html.table(caption, columns, ([html.text(v) for v in row.values()] for row in rows))

@@ -9,7 +9,7 @@ from annotator.errors import SettingInvalid, TokenInvalid
 from annotator.records import Relation, RelationPairs
 from annotator.tokens.vocabulary import Vocabulary
 
-LARGE = 100_000
+LARGE_VOCABULARY = 100_000
 """From so many rows on a target counts further from the top."""
 _K_OF_LARGE = {10: 25, 1: 3}
 
@@ -46,7 +46,7 @@ def pairs_of(
             dropped[f"target {target_id}"] += 1
         else:
             ids.append((source_id, target_id))
-    k = _K_OF_LARGE[relation.k] if vocab_rows >= LARGE else relation.k
+    k = _K_OF_LARGE[relation.k] if vocab_rows >= LARGE_VOCABULARY else relation.k
     return RelationPairs(relation, k, tuple(ids), dict(dropped))
 
 

@@ -18,7 +18,7 @@ from annotator.json_file import JsonInvalid, read_json
 from annotator.paths import shipped, user_path
 from annotator.records import Relation
 
-METADATA = "relations.json"
+ABOUT_FILE = "relations.json"
 PLACEHOLDER = "<X>"
 """What stands for the source in a prompt."""
 
@@ -66,11 +66,11 @@ def load_relations(path: str | Path | None = None) -> tuple[Relation, ...]:
     place = shipped("data") / "relations" if path is None else user_path(path)
     problems: list[str] = []
     whole = place.is_dir()
-    metadata = place / METADATA if whole else Path(str(place)).with_name(METADATA)
+    metadata = place / ABOUT_FILE if whole else Path(str(place)).with_name(ABOUT_FILE)
     files = {Path(file.name).stem: file for file in _files(place, problems)}
-    said = {} if place.name == METADATA else _said(metadata, problems)
+    said = {} if place.name == ABOUT_FILE else _said(metadata, problems)
     for name in sorted(said.keys() - files.keys()) if whole else ():
-        problems.append(f"{METADATA} speaks of {name}, but {name}.json is not there")
+        problems.append(f"{ABOUT_FILE} speaks of {name}, but {name}.json is not there")
     relations: list[Relation] = []
     for name, file in files.items():
         if not name_fits(name):
@@ -100,7 +100,7 @@ def _files(place: Traversable, problems: list[str]) -> list[Traversable]:
     files = [
         file
         for file in present
-        if file.name.endswith(".json") and file.name != METADATA and not file.name.startswith(".")
+        if file.name.endswith(".json") and file.name != ABOUT_FILE and not file.name.startswith(".")
     ]
     if not files:
         problems.append("it holds no NAME.json with pairs")
@@ -122,7 +122,7 @@ def _said(file: Traversable, problems: list[str]) -> Mapping[str, Any]:
 
 def _fields(name: str, said: Any, problems: list[str]) -> dict[str, Any]:
     """What is said of one relation, checked."""
-    where = f"{METADATA}, {name}"
+    where = f"{ABOUT_FILE}, {name}"
     if not isinstance(said, dict):
         problems.append(f"{where}: {said!r:.60} is not a JSON object")
         return {}

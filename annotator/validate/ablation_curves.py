@@ -28,7 +28,7 @@ MOST_SHARED, MOST_APART = 0.15, 0.2
 _ROUNDING = 1e-9  # .9 and .7 are .2 apart
 SIZES = ((300, 30), (500, 50), (1000, 100), (1500, 150))
 """Heads of a model, heads silenced at most in models of fewer."""
-MOST = 250
+MOST_HEADS = 250
 """Heads silenced at most in larger models."""
 
 
@@ -86,7 +86,7 @@ def why_dropped(task: AblationTask, correct: int, heads: Sequence[HeadId]) -> st
 def most_heads(dims: Dims) -> int:
     """How many heads are silenced at most, by how many a model has."""
     count = dims.n_layers * dims.n_heads
-    return next((most for size, most in SIZES if count < size), MOST)
+    return next((most for size, most in SIZES if count < size), MOST_HEADS)
 
 
 def relation_heads(scores: Iterable[RelationScore], most: int) -> dict[str, tuple[HeadId, ...]]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from annotator.validate.dynamic_scores import Dynamic, Question
     from annotator.validate.inputs import ExperimentInputs
 
-NO_PROMPT = "no prompt has its source as one token"
+NO_TOKEN_IN_PROMPT = "no prompt has its source as one token"
 TITLE = "Static against dynamic scores"
 ABOUT = (
     "Pearson's r over heads and four prompt templates, between the score from the weights and the "
@@ -105,7 +105,7 @@ def _shard(lab: ExperimentInputs, pairs: RelationPairs, found: Dynamic) -> Shard
         "sources": len(pairs.targets),
         "prompts": list(found.prompts),
         "dropped": dict(found.dropped),
-        "reason": None if rows else NO_PROMPT,
+        "reason": None if rows else NO_TOKEN_IN_PROMPT,
     }
     return Shard(stacked(rows), facts)
 

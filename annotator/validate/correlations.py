@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_INTERVAL = "no interval: in too many resamples of heads the scores of a side are all the same"
-SIDES = {"without": "without context", "with_context": "with context"}
+CONTEXTS = {"without": "without context", "with_context": "with context"}
 _MARKS = {"without": DOTS, "with_context": CROSSES}
 INTERVALS = "95 %: percentile bootstrap over heads, drawn within their layers."
 NOTE = (
@@ -185,7 +185,7 @@ def correlation_table(rows: Sequence[Correlation], name: str, title: str, about:
     ]
     undefined = (at for at, r in enumerate(rows) if (r.without, r.with_context) == (None, None))
     axis = "Pearson's r over heads, and its 95 % interval"
-    chart = Chart(f"{title}, by relation; the table has the numbers", axis, SIDES)
+    chart = Chart(f"{title}, by relation; the table has the numbers", axis, CONTEXTS)
     group = "form" if formed else None
     return Table(
         name, title, about, columns, group=group, unmeasured=frozenset(undefined), chart=chart
@@ -196,7 +196,7 @@ def _side(
     name: str, printed: str, values: Sequence[tuple[float | None, Interval | None]]
 ) -> list[Column]:
     return [
-        Column(NUMBER, [r for r, _ in values], name, f"r {SIDES[name]}", printed),
+        Column(NUMBER, [r for r, _ in values], name, f"r {CONTEXTS[name]}", printed),
         Column(INTERVAL, [ends for _, ends in values], name, "95 %", "95 %", digits=2),
     ]
 
@@ -221,7 +221,7 @@ def scatter(name: str, rows: pd.DataFrame, found: Table, form: str | None = None
         found: what `correlation_table` made of them.
         form: which rows of it are these; None: all.
     """
-    names = ("relation", *SIDES)
+    names = ("relation", *CONTEXTS)
     r = zip(*(found.column(column).values for column in names), strict=True)
     forms = found.column("form").values if form else [None] * len(found.columns[0].values)
     panels = [
@@ -237,7 +237,7 @@ def _points(rows: pd.DataFrame, relation: str) -> list[Series]:
     own = rows[rows["relation"] == relation]
     static = own["static"].tolist()
     return [
-        Series(label, _MARKS[side], static, own[side].tolist()) for side, label in SIDES.items()
+        Series(label, _MARKS[side], static, own[side].tolist()) for side, label in CONTEXTS.items()
     ]
 
 

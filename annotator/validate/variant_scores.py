@@ -35,7 +35,7 @@ VARIANTS: Mapping[str, str] = {
 }
 """What each variant changes; everything else is the catalog's."""
 
-LARGE = 2.0**20
+LARGE_LOGIT = 2.0**20
 """Size of the probe: no epsilon of a norm counts beside its square."""
 PROMPT = 4
 """Tokens of the prompt that shows which norms are read."""
@@ -211,7 +211,7 @@ def _probed(part: nn.Module, ones: Float[Tensor, " d_model"]) -> Float[Tensor, "
     """
     x = ones.clone()
     x[1::2] = -1
-    both = torch.stack([x, -x])[:, None] * LARGE
+    both = torch.stack([x, -x])[:, None] * LARGE_LOGIT
     once, twice = part(both), part(2 * both)
     if not torch.allclose(once, twice, rtol=1e-4, atol=1e-6):
         return None

@@ -12,7 +12,7 @@ from annotator.weights.families import FAMILIES, PLACES, REFUSALS, WRAPPERS, Tow
 from annotator.weights.family import Family
 from annotator.weights.mlp import ACTIVATIONS
 from annotator.weights.plan import Plan
-from annotator.weights.settings import NOTHING, Settings, assumed
+from annotator.weights.settings import NOTHING_ASSUMED, Settings, assumed
 from annotator.weights.source import Source
 
 
@@ -27,7 +27,7 @@ def make_plan(source: Source) -> Plan:
     """
     wrapper, model_type, config = _text_tower(source)
     # A GGUF header says what its format requires; what transformers would assume is not its word.
-    known = NOTHING if source.format == "gguf" else assumed()[model_type]
+    known = NOTHING_ASSUMED if source.format == "gguf" else assumed()[model_type]
     settings = Settings(source.id, config, known)
     family = _layout(settings, FAMILIES[model_type])
     _refuse_activation(settings, family)

@@ -31,7 +31,7 @@ ONLY = (
     Only("pruned_heads", (None, {}, []), "heads that were cut out are not known here"),
 )
 
-MOST = float(2**63)  # of any number in a config
+LARGEST_NUMBER = float(2**63)  # of any number in a config
 BIASES = {"attention_bias", "mlp_bias", "use_bias", "qkv_bias", "lm_head_bias"}
 _MISSING = object()
 _NOTE = "If a setting is a mere note, delete it from the config.json of a folder, and map that."
@@ -39,7 +39,7 @@ _LISTED = "`annotator families` lists what is supported."
 
 
 Known = Mapping[str, Mapping[str, Any]]
-NOTHING: Known = {"defaults": {}, "names": {}}
+NOTHING_ASSUMED: Known = {"defaults": {}, "names": {}}
 
 
 @cache
@@ -119,7 +119,7 @@ class Settings:
         """
         value = self.value(setting)
         real = isinstance(value, int | float) and not isinstance(value, bool)
-        if not real or not -MOST < value < MOST:
+        if not real or not -LARGEST_NUMBER < value < LARGEST_NUMBER:
             problem = f"its config lacks {named(setting)!r} as a number (has {value!r:.60})"
             raise CheckpointBroken(self.model, [problem])
         return float(value)

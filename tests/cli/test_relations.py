@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import annotator
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.cli.heatmap import BLOCKS, NOTHING, block, heads_in_a_cell, heatmap
+from annotator.cli.heatmap import BLOCKS, NO_SCORE, block, heads_in_a_cell, heatmap
 from annotator.records import HeadId, Relation, RelationScore
 from tests import tiny
 from tests.commands import error_of, text_of
@@ -103,7 +103,7 @@ def test_one_relation_is_a_map_of_all_heads(
     monkeypatch.setenv("COLUMNS", "80")
     text = text_of(capsys, "relations", catalog.folder, "--relation", "first")
     assert text.startswith("first in tiny-llama\nA word to some other.\n60 of 60 pairs count, of ")
-    rows = re.findall(rf"^L(\d) +((?:[{NOTHING}{BLOCKS}] ){{4}}) +L\1 +(\S \S \S \S)", text, re.M)
+    rows = re.findall(rf"^L(\d) +((?:[{NO_SCORE}{BLOCKS}] ){{4}}) +L\1 +(\S \S \S \S)", text, re.M)
     assert len(rows) == 3
     scores = {score.head: score for score in best(catalog, "first")}
     for layer, up, down in rows:
@@ -211,9 +211,9 @@ def test_figures_are_drawn_where_they_are_asked_for(
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_a_block_is_the_higher_the_larger_the_share(one: float, other: float) -> None:
-    order = NOTHING + BLOCKS
+    order = NO_SCORE + BLOCKS
     assert (order.index(block(one)) <= order.index(block(other))) or one > other
-    assert (block(one) == NOTHING) is (one == 0)
+    assert (block(one) == NO_SCORE) is (one == 0)
     assert block(1.0) == BLOCKS[-1]
 
 
@@ -248,4 +248,4 @@ def test_heads_are_numbered_above_their_cells() -> None:
     cells[HeadId(0, 5)] = (0.0, "")
     for width, numbers in ((80, wide[0]), (20, tight[0])):
         row = heatmap(cells, 1, 12, width).plain.split("\n")[1]
-        assert row.rindex(NOTHING) == numbers.index("5")
+        assert row.rindex(NO_SCORE) == numbers.index("5")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xllamacpp
 
-from annotator.describe.local import LONGEST, Local, threads
+from annotator.describe.local import LONGEST_FIELDS, Local, threads
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import Described, Failed, Truncated, Unclear
 from annotator.errors import LlmInvalid
@@ -23,7 +23,7 @@ def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf
     finally:
         local.close()
     assert isinstance(reply.outcome, Described | Unclear), reply
-    assert len(reply.outcome.reasoning) <= LONGEST["reasoning"]
+    assert len(reply.outcome.reasoning) <= LONGEST_FIELDS["reasoning"]
     assert reply.tokens_in > 0
     assert reply.tokens_out > 0
     assert local.name == f"local:{real_gguf.name}"

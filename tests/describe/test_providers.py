@@ -16,7 +16,7 @@ from annotator.describe.prompt import read_template
 from annotator.describe.providers import PROVIDERS, open_llm
 from annotator.errors import LlmInvalid
 from annotator.pipeline.describe import request_of
-from tests.commands import error_of, text_of
+from tests.commands import text_of
 
 Capture = pytest.CaptureFixture[str]
 ANSWER = {"reasoning": "r", "inputs": "countries", "pattern": "capitals", "category": "semantic"}
@@ -64,7 +64,8 @@ def test_replies_out_of_a_file(own: Path, tmp_path: Path, capsys: Capture) -> No
         {"key": key["L1H0"], "reply": json.dumps(ANSWER | {"pattern": "unclear"})},
     )
     command = ("describe", own, "--llm", f"file:{file}", "--heads", "L0H0,L1H0,L1H1")
-    said = error_of(capsys, *command)
+    assert main(list(map(str, command))) == 1
+    said = capsys.readouterr().err
     assert f"answers.jsonl has no reply to {key['L1H1']}" in said
     found = {str(one.head): one for one in open_catalog(own).descriptions()}
     assert (found["L0H0"].status, found["L0H0"].pattern) == ("described", "capitals")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from annotator.judge.items import STATUSES, item_of
+from annotator.judge.items import JUDGED_STATUSES, item_of
 from annotator.judge.kinds import Shown
 from annotator.records import (
     Description,
@@ -68,7 +68,7 @@ def items_of(
     said: Iterable[Description], heads: Mapping[HeadId, HeadMap], weights: str = WEIGHTS
 ) -> list[Item]:
     """The real items of what can be judged."""
-    judged = [one for one in said if one.status in STATUSES]
+    judged = [one for one in said if one.status in JUDGED_STATUSES]
     return [item_of(Shown(heads[one.head], one), weights) for one in judged]
 
 

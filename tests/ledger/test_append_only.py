@@ -20,10 +20,10 @@ from annotator.ledger.tables import (
     HEADS,
     ITEMS,
     JUDGMENTS,
-    METADATA,
     OUTCOMES,
     PROJECTS,
     REQUESTS,
+    SCHEMA,
 )
 from tests.judge.made import item, judgment
 from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, rows
@@ -60,7 +60,7 @@ def dump(where: Path) -> list[tuple[Any, ...]]:
 
 
 def test_every_table_but_the_claims_is_kept() -> None:
-    assert {*KEPT, CLAIMS} == set(METADATA.tables.values())
+    assert {*KEPT, CLAIMS} == set(SCHEMA.tables.values())
 
 
 @pytest.mark.parametrize("table", KEPT, ids=str)

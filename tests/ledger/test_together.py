@@ -15,7 +15,7 @@ from annotator.ledger.answers import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.migrations import prepare
 from annotator.ledger.sqlite import file_url, open_sqlite
-from annotator.ledger.tables import METADATA
+from annotator.ledger.tables import SCHEMA
 from annotator.records import HeadId
 from tests import PATIENCE
 from tests.ledger.others import KEY, Other, ask, key_of, rows
@@ -139,11 +139,11 @@ def test_tables_that_another_process_makes_meanwhile(
 
     def late(engine: Engine) -> None:
         calls.append(engine)
-        MetaData.create_all(METADATA, engine)
+        MetaData.create_all(SCHEMA, engine)
         if len(calls) == 1:
             raise IntegrityError("CREATE TABLE requests", {}, Exception("duplicate key"))
 
-    monkeypatch.setattr(METADATA, "create_all", late)
+    monkeypatch.setattr(SCHEMA, "create_all", late)
     engine = open_sqlite(file_url(tmp_path / "ledger.db", read_only=False))
     monkeypatch.setattr(engine.dialect, "name", "postgresql")
     prepare(engine)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from annotator.maps.duplicates import find_duplicates
-from annotator.maps.ranks import CHUNK, FIRST, Ranks, rank_targets, shuffle
+from annotator.maps.ranks import FIRST, LOGITS_AT_ONCE, Ranks, rank_targets, shuffle
 
 
 def ranks(row: Tensor, targets: list[int]) -> list[int] | None:
@@ -109,7 +109,7 @@ def test_logits_that_are_not_finite_are_misses(where: str, value: float) -> None
 
 
 def test_more_rows_than_fit_a_chunk() -> None:
-    n = CHUNK // FIRST + 500
+    n = LOGITS_AT_ONCE // FIRST + 500
     generator = torch.Generator().manual_seed(0)
     shapes = ((1, n, 2), (2, 2, 3), (3, 300))
     y, W_O, W_U = (torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes)

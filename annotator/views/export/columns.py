@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from annotator.records import CATEGORIES, PRECISIONS
 from annotator.validate.experiment import Experiment
 from annotator.validate.registry import experiments
 
@@ -18,7 +19,7 @@ TABLES = {
     "studies": "a row per describer and kind of item: what all last answers come to",
 }
 """Of those that no experiment brings."""
-EXPERIMENT = "experiment"
+COLUMN = "experiment"
 """A column of tables in which several experiments have their rows."""
 
 _EVERYWHERE = {
@@ -48,19 +49,8 @@ _NUMBERS = {
     "missed": "answers that see a pattern where the describer abstained",
     "abstained": "answers that see none where the describer abstained",
     "invented": "answers that see none where one was described",
-    **{
-        name: f"of described: {words}"
-        for name, words in (
-            ("accurate", "correct and accurate"),
-            ("scope", "correct, but too general or too specific"),
-            ("partial", "partly correct"),
-            ("poor", "poor"),
-        )
-    },
-    **{
-        name: f"of seen: a pattern of kind {name}"
-        for name in ("semantic", "language", "general", "unnatural")
-    },
+    **{name: f"of described: {words}" for name, words in PRECISIONS.items()},
+    **{name: f"of seen: a pattern of kind {name}" for name in CATEGORIES},
     "accepted": "of described: accurate, or of the wrong scope",
     "strict": "of described: accurate",
     "matched": "described and abstained together; of answered",
@@ -189,7 +179,7 @@ def meaning(table: str, column: str) -> str:
 
 def _measured(sharing: Sequence[Experiment], column: str) -> str | None:
     """What a column of experiments means; in some rows of a shared table it is null."""
-    if column == EXPERIMENT and sharing[0].exported.shared:
+    if column == COLUMN and sharing[0].exported.shared:
         return _listed([one.command for one in sharing])
     having = [one for one in sharing if column in one.fields]
     if not having:

@@ -21,10 +21,10 @@ from annotator.catalog import descriptions, judgments
 from annotator.catalog import relations_tables as relations
 from annotator.catalog.experiment_shards import schema_of
 from annotator.catalog.read import TELLING, Catalog
-from annotator.catalog.schema import MAPS, SIGNATURES
+from annotator.catalog.schema import MAPS_SCHEMA, SIGNATURES_SCHEMA
 from annotator.errors import CatalogBroken
 from annotator.records import HeadId
-from annotator.views.export.columns import EXPERIMENT, by_table
+from annotator.views.export.columns import COLUMN, by_table
 from annotator.views.export.public import pseudonyms as pseudonyms
 from annotator.views.export.public import public_model
 
@@ -46,8 +46,8 @@ def _of_heads(*fields: pa.Field[Any]) -> pa.Schema:
 IDENTITY = (*(field.name for field in _MODEL), _ID.name, *_AT)
 """The columns that every table of heads begins with."""
 _OWN: dict[str, pa.Schema] = {
-    "heads": _of_heads(*SIGNATURES, pa.field(TELLING, pa.float64(), nullable=False)),
-    "mappings": _of_heads(*MAPS),
+    "heads": _of_heads(*SIGNATURES_SCHEMA, pa.field(TELLING, pa.float64(), nullable=False)),
+    "mappings": _of_heads(*MAPS_SCHEMA),
     **{name: _of_heads(*schema) for name, schema in relations.RELATION_TABLES.items()},
     descriptions.DESCRIPTIONS: _of_heads(*descriptions.SCHEMA),
     judgments.JUDGMENTS: _of_heads(*judgments.JUDGMENT_TABLES[judgments.JUDGMENTS]),
@@ -67,7 +67,7 @@ def _measured_schema(rows: Sequence[Experiment]) -> pa.Schema:
     names = dict.fromkeys(name for schema in every for name in schema.names)
     types = {field.name: field.type for schema in every for field in schema}
     keys = [name for name in names if not pa.types.is_floating(types[name])]
-    shared = [pa.field(EXPERIMENT, pa.string(), nullable=False)] if rows[0].exported.shared else []
+    shared = [pa.field(COLUMN, pa.string(), nullable=False)] if rows[0].exported.shared else []
     fields = [
         pa.field(name, types[name], nullable=not all(name in schema.names for schema in every))
         for name in (*keys, *(name for name in names if name not in keys))
@@ -158,7 +158,7 @@ def _measured(frames: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
             if one.name in frames:
                 rows = pa.Table.from_pandas(frames[one.name], schema, preserve_index=False)
             named = pa.repeat(pa.scalar(one.command, pa.string()), len(rows))
-            parts.append(rows.append_column(EXPERIMENT, named))
+            parts.append(rows.append_column(COLUMN, named))
         found[name] = pa.concat_tables(parts, promote_options="default")
     return found
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
-BEST = 12
+BEST_DRAWN = 12
 """Heads named in a relation's own figure."""
 Grid = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 """The scores of a sign, [n_heads, n_layers]."""
@@ -195,14 +195,14 @@ def _groups(place: Axes, dims: Mapping[str, int]) -> None:
 def _bars(place: Axes, scores: Sequence[RelationScore], sign: str, top: float) -> None:
     """The best heads by name, filled those that have a dot."""
     colour = _SHADES[sign][2]
-    best = sorted(scores, key=lambda one: (-getattr(one, sign), one.head))[:BEST]
+    best = sorted(scores, key=lambda one: (-getattr(one, sign), one.head))[:BEST_DRAWN]
     best = [one for one in best if getattr(one, sign) > 0]
     place.set_title(f"best heads (filled: {_VERBS[sign][1]})" if best else "no head")
     for at, one in enumerate(best):
         full = colour if _tells(one, sign) else "white"
         place.barh(at, getattr(one, sign), color=full, edgecolor=colour, linewidth=0.8)
     place.set_yticks(range(len(best)), [str(one.head) for one in best])
-    place.set_ylim(BEST - 0.4, -0.6)
+    place.set_ylim(BEST_DRAWN - 0.4, -0.6)
     place.set_xlim(0, top)
     place.axvline(FLAG, color=GREY, linewidth=0.6, linestyle="--")
     place.tick_params(axis="y", length=0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from annotator.catalog.describers import shorts as shorts_of
 from annotator.judge.kinds import is_real
-from annotator.records import Signatures, by_whom
+from annotator.records import CATEGORIES, Signatures, by_whom
 from annotator.views.site.data import shorts
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from annotator.catalog.manifest import Manifest
     from annotator.records import RelationPairs
 
-STATUSES = ("described", "unclear", "refused", "truncated", "malformed")
-CATEGORIES = ("semantic", "language", "general", "unnatural")
+SHOWN_STATUSES = ("described", "unclear", "refused", "truncated", "malformed")
 SIGNATURES = (*Signatures.names(), "telling")
 
 
@@ -111,7 +110,7 @@ def describers(heads: HeadColumns, said: pd.DataFrame) -> list[dict[str, Any]]:
                 "describer": describer,
                 "by": by_whom(short[describer]),
                 "baseline": bool(baseline),
-                "status": heads.column(own, _places(own["status"], STATUSES), -1),
+                "status": heads.column(own, _places(own["status"], SHOWN_STATUSES), -1),
                 "category": heads.column(own, _places(own["category"], CATEGORIES), -1),
             }
         )

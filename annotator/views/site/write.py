@@ -22,8 +22,8 @@ from annotator.views.site.data import write_data
 from annotator.views.site.layers import layer_data
 from annotator.views.site.overview import (
     CATEGORIES,
+    SHOWN_STATUSES,
     SIGNATURES,
-    STATUSES,
     HeadColumns,
     accepted_columns,
     best_relations,
@@ -140,7 +140,7 @@ def _overview(
         "level": Q_LEVEL,
         "draws": run.settings["draws"] if run else None,
         "best": None if scores is None else best_relations(heads, scores, names),
-        "statuses": STATUSES,
+        "statuses": SHOWN_STATUSES,
         "categories": CATEGORIES,
         "describers": told,
         "judged": []

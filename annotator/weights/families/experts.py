@@ -7,9 +7,9 @@ from typing import Any
 
 from annotator.weights.config_expressions import Const, Get, Only
 from annotator.weights.families.llama_like import (
-    AXES,
     CLIPPED,
     LLAMA,
+    LLAMA_AXES,
     MISTRAL,
     MLP,
     QWEN2,
@@ -74,7 +74,7 @@ def qwen(
         *("num_experts", "num_local_experts", "decoder_sparse_step"),
     )
     dense = llama_like(model_type, base, variant="dense", inert=inert, **changes)
-    axes = replace(AXES, d_mlp="moe_intermediate_size")
+    axes = replace(LLAMA_AXES, d_mlp="moe_intermediate_size")
     sparse = replace(dense, axes=axes, mlp=mlp, variant="sparse", when=first_block_is_sparse)
     return sparse, dense
 
@@ -107,7 +107,7 @@ GPT_OSS = llama_like(
 _FEED = "layers.0.feed_forward"
 LLAMA4_DENSE = llama_like(
     "llama4_text",
-    axes=replace(AXES, d_mlp="intermediate_size_mlp"),
+    axes=replace(LLAMA_AXES, d_mlp="intermediate_size_mlp"),
     mlp=gated(at=_FEED),
     module="llama4",
     variant="dense",

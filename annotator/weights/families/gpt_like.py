@@ -9,7 +9,7 @@ from annotator.weights.families.llama_like import layer_norm
 from annotator.weights.family import Axes, End, Family, Linear, Norm, PlainMlp, Values
 
 EPS = "layer_norm_epsilon"
-AXES = Axes(
+GPT_AXES = Axes(
     d_model="n_embd",
     n_layers="n_layer",
     n_heads="n_head",
@@ -30,7 +30,7 @@ def mlp(up: str, down: str, bias: bool | str = True, at: str = "h.0.mlp") -> Pla
 
 GPT2 = Family(
     model_type="gpt2",
-    axes=AXES,
+    axes=GPT_AXES,
     prefix="transformer.",
     W_E=End(("wte.weight",)),
     values=Values(Linear("h.{layer}.attn.c_attn", bias=True, stored="in_out"), "contiguous"),
@@ -48,7 +48,7 @@ GPT2 = Family(
 GPT_BIGCODE_MQA = replace(
     GPT2,
     model_type="gpt_bigcode",
-    axes=replace(AXES, n_kv_heads=Const(1)),
+    axes=replace(GPT_AXES, n_kv_heads=Const(1)),
     values=Values(Linear("h.{layer}.attn.c_attn", bias=True), "contiguous"),
     output=Linear("h.{layer}.attn.c_proj", bias=True),
     mlp=mlp("c_fc", "c_proj"),
@@ -62,7 +62,7 @@ GPT_BIGCODE_MQA = replace(
 )
 GPT_BIGCODE_MHA = replace(
     GPT_BIGCODE_MQA,
-    axes=AXES,
+    axes=GPT_AXES,
     values=Values(GPT_BIGCODE_MQA.values.linear, "grouped"),
     variant="MHA",
     when=None,
@@ -86,7 +86,7 @@ GPT_NEO = Family(
 GPTJ = replace(
     GPT_NEO,
     model_type="gptj",
-    axes=AXES,
+    axes=GPT_AXES,
     values=Values(Linear("h.{layer}.attn.v_proj"), "separate"),
     output=Linear("h.{layer}.attn.out_proj"),
     norm=ln("ln_1"),

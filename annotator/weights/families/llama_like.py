@@ -12,7 +12,7 @@ from typing import Any
 from annotator.weights.config_expressions import Const, Of, Only, Setting, says
 from annotator.weights.family import Axes, End, Family, GatedMlp, Linear, Norm, PlainMlp, Values
 
-AXES = Axes(n_kv_heads="num_key_value_heads", d_head="head_dim")
+LLAMA_AXES = Axes(n_kv_heads="num_key_value_heads", d_head="head_dim")
 ATTENTION = "layers.{layer}.self_attn"
 MLP = "layers.0.mlp"
 INPUT, POST_ATTENTION = "layers.0.input_layernorm", "layers.0.post_attention_layernorm"
@@ -58,7 +58,7 @@ def llama_like(model_type: str, base: Family | None = None, **changes: Any) -> F
 
 LLAMA = Family(
     model_type="llama",
-    axes=AXES,
+    axes=LLAMA_AXES,
     prefix="model.",
     W_E=End(("embed_tokens.weight",)),
     values=values("attention_bias"),
@@ -70,7 +70,7 @@ LLAMA = Family(
 O_PROJ = Linear(f"{ATTENTION}.o_proj")
 
 MISTRAL = llama_like("mistral", values=values(), output=O_PROJ, mlp=gated())
-NO_D_HEAD = replace(AXES, d_head=Const(None))
+NO_D_HEAD = replace(LLAMA_AXES, d_head=Const(None))
 QWEN2 = llama_like("qwen2", MISTRAL, values=values(bias=True))
 QWEN3 = llama_like("qwen3", mlp=gated())
 
