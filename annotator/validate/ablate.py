@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 NO_PROMPT = "it has no prompt that asks for it"
 ELSEWHERE = "its heads, another relation"
-TITLE = "Accuracy as a relation's heads are silenced"
+TITLE = "Accuracy as a relation's heads are zero-ablated"
 ABOUT = (
     "Share of prompts whose answer is the target, before and after so many heads are zeroed at the "
     "last position: the relation's own, as many random ones, and its own on the prompts of others."
 )
 NOTE = (
     "accuracy: share of prompts answered by the whole model; heads: how many of the relation's, "
-    "the strongest first, are silenced at the last position: the fewest that leave no right "
+    "the strongest first, are zero-ablated at the last position: the fewest that leave no right "
     "answer, else all; left: accuracy without them; random: without as many other heads, mean of "
-    "the draws; controls: mean accuracy on other relations before and after silencing the same "
+    "the draws; controls: mean accuracy on other relations before and after ablating the same "
     "heads."
 )
 FIELDS = {
@@ -54,8 +54,8 @@ FIELDS = {
     "other": Field(
         "string", "random: the draw's number, from 0; control: whose prompts; else empty"
     ),
-    "step": Field("int32", "how many heads are silenced"),
-    "heads": Field("string", "those silenced since the row before, spaces between"),
+    "step": Field("int32", "how many heads are zero-ablated"),
+    "heads": Field("string", "those ablated since the row before, spaces between"),
     "correct": Field("int32", "prompts whose answer is the target"),
     "prompts": Field("int32", "prompts asked"),
 }
@@ -111,7 +111,7 @@ def compute(
 
 
 def _watched(lab: ExperimentInputs, name: str, batches: Sequence[Any]) -> Iterable[Any]:
-    return lab.track(batches, f"Silencing, {name}", len(batches), unit="batch")
+    return lab.track(batches, f"Ablating, {name}", len(batches), unit="batch")
 
 
 def _bases(
@@ -170,7 +170,7 @@ def figures(kept: ExperimentRows, _: Sequence[Table]) -> list[Figure]:
 def ablations(rows: Sequence[Accuracies]) -> list[Figure]:
     """Accuracy as heads are ablated, a panel for each relation that was."""
     panels = [_panel(row, row.step) for row in rows if row.step is not None]
-    x, y = "heads silenced (dotted: where the table reads)", "accuracy"
+    x, y = "heads zero-ablated (dotted: where the table reads)", "accuracy"
     return [Figure("ablate", x, y, panels, on_page=True)] if panels else []
 
 
@@ -187,10 +187,10 @@ def _panel(row: Accuracies, step: int) -> Panel:
 
 EXPERIMENT = Experiment(
     name="ablate",
-    heading="Accuracy of {model} with heads silenced",
-    help="""Silence a relation's heads and see whether the model still knows it.
+    heading="Accuracy of {model} with heads zero-ablated",
+    help="""Zero-ablate a relation's heads and see whether the model still knows it.
 
-    The heads of highest score are silenced one after the other, at the last position of a prompt
+    The heads of highest score are ablated one after the other, at the last position of a prompt
     that asks for the target; beside them as many random heads, and the same heads on prompts of
     other relations.
     """,
@@ -202,5 +202,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     left_out=left_out,
     options=(Option("seed", 0, "Of everything that is drawn."),),
-    exported=Exported("ablations", "a row per measured accuracy with heads silenced"),
+    exported=Exported("ablations", "a row per measured accuracy with heads zero-ablated"),
+    version=2,
 )

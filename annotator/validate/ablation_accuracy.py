@@ -1,4 +1,4 @@
-"""What silencing heads does to accuracy: from the experiment's rows to one for each relation.
+"""What zero ablation does to accuracy: from the experiment's rows to one for each relation.
 
 Every share is read at one step: the first at which the relation's own heads bring its accuracy to
 0, or the last one where they never do (as Elhelo & Geva 2024 read it).
@@ -21,13 +21,13 @@ OWN, RANDOM, CONTROL = "own", "random", "control"
 
 
 class Measured(NamedTuple):
-    """How many questions were answered rightly with some heads silent.
+    """How many questions were answered rightly with some heads zero-ablated.
 
     Attributes:
         kind: OWN: the relation's heads; RANDOM: others; CONTROL: its heads, another's questions.
         other: of RANDOM the draw's number, from 0; of CONTROL the other relation; else "".
-        step: how many heads are silent.
-        heads: those silent since the row before of the same kind and other.
+        step: how many heads are ablated.
+        heads: those ablated since the row before of the same kind and other.
         correct: questions answered rightly.
         prompts: questions asked.
     """
@@ -42,12 +42,12 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """The relation's heads silenced in the prompts of another relation.
+    """The relation's heads zero-ablated in the prompts of another relation.
 
     Attributes:
         relation: the other one.
-        base: its accuracy with nothing silenced.
-        accuracy: its accuracy with the heads silenced.
+        base: its accuracy with nothing ablated.
+        accuracy: its accuracy with the heads zero-ablated.
     """
 
     relation: str
@@ -62,11 +62,11 @@ class Accuracies:
     Attributes:
         relation: its name.
         prompts: how many were asked.
-        base: accuracy with nothing silenced; None where nothing was asked.
+        base: accuracy with nothing ablated; None where nothing was asked.
         curve: accuracy after 0, 1, 2, ... of its heads, the strongest first.
-        step: how many heads were silenced where everything else is read; None: nothing was.
+        step: how many heads were zero-ablated where everything else is read; None: nothing was.
         own: accuracy there.
-        random: accuracy with as many other heads silenced, by draw.
+        random: accuracy with as many other heads zero-ablated, by draw.
         controls: other relations.
         reason: why something is missing; None: nothing is.
     """
@@ -88,12 +88,12 @@ class Accuracies:
 
     @property
     def control_base(self) -> float | None:
-        """The mean over other relations, nothing silenced."""
+        """The mean over other relations, nothing ablated."""
         return mean(one.base for one in self.controls) if self.controls else None
 
     @property
     def control_mean(self) -> float | None:
-        """The mean over other relations, the heads silenced."""
+        """The mean over other relations, the heads zero-ablated."""
         return mean(one.accuracy for one in self.controls) if self.controls else None
 
 

@@ -1,6 +1,6 @@
 """Does a relation break without the heads that implement it? (Elhelo & Geva 2024, section 5).
 
-The heads of highest relation score are silenced one after the other while the model is asked for
+The heads of highest relation score are ablated one after the other while the model is asked for
 the relation's targets. Beside it, so that a loss means something: as many other heads, drawn at
 random, and the same heads while another relation is asked for.
 """
@@ -27,9 +27,9 @@ RANDOM_DRAWS, CONTROLS = 5, 5
 MOST_SHARED, MOST_APART = 0.15, 0.2
 _ROUNDING = 1e-9  # .9 and .7 are .2 apart
 SIZES = ((300, 30), (500, 50), (1000, 100), (1500, 150))
-"""Heads of a model, heads silenced at most in models of fewer."""
+"""Heads of a model, heads zero-ablated at most in models of fewer."""
 MOST_HEADS = 250
-"""Heads silenced at most in larger models."""
+"""Heads ablated at most in larger models."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def why_dropped(task: AblationTask, correct: int, heads: Sequence[HeadId]) -> st
 
 
 def most_heads(dims: Dims) -> int:
-    """How many heads are silenced at most, by how many a model has."""
+    """How many heads are zero-ablated at most, by how many a model has."""
     count = dims.n_layers * dims.n_heads
     return next((most for size, most in SIZES if count < size), MOST_HEADS)
 
@@ -109,7 +109,7 @@ def relation_heads(scores: Iterable[RelationScore], most: int) -> dict[str, tupl
 def controls_of(
     name: str, bases: Mapping[str, float], heads: Mapping[str, Sequence[HeadId]], seed: int = 0
 ) -> list[str]:
-    """The other relations on which a relation's heads are silenced, five at most.
+    """The other relations on which a relation's heads are zero-ablated, five at most.
 
     Few of the relation's m heads may be among the m highest of the other.
 
@@ -154,7 +154,7 @@ def ablate(
     seed: int = 0,
     watched: Watched = iter,
 ) -> list[Measured]:
-    """Silence a relation's heads, one more at each step, and what it is compared with.
+    """Zero-ablate a relation's heads, one more at each step, and what it is compared with.
 
     All but the relation's own curve is measured at its first step of no right answer, or else at
     its last one.
@@ -186,8 +186,8 @@ def ablate(
         rows.append(Measured(RANDOM, str(at), step, draw, right, len(task.prompts)))
     accuracies = {other: bases[other] / len(tasks[other].prompts) for other in tasks}
     for other in controls_of(name, accuracies, heads, seed):
-        asked, silent = tasks[other], own[:step]
-        (right,) = count_right(model, module, asked.prompts, asked.answers, [silent], watched)
+        asked, heads = tasks[other], own[:step]
+        (right,) = count_right(model, module, asked.prompts, asked.answers, [heads], watched)
         rows.append(Measured(CONTROL, other, 0, (), bases[other], len(asked.prompts)))
-        rows.append(Measured(CONTROL, other, step, silent, right, len(asked.prompts)))
+        rows.append(Measured(CONTROL, other, step, heads, right, len(asked.prompts)))
     return rows

@@ -1,4 +1,4 @@
-"""What a model says with some heads silent: their z is zero at the last position of a prompt.
+"""What a model says with some heads ablated: their z is zero at the last position of a prompt.
 
 Only the last position changes, so the earlier ones are run once, and their keys and values serve
 every set of heads; what prompts begin with in common is run once for all of them. Many sets go
@@ -52,10 +52,10 @@ def count_right(
     module: nn.Module,
     prompts: Sequence[Sequence[int]],
     answers: Sequence[Collection[int]],
-    silenced: Sequence[Collection[HeadId]],
+    ablated: Sequence[Collection[HeadId]],
     watched: Watched = iter,
 ) -> list[int]:
-    """How many prompts are answered rightly, with each set of heads silent at the last position.
+    """How many prompts are answered rightly, with each set of heads ablated at the last position.
 
     An answer is the token of the largest logit, the model's own, over the whole vocabulary.
 
@@ -64,7 +64,7 @@ def count_right(
         module: what `annotator.weights.full_module.module_of` made of it.
         prompts: token ids, each at least one.
         answers: the tokens of which any is right, for each prompt.
-        silenced: the sets; an empty one leaves the model as it is.
+        ablated: the sets; an empty one leaves the model as it is.
         watched: passes the batches of prompts through, to show how far it is.
 
     Returns:
@@ -73,19 +73,19 @@ def count_right(
     Raises:
         NotRun: earlier positions of this model depend on later ones.
     """
-    right = [0] * len(silenced)
-    if not silenced:
+    right = [0] * len(ablated)
+    if not ablated:
         return right
     proved = False
-    for chosen, sets in watched(list(_passes(model, prompts, len(silenced)))):
+    for chosen, sets in watched(list(_passes(model, prompts, len(ablated)))):
         ids = torch.tensor([list(prompts[at]) for at in chosen], device=model.device)
         if not proved:
             _refuse_unless_causal(model, module, ids[:2])
             proved = True
         past = run_past(module, ids)
         for these in sets:
-            silent = as_mask(model.dims, [silenced[at] for at in these]).to(model.device)
-            said = last_logits(model, module, past, silent).argmax(dim=-1).tolist()
+            mask = as_mask(model.dims, [ablated[at] for at in these]).to(model.device)
+            said = last_logits(model, module, past, mask).argmax(dim=-1).tolist()
             for at, row in zip(chosen, said, strict=True):
                 for one, token in zip(these, row, strict=True):
                     right[one] += token in answers[at]
@@ -93,11 +93,11 @@ def count_right(
 
 
 def as_mask(
-    dims: Dims, silenced: Sequence[Collection[HeadId]]
+    dims: Dims, ablated: Sequence[Collection[HeadId]]
 ) -> Bool[Tensor, "columns n_layers n_heads"]:
     """Sets of heads as truth values, a column each."""
-    mask = torch.zeros(len(silenced), dims.n_layers, dims.n_heads, dtype=torch.bool)
-    for column, heads in enumerate(silenced):
+    mask = torch.zeros(len(ablated), dims.n_layers, dims.n_heads, dtype=torch.bool)
+    for column, heads in enumerate(ablated):
         for head in heads:
             mask[column, head.layer, head.head] = True
     return mask
@@ -105,7 +105,7 @@ def as_mask(
 
 @torch.no_grad()
 def run_past(module: nn.Module, ids: Int[Tensor, "prompts positions"]) -> Past:
-    """Run all positions but the last; nothing is silent there, and no unembedding is needed."""
+    """Run all positions but the last; nothing is ablated there, and no unembedding is needed."""
     decoder: Any = module.base_model
     earlier, kept = ids[:, :-1], None
     shared = int((earlier == earlier[0]).all(dim=0).cumprod(dim=0).sum())
@@ -123,12 +123,12 @@ def last_logits(
     model: Model,
     module: nn.Module,
     past: Past,
-    silent: Bool[Tensor, "columns n_layers n_heads"],
+    ablated: Bool[Tensor, "columns n_layers n_heads"],
 ) -> Float[Tensor, "prompts columns vocab"]:
-    """The last position's logits for each prompt and each set of silent heads; `past` stays."""
-    prompts, sets = len(past.last), len(silent)
-    touched = silent.any(dim=2).any(dim=0).tolist()
-    heard = ~silent.repeat(prompts, 1, 1)  # sets within prompts, as the rows are
+    """The last position's logits for each prompt and each set of ablated heads; `past` stays."""
+    prompts, sets = len(past.last), len(ablated)
+    touched = ablated.any(dim=2).any(dim=0).tolist()
+    heard = ~ablated.repeat(prompts, 1, 1)  # sets within prompts, as the rows are
 
     def muted(layer: int, z: Tensor) -> Tensor | None:
         if not touched[layer]:
@@ -171,7 +171,7 @@ def _row_bytes(dims: Dims, length: int, dtype: torch.dtype) -> int:
 def _refuse_unless_causal(
     model: Model, module: nn.Module, ids: Int[Tensor, "prompts positions"]
 ) -> None:
-    """A whole pass says the same as one over kept keys and values, where nothing is silent."""
+    """A whole pass says the same as one over kept keys and values, where nothing is ablated."""
     with torch.no_grad():
         whole = module(ids).logits[:, -1]
     none = as_mask(model.dims, [()]).to(model.device)
@@ -180,5 +180,5 @@ def _refuse_unless_causal(
         raise NotRun(
             model.source.id,
             "its earlier positions depend on later ones, or its cache does not hold them",
-            "Heads cannot be silenced at the last position alone; map and correlate it instead.",
+            "Heads cannot be ablated at the last position alone; map and correlate it instead.",
         )

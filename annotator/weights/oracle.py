@@ -2,7 +2,7 @@
 
 With attention pattern A and inputs x, `attn_out - sum_h A_h (x W_V^h + b_V^h) W_O^h` is one
 constant vector over positions and prompts, the output bias: shape checks and sums over heads are
-blind to wrong cuts, this is not. X is read off the first block with its heads silenced, W_E off
+blind to wrong cuts, this is not. X is read off the first block with its heads zero-ablated, W_E off
 its input, W_U off the logits. A part is proved when what is left over is nothing beside what it
 should explain.
 """
