@@ -78,9 +78,9 @@ def describe(
         raise click.UsageError("Say which heads: one of --heads, --top and --all.")
     if by is not None and top is None:
         raise click.UsageError("--by is what --top goes by; give both, or neither.")
-    told = describe_heads(catalog, llm, heads=heads, top=top, by=by or "telling", **how)
-    click.echo(told_line(told, llm))
-    refuse_unanswered(told, llm)
+    result = describe_heads(catalog, llm, heads=heads, top=top, by=by or "telling", **how)
+    click.echo(result_line(result, llm))
+    refuse_unanswered(result, llm)
 
 
 @app.group()
@@ -105,13 +105,13 @@ def show_prompt(head: str, catalog: Path, llm: str | None, **options: Any) -> No
     click.echo(prompt_text(prompt_of(catalog, head, llm, **options), llm))
 
 
-def told_line(told: DescribeResult, llm: str) -> str:
+def result_line(result: DescribeResult, llm: str) -> str:
     """What a description run came to."""
-    kinds = counted(told.kinds) or "no answer"
+    kinds = counted(result.kinds) or "no answer"
     by = f" by {by_whom(llm)}" if llm == BASELINE else ""
     return (
-        f"{plural(told.heads, 'head')}{by}: {kinds}. {told.sent} asked now, "
-        f"{told.before} had an answer; {tokens_spent(told.tokens_in, told.tokens_out)}."
+        f"{plural(result.heads, 'head')}{by}: {kinds}. {result.sent} asked now, "
+        f"{result.before} had an answer; {tokens_spent(result.tokens_in, result.tokens_out)}."
     )
 
 

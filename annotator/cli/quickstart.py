@@ -62,14 +62,14 @@ def _describe(folder: Path, heads: list[str]) -> None:
     from annotator.pipeline.describe import describe_heads, refuse_unanswered
 
     try:
-        told = describe_heads(folder, "local:", heads=heads)
+        result = describe_heads(folder, "local:", heads=heads)
     except MissingExtra as missing:
         click.echo(f"Left out: {missing}\n")
         return
     said = open_catalog(folder).descriptions()
     shown = [one for one in said if one.llm.startswith("local:") and str(one.head) in heads]
     print_descriptions(shown)
-    refuse_unanswered(told, "local:")
+    refuse_unanswered(result, "local:")
 
 
 def print_next_steps(catalog: Catalog, model: str) -> None:

@@ -116,7 +116,7 @@ class _Side:
     head: HeadId
     score: float
     q: float
-    told: bool
+    implements: bool
 
     @property
     def flagged(self) -> bool:
@@ -124,7 +124,7 @@ class _Side:
 
     @property
     def cell(self) -> Cell:
-        style = "bold green" if self.told else "yellow" if self.flagged else "dim"
+        style = "bold green" if self.implements else "yellow" if self.flagged else "dim"
         return self.score, style
 
 
@@ -172,10 +172,12 @@ def _overview(
     table = new_table(("relation", ""), *counts, *best)
     for pairs in valid:
         ranked = _ranked(scores[pairs.name], side)
-        told, flagged = (sum(getattr(one, of) for one in ranked) for of in ("told", "flagged"))
+        implements, flagged = (
+            sum(getattr(one, of) for one in ranked) for of in ("implements", "flagged")
+        )
         first, *others = ranked
         then = "  ".join(f"{one.head} {one.score:.2f}" for one in others[:2] if one.score)
-        counts = (str(len(pairs.ids)), f"{told}/{flagged}")
+        counts = (str(len(pairs.ids)), f"{implements}/{flagged}")
         table.add_row(Text(pairs.name), *counts, *_cells(first), then)
     return table
 

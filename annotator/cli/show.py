@@ -79,9 +79,9 @@ def _shared(catalog: Catalog, head: HeadMap) -> str:
 
 def _print_relations(console: Console, scores: Sequence[RelationScore]) -> None:
     """Those that it implements or suppresses, or the one it comes nearest to."""
-    told = [one for one in scores if one.implements or one.suppresses]
+    implemented = [one for one in scores if one.implements or one.suppresses]
     best = max(scores, key=lambda one: max(one.phi, one.suppression), default=None)
-    if not told:
+    if not implemented:
         near = "none scores above 0"
         if best is not None and (score := max(best.phi, best.suppression)) > 0:
             sign = "" if best.phi == score else ", suppressed"
@@ -91,7 +91,7 @@ def _print_relations(console: Console, scores: Sequence[RelationScore]) -> None:
         )
         return
     table = new_table(("relation", ""), *SCORE_COLUMNS)
-    for one in sorted(told, key=lambda one: -max(one.phi, one.suppression)):
+    for one in sorted(implemented, key=lambda one: -max(one.phi, one.suppression)):
         table.add_row(Text(one.relation), *score_cells(one))
     console.print(table)
     console.print()

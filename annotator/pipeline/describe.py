@@ -241,7 +241,7 @@ def _run(
         raise SettingInvalid("concurrency", concurrency, "at least 1")
     by_key = {request.key: request for request in requests.values()}
     answered = ledger.answers(by_key)
-    told = DescribeResult(len(requests), before=sum(r.key in answered for r in requests.values()))
+    result = DescribeResult(len(requests), before=sum(r.key in answered for r in requests.values()))
     missing = [request for key, request in by_key.items() if key not in answered]
     concurrency = min(concurrency, len(missing), llm.at_once or concurrency)
     with bar("Describing", len(by_key), done=len(answered), unit="head", show=progress) as shown:
@@ -250,24 +250,24 @@ def _run(
         ask = _asker(llm, ledger, stop)
         with flying(ask, missing, concurrency, stop, _waiting) as replies:
             for reply in replies:
-                told.add(reply)
-                shown.set_postfix_str(told.postfix(), refresh=False)
+                result.add(reply)
+                shown.set_postfix_str(result.postfix(), refresh=False)
                 shown.update(0 if reply is None else 1)
     now = ledger.answers(by_key)
-    told.kinds = Counter(now[r.key].kind for r in requests.values() if r.key in now)
-    told.unanswered = len(requests) - told.kinds.total()
-    return told
+    result.kinds = Counter(now[r.key].kind for r in requests.values() if r.key in now)
+    result.unanswered = len(requests) - result.kinds.total()
+    return result
 
 
-def refuse_unanswered(told: DescribeResult, llm: str) -> None:
+def refuse_unanswered(result: DescribeResult, llm: str) -> None:
     """Nothing, where every head has an answer.
 
     Raises:
         HeadsUnanswered: some have none.
     """
-    if told.unanswered:
-        problems = [f"{problem} ({count})" for problem, count in told.problems.most_common(3)]
-        raise HeadsUnanswered(llm, told.unanswered, problems)
+    if result.unanswered:
+        problems = [f"{problem} ({count})" for problem, count in result.problems.most_common(3)]
+        raise HeadsUnanswered(llm, result.unanswered, problems)
 
 
 def _asker(llm: Llm, ledger: Ledger, stop: Stop) -> Callable[[Request], Reply | None]:

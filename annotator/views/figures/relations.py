@@ -96,8 +96,8 @@ def _overview(
     sign: str,
 ) -> None:
     grids = {name: _grid(own, dims, sign) for name, own in scores.items()}
-    told = {name: sum(_tells(one, sign) for one in own) for name, own in scores.items()}
-    titles = [f"{spaced(name)}  ({told[name]})" for name in scores]
+    implemented = {name: sum(_tells(one, sign) for one in own) for name, own in scores.items()}
+    titles = [f"{spaced(name)}  ({implemented[name]})" for name in scores]
     axes = small_multiples(page, list(scores), min(_COLUMNS, len(scores)), titles)
     top = _top(grids.values())
     mesh: QuadMesh | None = None
