@@ -60,6 +60,7 @@ def test_many_rows_are_a_frame_and_a_table() -> None:
     frame = hits.frame()
     assert list(frame.columns) == ["layer", "head", "rank", "logit"]
     assert frame.iloc[0].tolist() == [1, 2, 0, 3.5]
+    assert hits[:1].frame().equals(frame[:1])
     shown = hits._repr_html_()
     assert "2 rows" in shown
     assert "<td style='text-align:left'>3.5</td>" in shown

@@ -17,6 +17,10 @@ ROWS_SHOWN = 20
 class Rows(list[T]):
     """A list of records, or of records side by side, that a notebook shows as a table."""
 
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        return Rows(found) if isinstance(at, slice) else found
+
     def frame(self) -> pd.DataFrame:
         """A row for each, with a column for each of its numbers and texts."""
         import pandas as pd
