@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from annotator.cli import (  # noqa: F401
-    ask,
-    compare,
-    describe,
-    descriptions,
-    export,
-    families,
-    heads,
-    judge,
-    judge_report,
-    map,
-    quickstart,
-    relations,
-    show,
-    validate,
-    view,
-)
+from importlib import import_module
+
 from annotator.cli.app import app as app
+
+FILES = (
+    *("quickstart", "map", "ask", "show", "heads", "relations", "validate", "compare"),
+    *("describe", "descriptions", "judge", "judge_report", "export", "view", "families"),
+)
+for file in FILES:
+    import_module(f"annotator.cli.{file}")

@@ -11,6 +11,7 @@ that count has a cosine of 0 with any other.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,6 +81,6 @@ def _vectors(ids: Sequence[Collection[int]]) -> csr_array:
     ).tocsr()
 
 
-def _weights(tokens: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+def _weights(tokens: NDArray[np.integer[Any]], n: int) -> NDArray[np.float64]:
     """The weight of each token that a head has; here is one for each of these heads."""
     return np.log((1 + n) / (1 + np.bincount(tokens)))[tokens]

@@ -186,8 +186,8 @@ def ablate(
         rows.append(Measured(RANDOM, str(at), step, draw, right, len(task.prompts)))
     accuracies = {other: bases[other] / len(tasks[other].prompts) for other in tasks}
     for other in controls_of(name, accuracies, heads, seed):
-        asked, heads = tasks[other], own[:step]
-        (right,) = count_right(model, module, asked.prompts, asked.answers, [heads], watched)
+        asked, top = tasks[other], own[:step]
+        (right,) = count_right(model, module, asked.prompts, asked.answers, [top], watched)
         rows.append(Measured(CONTROL, other, 0, (), bases[other], len(asked.prompts)))
-        rows.append(Measured(CONTROL, other, step, heads, right, len(asked.prompts)))
+        rows.append(Measured(CONTROL, other, step, top, right, len(asked.prompts)))
     return rows
