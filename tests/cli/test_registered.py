@@ -127,4 +127,4 @@ def test_a_toy_format_is_exported(answering: Path, capsys: Capture) -> None:
     assert files["heads.toy"].startswith(b"12 rows of model, revision, id, layer, head")
     assert main(["export", str(answering), "--to", "tyo"]) == 2
     assert "'toy'" in capsys.readouterr().err
-    assert "|toy|" in CliRunner().invoke(app, ["export", "--help"]).output
+    assert "|toy]" in CliRunner().invoke(app, ["export", "--help"]).output

@@ -45,7 +45,7 @@ def llm(provider: Provider) -> Iterator[OpenAi]:
 @pytest.fixture
 def own(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAi]:
     """OpenAI itself."""
-    monkeypatch.setattr(module, "OWN", provider.url + "/v1")
+    monkeypatch.setattr(module, "OPENAI_URL", provider.url + "/v1")
     one = OpenAi("gpt-tiny", key=OPENAI_KEY)
     yield one
     one.close()

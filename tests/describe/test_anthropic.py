@@ -36,7 +36,7 @@ GOOD = Sent(body=message(json.dumps(SAID)))
 
 @pytest.fixture
 def llm(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Anthropic]:
-    monkeypatch.setattr(module, "OWN", provider.url)
+    monkeypatch.setattr(module, "ANTHROPIC_URL", provider.url)
     one = Anthropic("claude-tiny-1", key=KEY)
     yield one
     one.close()

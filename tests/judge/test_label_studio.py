@@ -43,7 +43,7 @@ with label_studio.Studio(sys.argv[1], sys.argv[2]) as studio:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many imports of few tasks: a real server takes milliseconds for each task."""
-    monkeypatch.setattr(label_studio, "CHUNK", 50)
+    monkeypatch.setattr(label_studio, "TASKS_CHUNK", 50)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def items_on(server: Server, project: int) -> list[str]:
 
 def test_it_says_who_and_what_it_is(studio: Studio, studio_server: Server) -> None:
     assert studio.whoami() == studio_server.credentials.admin.email
-    assert studio.version() == environment.LABEL_STUDIO_VERSION
+    assert studio.version() == environment.RELEASE
 
 
 def test_a_project_shows_raters_nothing_beforehand(

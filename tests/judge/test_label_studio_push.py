@@ -35,7 +35,7 @@ def project(studio: Studio) -> int:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_studio, "CHUNK", 4)
+    monkeypatch.setattr(label_studio, "TASKS_CHUNK", 4)
     for name in ("PAGE", "PROJECTS"):
         monkeypatch.setattr(calls, name, 4)
 

@@ -111,7 +111,7 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
 
 def test_a_disk_that_fills_up(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (pages,) = rows(where, "PRAGMA page_count")[0]
-    monkeypatch.setattr(sqlite, "SETTINGS", (*sqlite.PRAGMAS, f"max_page_count={pages + 4}"))
+    monkeypatch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, f"max_page_count={pages + 4}"))
     told = [KEY]
     with Ledger(where) as ledger:
         with pytest.raises(LedgerUnusable, match="database or disk is full"):
