@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The real Label Studio that tests talk to, in an environment of its own.
 .venv/label-studio: .venv/run annotator/label_studio/packages.txt
-	$(BIN)/python -m annotator.label_studio.environment .label-studio
+	$(BIN)/python -m annotator.label_studio.install .label-studio
 	@touch $@
 
 demo: .venv/run

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from annotator.catalog.read import open_catalog as open_catalog
     from annotator.errors import AnnotatorError as AnnotatorError
     from annotator.maps.settings import MapSettings as MapSettings
-    from annotator.pipeline.ask import find as find
-    from annotator.pipeline.ask import row as row
     from annotator.pipeline.check import check as check
     from annotator.pipeline.compare import compare as compare
     from annotator.pipeline.describe import describe_heads as describe_heads
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from annotator.pipeline.publish import publish as publish
     from annotator.pipeline.quickstart import quickstart as quickstart
     from annotator.pipeline.relations import score_relations as score_relations
+    from annotator.pipeline.row_and_find import find as find
+    from annotator.pipeline.row_and_find import row as row
     from annotator.pipeline.validate import ablate as ablate
     from annotator.pipeline.validate import correlate as correlate
     from annotator.pipeline.validate import multi_token as multi_token
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from annotator.records import Signatures as Signatures
     from annotator.records import Target as Target
     from annotator.records import Token as Token
-    from annotator.tokens.relations import load_relations as load_relations
+    from annotator.tokens.relation_files import load_relations as load_relations
     from annotator.weights.in_memory import from_module as from_module
     from annotator.weights.in_memory import from_state_dict as from_state_dict
 
@@ -58,7 +58,7 @@ _HOMES = {
     "annotator.catalog.read": "Catalog open_catalog",
     "annotator.errors": "AnnotatorError",
     "annotator.maps.settings": "MapSettings",
-    "annotator.pipeline.ask": "find row",
+    "annotator.pipeline.row_and_find": "find row",
     "annotator.pipeline.check": "check",
     "annotator.pipeline.compare": "compare",
     "annotator.pipeline.describe": "describe_heads",
@@ -74,7 +74,7 @@ _HOMES = {
     "annotator.pipeline.validate": "ablate correlate multi_token",
     "annotator.records": "Description HeadId HeadMap HeadSummary Hit Item Judgment Relation "
     "RelationPairs RelationScore RowView SalientMapping Signatures Target Token",
-    "annotator.tokens.relations": "load_relations",
+    "annotator.tokens.relation_files": "load_relations",
     "annotator.weights.in_memory": "from_module from_state_dict",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

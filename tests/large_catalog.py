@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import insert
 
+from annotator.catalog.atomic_files import write_table
 from annotator.catalog.descriptions import LEDGER, read_descriptions
-from annotator.catalog.files import write_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import open_catalog
 from annotator.catalog.relations_manifest import RelationRun
@@ -44,7 +44,7 @@ from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import ATTEMPTS, HEADS, OUTCOMES, REQUESTS
 from annotator.records import HeadId, Judgment, RelationPairs, Signatures
-from annotator.tokens.relations import load_relations
+from annotator.tokens.relation_files import load_relations
 from tests.judge.made import items_of
 
 N_LAYERS, N_HEADS, VOCAB = 80, 64, 128_256

@@ -17,7 +17,7 @@ from annotator.catalog.relations_manifest import RELATIONS_FILE, RelationRun
 from annotator.errors import CatalogBroken, CheckpointBroken, RelationsInvalid, ServerUnusable
 from annotator.json_file import JsonInvalid, read_json
 from annotator.label_studio.credentials import CREDENTIALS_FILE, read_credentials
-from annotator.tokens.relations import load_relations
+from annotator.tokens.relation_files import load_relations
 from annotator.weights.open_source import open_source
 
 DEEP = b"[" * 200_000

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from annotator.catalog.files import make_folder, write_table
+from annotator.catalog.atomic_files import make_folder, write_table
 from annotator.catalog.lock import LOCK, alone
 from annotator.catalog.manifest import MANIFEST_FILE, Manifest
 from annotator.catalog.schema import MAP_TABLES, to_tables

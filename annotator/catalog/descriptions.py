@@ -15,7 +15,7 @@ from annotator.errors import DescriberUnknown
 from annotator.records import BASELINE, Describer, Description
 
 if TYPE_CHECKING:
-    from annotator.ledger.answers import HeadAnswer
+    from annotator.ledger.attempt_results import HeadAnswer
 
 DESCRIPTIONS = "descriptions"
 LEDGER = "ledger.db"

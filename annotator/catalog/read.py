@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from annotator.catalog import descriptions, judgments
 from annotator.catalog import relations_tables as relations
+from annotator.catalog.atomic_files import read_table
 from annotator.catalog.build import is_finished
-from annotator.catalog.files import read_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_FILE as RELATIONS
 from annotator.catalog.relations_manifest import RelationRun

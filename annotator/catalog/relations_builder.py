@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.catalog.files import make_folder, write_table
+from annotator.catalog.atomic_files import make_folder, write_table
 from annotator.catalog.lock import alone
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_AGAIN, RELATIONS_FILE, RelationRun

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from annotator.catalog.files import read_table
+from annotator.catalog.atomic_files import read_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_AGAIN, RelationRun
 from annotator.errors import CatalogBroken

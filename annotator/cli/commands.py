@@ -7,7 +7,7 @@ from importlib import import_module
 from annotator.cli.app import app as app
 
 FILES = (
-    *("quickstart", "map", "ask", "show", "heads", "relations", "validate", "compare"),
+    *("quickstart", "map", "row_and_find", "show", "heads", "relations", "validate", "compare"),
     *("describe", "descriptions", "judge", "judge_report", "export", "view", "families"),
 )
 for file in FILES:

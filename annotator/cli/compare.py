@@ -24,7 +24,7 @@ from annotator.cli.validate import (
 )
 
 if TYPE_CHECKING:
-    from annotator.validate.compare import Comparison, ModelHeads
+    from annotator.validate.compare_models import Comparison, ModelHeads
 
 PAIRS_SHOWN = 10
 RELATION, MODEL = 24, 18

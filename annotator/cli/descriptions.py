@@ -18,7 +18,7 @@ from annotator.judge.kinds import is_real
 from annotator.records import BASELINE, Description
 
 if TYPE_CHECKING:
-    from annotator.judge.sums import Summary
+    from annotator.judge.aggregate import Summary
     from annotator.judge.verdicts import Verdict
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from annotator.cli.judge import CATALOG, judge
 from annotator.cli.layout import new_console, new_table, plural
+from annotator.judge.aggregate import Share, Summary
 from annotator.judge.report import PUBLISHED, Report
-from annotator.judge.sums import Share, Summary
 from annotator.records import PRECISIONS, by_whom
 
 OUTCOME_WORDS = {

@@ -20,7 +20,7 @@ from annotator.describe.llm import Llm, Reply
 from annotator.describe.outcome import Failed, Malformed, Outcome, Truncated, fields_of
 from annotator.describe.request import Request
 from annotator.errors import LlmFailed
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 
 

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from annotator.describe import http_errors as wire
-from annotator.describe.keys import find_key
+from annotator.describe.api_keys import find_key
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed
 from annotator.describe.request import Request

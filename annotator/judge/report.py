@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from annotator.judge.aggregate import Summary, summed
 from annotator.judge.kinds import is_real
-from annotator.judge.sums import Summary, summed
 from annotator.records import Item, Judgment
 
 QUARTERS = 4

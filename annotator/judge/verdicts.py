@@ -1,7 +1,7 @@
 """What was judged, as rows of numbers: of each item and describer, and of each describer's study.
 
-The numbers are those of `annotator.judge.sums`. Whoever shows a verdict shows its row and computes
-nothing. An item of two describers, who say the same of a head, has a verdict of each.
+The numbers are those of `annotator.judge.aggregate`. Whoever shows a verdict shows its row and
+computes nothing. An item of two describers, who say the same of a head, has a verdict of each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from annotator.judge.sums import CATEGORIES, PRECISIONS, Summary, summed
+from annotator.judge.aggregate import CATEGORIES, PRECISIONS, Summary, summed
 from annotator.records import Describer, Item, Judgment
 
 OUTCOMES = ("described", "missed", "abstained", "invented")

@@ -33,7 +33,7 @@ from annotator.http import (
     retry_after,
     without_secret,
 )
-from annotator.label_studio.environment import RELEASE
+from annotator.label_studio.install import RELEASE
 
 if TYPE_CHECKING:
     import httpx

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from annotator.errors import ServerUnusable
-from annotator.label_studio import environment
+from annotator.label_studio import install as environment
 from annotator.label_studio.accounts import Accounts
 from annotator.label_studio.credentials import (
     CREDENTIALS_FILE,
@@ -86,7 +86,7 @@ class Server:
     def __enter__(self) -> Server:
         made = environment.home()
         if not environment.ready(made):
-            remedy = "Run: python -m annotator.label_studio.environment"
+            remedy = "Run: python -m annotator.label_studio.install"
             raise ServerUnusable(str(made), "it is not installed there", remedy)
         try:
             self._take_folder()

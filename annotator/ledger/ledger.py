@@ -15,7 +15,14 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from sqlalchemy import exc as errors
 
 from annotator.errors import LedgerUnusable, NameTaken
-from annotator.ledger.answers import LOST, SETTLED, AttemptResult, HeadAnswer, answered, recorded
+from annotator.ledger.attempt_results import (
+    LOST,
+    SETTLED,
+    AttemptResult,
+    HeadAnswer,
+    answered,
+    recorded,
+)
 from annotator.ledger.location import open_engine, shown
 from annotator.ledger.process_owner import at_work, enter, leave
 from annotator.ledger.sqlite import READ_ONLY

@@ -16,7 +16,7 @@ from annotator.pipeline.run_experiment import ExperimentRunner
 from annotator.pipeline.validate import write_all
 
 if TYPE_CHECKING:
-    from annotator.validate.compare import Comparison
+    from annotator.validate.compare_models import Comparison
 
 
 def compare(
@@ -42,7 +42,7 @@ def compare(
         NoRelations: a catalog has no scores, or not of these; or they share no valid relation.
         CatalogError: a catalog cannot be read.
     """
-    from annotator.validate.compare import compare as side_by_side
+    from annotator.validate.compare_models import compare as side_by_side
     from annotator.validate.kv_groups import Scored
     from annotator.views.comparison_tables import comparison_tables
     from annotator.views.figures.comparison import draw_comparison

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from annotator.catalog.experiment_shards import shards_of
-from annotator.catalog.experiment_sums import ExperimentResult
 from annotator.catalog.read import Catalog
 from annotator.catalog.relations_tables import SCORES
+from annotator.catalog.summed_results import ExperimentResult
 from annotator.pipeline.progress import track
 from annotator.pipeline.run_experiment import ExperimentRunner
 from annotator.validate.experiment import Experiment

@@ -36,7 +36,7 @@ def serve(catalog: Catalog | str | Path, raters: Sequence[str], port: int | None
         ServerUnusable: it cannot be installed.
         SettingInvalid: a name that no rater can have.
     """
-    from annotator.label_studio import environment
+    from annotator.label_studio import install as environment
     from annotator.label_studio.server import Server
 
     named = pseudonyms(raters)
@@ -88,7 +88,7 @@ def open_studio(catalog: Catalog, url: str | None, token: str | None) -> Generat
         TokenRefused: it does not take the token.
     """
     from annotator.label_studio.client import Studio
-    from annotator.label_studio.environment import RELEASE
+    from annotator.label_studio.install import RELEASE
 
     own = url is None
     if url is None:

@@ -48,7 +48,7 @@ class OpenedModel:
         return load_vocabulary(self.model.source, self.model.dims.vocab, self.tokenizer)
 
     def check(self, layers: Sequence[int] | None = None) -> str:
-        """Read and check tensors once, under a bar; see `annotator.weights.verify`.
+        """Read and check tensors once, under a bar; see `annotator.weights.check_tensors`.
 
         Args:
             layers: only these layers' tensors and the embeddings, others are not even fetched;
@@ -60,7 +60,7 @@ class OpenedModel:
         Raises:
             CheckpointBroken: tensors that cannot be mapped; all are named.
         """
-        from annotator.weights.verify import verify
+        from annotator.weights.check_tensors import verify
 
         def watched(needs: Sequence[Any]) -> Any:
             return track(needs, "Checking", len(needs), unit="tensor", show=self.progress)

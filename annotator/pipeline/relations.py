@@ -17,7 +17,7 @@ from annotator.maps.settings import MapSettings
 from annotator.pipeline.open_model import OpenedModel, open_model_of
 from annotator.pipeline.progress import say, track
 from annotator.records import LEAST_DRAWS, Relation
-from annotator.tokens.relations import NAMED, load_relations, name_fits
+from annotator.tokens.relation_files import NAMED, load_relations, name_fits
 
 if TYPE_CHECKING:
     from torch import nn

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from annotator.catalog.experiment_shards import schema_of, shards_of
-from annotator.catalog.experiment_sums import Sums, digest_of_shards, keep_sums, read_sums
 from annotator.catalog.lock import alone
 from annotator.catalog.read import Catalog
+from annotator.catalog.summed_results import Sums, digest_of_shards, keep_sums, read_sums
 from annotator.errors import NoRelations
 from annotator.pipeline.progress import track
 from annotator.records import RelationPairs
@@ -30,7 +30,7 @@ from annotator.validate.experiment import (
     about,
 )
 from annotator.validate.registry import experiment
-from annotator.views.export.public import public_model
+from annotator.views.export.public_names import public_model
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -118,7 +118,7 @@ def both_sides(lab: ExperimentInputs, found: Dynamic, at: int) -> dict[str, Any]
 
 def tables(kept: ExperimentRows) -> list[Table]:
     """R by relation, and the medians beside the published ones."""
-    from annotator.validate.correlations import (
+    from annotator.validate.correlation_tables import (
         correlation_table,
         correlations,
         medians,
@@ -134,7 +134,7 @@ def tables(kept: ExperimentRows) -> list[Table]:
 
 def figures(kept: ExperimentRows, tables: Sequence[Table]) -> list[Figure]:
     """A point for each head and template."""
-    from annotator.validate.correlations import scatter
+    from annotator.validate.correlation_tables import scatter
 
     return scatter("correlate", kept.rows, tables[0])
 

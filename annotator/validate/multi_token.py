@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from annotator.tokens.vocabulary import Vocabulary
-    from annotator.validate.correlations import Correlation
+    from annotator.validate.correlation_tables import Correlation
     from annotator.validate.dynamic_scores import Dynamic, Question
     from annotator.validate.inference import Inference
     from annotator.validate.inputs import ExperimentInputs
@@ -209,7 +209,7 @@ def correlations(
         facts: of each relation; `pairs` and `reason` are by form.
         draws: resamples of the intervals.
     """
-    from annotator.validate.correlations import correlation
+    from annotator.validate.correlation_tables import correlation
     from annotator.validate.statistics import RESAMPLES
 
     found: list[Correlation] = []
@@ -225,7 +225,7 @@ def correlations(
 
 def tables(kept: ExperimentRows) -> list[Table]:
     """R by relation and form, and the medians beside the published ones."""
-    from annotator.validate import correlations as shared
+    from annotator.validate import correlation_tables as shared
 
     rows = correlations(kept.rows, kept.facts)
     over = shared.medians(rows, kept.model, PUBLISHED, is_published)
@@ -243,7 +243,7 @@ def is_published(row: Correlation) -> bool:
 
 def figures(kept: ExperimentRows, tables: Sequence[Table]) -> list[Figure]:
     """A point for each head; a figure for each form."""
-    from annotator.validate.correlations import scatter
+    from annotator.validate.correlation_tables import scatter
 
     by_form = {form: kept.rows[kept.rows["form"] == form] for form in FORMS}
     drawn = [scatter(f"multi-token-{f}", rows, tables[0], f) for f, rows in by_form.items()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from annotator.records.table import INTERVAL, NUMBER, REASON, TEXT, WHOLE, Column, Table
 
 if TYPE_CHECKING:
-    from annotator.validate.compare import Comparison
+    from annotator.validate.compare_models import Comparison
 
 
 def comparison_tables(comparison: Comparison) -> list[Table]:

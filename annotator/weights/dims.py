@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from annotator.errors import CheckpointBroken
+from annotator.weights.config import Settings
 from annotator.weights.config_expressions import Setting, named
 from annotator.weights.family import VALUE_BLOCKS, Experts, Family, Norm
-from annotator.weights.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

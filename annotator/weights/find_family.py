@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
+from annotator.weights.config import NOTHING_ASSUMED, Settings, assumed
 from annotator.weights.config_expressions import Const, named
 from annotator.weights.dims import read_dims
 from annotator.weights.families import FAMILIES, PLACES, REFUSALS, WRAPPERS, TowerPlace, Wrapper
 from annotator.weights.family import Family
 from annotator.weights.mlp import ACTIVATIONS
 from annotator.weights.plan import Plan
-from annotator.weights.settings import NOTHING_ASSUMED, Settings, assumed
 from annotator.weights.source import Source
 
 

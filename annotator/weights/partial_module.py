@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from annotator.errors import CheckpointRefused
-from annotator.weights.families.inert import BOOKKEEPING
+from annotator.weights.families.ignored_config_keys import BOOKKEEPING
 from annotator.weights.family import Experts, Family
 from annotator.weights.plan import Plan
 

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from annotator.weights.config import Settings
 from annotator.weights.dims import Dims
 from annotator.weights.families import TowerPlace
 from annotator.weights.family import (
@@ -25,7 +26,6 @@ from annotator.weights.family import (
     Rows,
     SharedExperts,
 )
-from annotator.weights.settings import Settings
 from annotator.weights.source import Source
 
 

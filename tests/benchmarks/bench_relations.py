@@ -27,7 +27,7 @@ from annotator.pipeline.quickstart import embedded_model
 from annotator.records import RelationPairs
 from annotator.tokens.load import load_vocabulary
 from annotator.tokens.pairs import pairs_of
-from annotator.tokens.relations import load_relations
+from annotator.tokens.relation_files import load_relations
 from annotator.weights.model import Model, open_model
 from tests.benchmarks.common import (
     SMALL,

@@ -15,7 +15,7 @@ from annotator.errors import CatalogUnwritable, MissingExtra
 from annotator.records import Relation, RelationPairs, RelationScore
 from annotator.records.figure import Figure
 from annotator.validate.ablate import ablations
-from annotator.validate.correlations import (
+from annotator.validate.correlation_tables import (
     Correlation,
     correlation_table,
     correlations,

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.catalog.experiment_sums import Sums, keep_sums, read_sums
+from annotator.catalog.summed_results import Sums, keep_sums, read_sums
 from annotator.records.figure import DOTS, Figure, Panel, Series
 from annotator.records.table import Table
 from annotator.validate.ablate import accuracy_table
-from annotator.validate.correlations import (
+from annotator.validate.correlation_tables import (
     Correlation,
     Medians,
     correlation_table,

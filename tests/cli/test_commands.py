@@ -23,7 +23,7 @@ COMMANDS = (
     *("map", "quickstart", "show", "heads", "row", "find", "export", "describe", "prompts"),
     *("descriptions", "judge", "families", "check", "relations", "validate", "view"),
 )
-HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "rich", "huggingface_hub")
+HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "pydantic", "huggingface_hub")
 SOURCE, TARGET = 257, 261
 
 

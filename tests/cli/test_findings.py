@@ -15,7 +15,7 @@ from annotator.records.table import Table
 from annotator.validate import multi_token
 from annotator.validate.ablate import accuracy_table
 from annotator.validate.correlate import PUBLISHED
-from annotator.validate.correlations import (
+from annotator.validate.correlation_tables import (
     Correlation,
     correlation_table,
     medians,

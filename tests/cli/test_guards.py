@@ -113,6 +113,6 @@ def test_ctrl_c_promises_only_what_is_kept(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("annotator.pipeline.ask.find", stopped)
+    monkeypatch.setattr("annotator.pipeline.row_and_find.find", stopped)
     assert main(["find", "model", " a", " b"]) == 130
     assert capsys.readouterr().err.strip() == "Stopped."

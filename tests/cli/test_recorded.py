@@ -94,7 +94,7 @@ def test_a_catalog_that_cannot_be_written_is_summed_up_all_the_same(
     def full(path: Path) -> Any:
         raise CatalogUnwritable(str(path), "no space left on device")
 
-    monkeypatch.setattr("annotator.catalog.experiment_sums.whole_file", full)
+    monkeypatch.setattr("annotator.catalog.summed_results.whole_file", full)
     (found,) = read_results(open_catalog(answering), progress=False)
     assert found.sums is not None
     assert not list(answering.rglob("summed.json"))

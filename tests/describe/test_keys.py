@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from annotator.describe.anthropic import Anthropic
-from annotator.describe.keys import find_key
+from annotator.describe.api_keys import find_key
 from annotator.describe.openai import OpenAi
 from annotator.errors import KeyInvalid, KeyMissing, LlmInvalid
 from annotator.http import is_local

@@ -22,7 +22,7 @@ from annotator.describe.outcome import (
     Unclear,
     fields_of,
 )
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
 from annotator.records import HeadId

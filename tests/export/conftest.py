@@ -15,7 +15,7 @@ import annotator
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import open_catalog
 from annotator.describe.outcome import Described, Outcome, Refused, Truncated, Unclear, fields_of
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads

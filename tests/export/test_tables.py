@@ -16,12 +16,12 @@ from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.describe.outcome import Described, fields_of
 from annotator.errors import CatalogBroken
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.experiment_results import read_results
 from annotator.records import HeadId, HeadSummary
 from annotator.views.export.columns import about, meaning
-from annotator.views.export.public import pseudonyms, public_model
+from annotator.views.export.public_names import pseudonyms, public_model
 from annotator.views.export.tables import IDENTITY, exported, schemas
 from tests.export import rows_of
 from tests.export.conftest import RATERS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator.label_studio import environment
+from annotator.label_studio import install as environment
 from annotator.label_studio.server import Server
 from annotator.pipeline.describe import describe_heads
 from annotator.pipeline.map import map_model

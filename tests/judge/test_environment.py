@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.label_studio import environment
-from annotator.label_studio.environment import RELEASE, home, install, ready
+from annotator.label_studio import install as environment
+from annotator.label_studio.install import RELEASE, home, install, ready
 from tests.judge.processes import children, gone, until
 
 SERVER = """
@@ -58,7 +58,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def installing(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-u", "-m", "annotator.label_studio.environment", str(folder)]
+    command = [sys.executable, "-u", "-m", "annotator.label_studio.install", str(folder)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         try:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from annotator.label_studio.client import Studio
-from annotator.label_studio.environment import RELEASE
+from annotator.label_studio.install import RELEASE
 from annotator.label_studio.server import Server
 from annotator.label_studio.task import screen
 from tests.judge.fake_studio import PAGES, TOKEN, faking, task

@@ -19,7 +19,7 @@ from label_studio_sdk import LabelStudio
 
 from annotator.errors import ServerUnusable, TokenRefused
 from annotator.label_studio import client as label_studio
-from annotator.label_studio import environment
+from annotator.label_studio import install as environment
 from annotator.label_studio.client import ProjectCounts, Studio
 from annotator.label_studio.server import Server
 from annotator.label_studio.task import screen

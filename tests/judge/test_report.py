@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotator.judge.aggregate import Share
 from annotator.judge.report import PUBLISHED, Report, report
-from annotator.judge.sums import Share
 from annotator.records import Judgment
 from tests.judge.made import item, judgment
 

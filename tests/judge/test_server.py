@@ -19,7 +19,8 @@ import httpx2
 import pytest
 
 from annotator.errors import ServerUnusable
-from annotator.label_studio import environment, guard
+from annotator.label_studio import guarded_process as guard
+from annotator.label_studio import install as environment
 from annotator.label_studio.accounts import Accounts
 from annotator.label_studio.credentials import (
     Account,

@@ -189,7 +189,7 @@ def test_which_descriptions_has_to_be_plain(catalog: Path, capsys: Capture) -> N
     assert text_of(capsys, *describe)
     assert "Run: annotator judge pull" in error_of(capsys, "judge", "report", catalog)
     with Ledger(catalog / LEDGER) as ledger:
-        from annotator.ledger.answers import AttemptResult
+        from annotator.ledger.attempt_results import AttemptResult
         from annotator.records import HeadId
 
         ledger.add("openai:x", [(HeadId(0, 0), "k", {"template": ""})])

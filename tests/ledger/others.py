@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 from tests import PATIENCE
@@ -26,7 +26,7 @@ FAILURE = AttemptResult("failed", {"problem": "no route to host", "again": True}
 _BEFORE = """
 import json, sys
 from pathlib import Path
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 

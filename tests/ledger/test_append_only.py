@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
-from annotator.ledger.answers import LOST, AttemptResult
+from annotator.ledger.attempt_results import LOST, AttemptResult
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import (

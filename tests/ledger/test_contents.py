@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.ledger.answers import FAILED, LOST, AttemptResult
+from annotator.ledger.attempt_results import FAILED, LOST, AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
 from tests.ledger.others import ANSWER, FAILURE, HEAD, KEY, LLM, ask, described, key_of, rows

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from annotator.ledger import process_owner as owner
-from annotator.ledger.answers import LOST
+from annotator.ledger.attempt_results import LOST
 from annotator.ledger.ledger import CLAIM_SECONDS, Ledger
 from tests import PATIENCE
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.exc import IntegrityError
 
-from annotator.ledger.answers import AttemptResult
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.migrations import prepare
 from annotator.ledger.sqlite import file_url, open_sqlite

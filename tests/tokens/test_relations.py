@@ -18,7 +18,7 @@ import annotator
 from annotator.errors import RelationsInvalid, SettingInvalid
 from annotator.records import Relation
 from annotator.tokens.pairs import pairs_of
-from annotator.tokens.relations import load_relations, name_fits
+from annotator.tokens.relation_files import load_relations, name_fits
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
 from tests import PATIENCE, tiny
 from tests.related import WORDS, made, written
@@ -210,9 +210,8 @@ def test_in_a_wheel_they_are_inside_the_package(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "annotator", site / "annotator", ignore=ignored)
     inside = written(site / "annotator" / "data" / "relations", [made("inside")])
     written(site / "data" / "relations", [made("foreign")])
-    code = (
-        "from annotator.tokens.relations import load_relations as r; print(*[x.name for x in r()])"
-    )
+    code = "from annotator.tokens.relation_files import load_relations as r\n"
+        "print(*[x.name for x in r()])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(site)},

@@ -12,7 +12,7 @@ from torch import Tensor
 from annotator.catalog.experiment_shards import schema_of
 from annotator.records import HeadId, RelationScore
 from annotator.validate.ablation_accuracy import Accuracies, Elsewhere
-from annotator.validate.compare import Comparison, compare
+from annotator.validate.compare_models import Comparison, compare
 from annotator.validate.experiment import head_rows
 from annotator.validate.kv_groups import Scored
 from annotator.validate.registry import experiment

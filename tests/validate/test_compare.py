@@ -10,7 +10,7 @@ import torch
 
 from annotator.errors import NoRelations
 from annotator.records import HeadId
-from annotator.validate.compare import compare
+from annotator.validate.compare_models import compare
 from annotator.validate.kv_groups import Groups, Scored, group_similarity
 from tests.validate.made import DIMS, all_scores, comparison, relation_score
 

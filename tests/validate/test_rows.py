@@ -14,7 +14,7 @@ from scipy.stats import pearsonr
 
 from annotator.validate import correlate, multi_token
 from annotator.validate.ablation_accuracy import Elsewhere, accuracies, read_step
-from annotator.validate.correlations import Correlation, Medians, correlations, medians
+from annotator.validate.correlation_tables import Correlation, Medians, correlations, medians
 from annotator.validate.multi_token import ELEVEN, is_published
 from annotator.validate.relation_rows import scores_in
 from annotator.validate.variant_differences import differences

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from transformers import CONFIG_MAPPING
 
+from annotator.weights.check_tensors import verify
+from annotator.weights.config import Settings, assumed
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import Axes, Experts, Family
 from annotator.weights.find_family import make_plan
 from annotator.weights.in_memory import InMemory
 from annotator.weights.plan import Plan
-from annotator.weights.settings import Settings, assumed
-from annotator.weights.verify import verify
 
 SIZES = {
     "vocab": 32,

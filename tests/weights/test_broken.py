@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelNotFound, UnknownFamily
+from annotator.weights.check_tensors import verify
 from annotator.weights.families import FAMILIES
 from annotator.weights.find_family import make_plan
 from annotator.weights.open_source import open_source
-from annotator.weights.verify import verify
 from tests import tiny
 
 INDEX = "model.safetensors.index.json"

@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from annotator.errors import CheckpointBroken, CheckpointRefused
+from annotator.weights.check_tensors import verify
 from annotator.weights.find_family import make_plan
 from annotator.weights.in_memory import from_module, from_state_dict
 from annotator.weights.model import open_model
 from annotator.weights.open_source import open_source
 from annotator.weights.source import Source
-from annotator.weights.verify import verify
 from tests import tiny
 
 LAYERS = 3

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from annotator.weights.check_tensors import verify
 from annotator.weights.find_family import make_plan
 from annotator.weights.in_memory import from_module, from_state_dict
 from annotator.weights.model import open_model
 from annotator.weights.open_source import open_source
 from annotator.weights.source import Source
-from annotator.weights.verify import verify
 from tests import tiny
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32]

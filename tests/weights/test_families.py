@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from annotator.weights.check_tensors import verify
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import VALUE_BLOCKS, Linear
 from annotator.weights.model import LayerHeads, Model, open_model
 from annotator.weights.plan import Plan
-from annotator.weights.verify import verify
 from tests import oracle, recipes, tiny
 from tests.weights.conftest import Subject
 from tests.weights.wrong import wrong_plans

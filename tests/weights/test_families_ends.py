@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from annotator.weights.check_tensors import verify
 from annotator.weights.family import Linear
 from annotator.weights.model import Model, open_model
 from annotator.weights.plan import Plan
-from annotator.weights.verify import verify
 from tests import recipes
 from tests.weights.conftest import Subject
 from tests.weights.wrong import wrong_plans

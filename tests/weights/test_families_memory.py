@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from annotator.weights.check_tensors import verify
 from annotator.weights.in_memory import from_module
 from annotator.weights.model import open_model
-from annotator.weights.verify import verify
 from tests.weights.conftest import Subject
 
 

@@ -14,9 +14,9 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
+from annotator.weights.check_tensors import verify
 from annotator.weights.gguf import ARCHITECTURES, GgufFile
 from annotator.weights.model import Model, open_model
-from annotator.weights.verify import verify
 from tests import tiny
 from tests.weights.gguf_files import finish, gguf_name, tensors, write
 

@@ -16,9 +16,9 @@ import torch
 import transformers
 from torch import nn
 
+from annotator.weights.check_tensors import verify
 from annotator.weights.gguf import ARCHITECTURES, GgufFile
 from annotator.weights.model import open_model
-from annotator.weights.verify import verify
 from tests import tiny
 from tests.tokens.llama_cpp import LlamaCpp
 from tests.weights.gguf_files import (

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelError
 from annotator.tokens.load import load_vocabulary
+from annotator.weights.check_tensors import verify
 from annotator.weights.gguf import GgufFile
 from annotator.weights.model import open_model
-from annotator.weights.verify import verify
 from tests import tiny
 from tests.tokens.llama_cpp import byte_level, write_model
 from tests.weights.gguf_files import write

@@ -12,9 +12,9 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
+from annotator.weights.check_tensors import verify
 from annotator.weights.gguf import ARCHITECTURES, GgufFile
 from annotator.weights.model import open_model
-from annotator.weights.verify import verify
 from tests import tiny
 from tests.tokens.llama_cpp import LlamaCpp
 from tests.weights.gguf_files import gguf_name, tensors, with_one_added, write

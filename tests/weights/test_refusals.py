@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelError, UnknownFamily
+from annotator.weights.config import assumed
 from annotator.weights.families import FAMILIES, REFUSALS, WRAPPERS
 from annotator.weights.family import Experts
-from annotator.weights.settings import assumed
 from tests.weights.configs import CASES, LAYOUTS, Header, plan, small
 
 QUANTISED = {"quant_method": "gptq", "bits": 4}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from transformers import CONFIG_MAPPING
 
 from annotator.errors import CheckpointRefused, ModelError
+from annotator.weights.config import Settings, assumed
 from annotator.weights.families import FAMILIES, WRAPPERS
-from annotator.weights.families.inert import INERT
-from annotator.weights.settings import Settings, assumed
+from annotator.weights.families.ignored_config_keys import INERT
 from docs import generate
 from tests.weights.configs import CASES, digest, layout, plan, published, small
 

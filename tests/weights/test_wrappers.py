@@ -14,11 +14,11 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from annotator.weights.check_tensors import verify
 from annotator.weights.families import PLACES, WRAPPERS
 from annotator.weights.find_family import make_plan
 from annotator.weights.in_memory import from_module
 from annotator.weights.model import Model, open_model
-from annotator.weights.verify import verify
 from tests import recipes
 from tests.weights.conftest import Subject
 

@@ -8,14 +8,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from annotator.catalog.files import whole_file
+from annotator.catalog.atomic_files import whole_file
 from annotator.views.export.tables import exported, schemas
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from annotator.catalog.experiment_sums import ExperimentResult
     from annotator.catalog.read import Catalog
+    from annotator.catalog.summed_results import ExperimentResult
     from annotator.judge.report import Report
 
 NO_LICENSE = "unknown"

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from annotator.catalog.atomic_files import make_folder, whole_file
 from annotator.catalog.describers import shorts
-from annotator.catalog.files import make_folder, whole_file
 from annotator.catalog.manifest import Manifest
 from annotator.errors import CatalogForeign
 from annotator.judge.kinds import is_real
@@ -27,7 +27,7 @@ from annotator.records.table import Table
 from annotator.views.export import markdown, parquet
 from annotator.views.export.columns import about, by_table, meaning
 from annotator.views.export.format import NO_LICENSE, Contents, Format
-from annotator.views.export.public import public_model
+from annotator.views.export.public_names import public_model
 from annotator.views.export.result_tables import shown
 from annotator.views.export.tables import IDENTITY, schemas
 

@@ -5,8 +5,8 @@ Every table begins with whose it is (`model`, `revision`), a table of heads goes
 not exported: relations that were not scored, experiments that were not made, descriptions and
 judgments that nobody gave.
 
-Nothing in them is secret; see `annotator.views.export.public`. What people and language models
-wrote is there word for word.
+Nothing in them is secret; see `annotator.views.export.public_names`. What people and language
+models wrote is there word for word.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from annotator.catalog.schema import MAPS_SCHEMA, SIGNATURES_SCHEMA
 from annotator.errors import CatalogBroken
 from annotator.records import HeadId
 from annotator.views.export.columns import COLUMN, by_table
-from annotator.views.export.public import pseudonyms as pseudonyms
-from annotator.views.export.public import public_model
+from annotator.views.export.public_names import pseudonyms as pseudonyms
+from annotator.views.export.public_names import public_model
 
 if TYPE_CHECKING:
     import pandas as pd

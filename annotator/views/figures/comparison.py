@@ -15,14 +15,14 @@ from annotator.views.figures.canvas import BLUE, PALE, PINK, drawn, spaced
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from annotator.validate.compare import Comparison, ModelHeads
+    from annotator.validate.compare_models import Comparison, ModelHeads
 
 
 def draw_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """Where models have their relation heads, how many relations each has, and which share heads.
 
     Args:
-        comparison: of `annotator.validate.compare`.
+        comparison: of `annotator.validate.compare_models`.
         folder: where the files go.
 
     Returns:

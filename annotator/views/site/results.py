@@ -13,9 +13,9 @@ from annotator.views.export.result_tables import shown
 from annotator.views.site.data import short
 
 if TYPE_CHECKING:
-    from annotator.catalog.experiment_sums import Sums
+    from annotator.catalog.summed_results import Sums
+    from annotator.judge.aggregate import Agreement, Share, Summary
     from annotator.judge.report import Report
-    from annotator.judge.sums import Agreement, Share, Summary
 
 _SHARES = (
     *("matched", "invented_of_none", "accepted", "strict"),

@@ -10,13 +10,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.files import make_folder, whole_file
+from annotator.catalog.atomic_files import make_folder, whole_file
 from annotator.catalog.relations_manifest import read_relations_run
 from annotator.errors import CatalogForeign
 from annotator.records import FLAG, Q_LEVEL
 from annotator.views.export.columns import meaning
 from annotator.views.export.format import Contents, Format
-from annotator.views.export.public import pseudonyms
+from annotator.views.export.public_names import pseudonyms
 from annotator.views.export.tables import exported
 from annotator.views.site.data import write_data
 from annotator.views.site.layers import layer_data

@@ -1,6 +1,6 @@
 """Runs a module of another environment for as long as the process that started this one lives.
 
-    PYTHON -I -u guard.py PIPE MODULE [ARGUMENT ...]
+    PYTHON -I -u guarded_process.py PIPE MODULE [ARGUMENT ...]
 
 Started by its path, with another environment's Python: it imports nothing of ours. Its standard
 input is a pipe that its parent holds open and never writes to. When the parent ends, kill -9

@@ -9,7 +9,7 @@ Label Studio pins what it needs too tightly to live beside us, so it has a folde
                                 for whole
     <folder>/install.log        what pip said
 
-    python -m annotator.label_studio.environment [FOLDER]
+    python -m annotator.label_studio.install [FOLDER]
 
 makes it where it is not there. One killed midway is begun again, and two at once wait in turn.
 """
@@ -94,11 +94,11 @@ def install(folder: Path, tell: Callable[[str], None]) -> None:
 
 
 def guarded(by: Path, module: str, *arguments: str, pipe: int | None = None) -> list[str]:
-    """The command that runs a module in the environment while we live; see `guard`.
+    """The command that runs a module in the environment while we live; see `guarded_process`.
 
     Its standard input has to be a pipe of ours, and it a session of its own.
     """
-    guard = Path(__file__).with_name("guard.py")
+    guard = Path(__file__).with_name("guarded_process.py")
     told = "-" if pipe is None else str(pipe)
     return [str(by), "-I", "-u", str(guard), told, module, *arguments]
 

@@ -38,7 +38,7 @@ def row(model: str, head: str, source: str, k: int, **options: Any) -> None:
     \b
     annotator row MODEL L23H4 ' France'
     """
-    from annotator.pipeline.ask import row as ask
+    from annotator.pipeline.row_and_find import row as ask
 
     print_row(ask(model, head, source, k=k, **opening(options)))
 
@@ -60,7 +60,7 @@ def find(model: str, source: str, target: str, top: int, **options: Any) -> None
     \b
     annotator find MODEL ' France' ' Paris'
     """
-    from annotator.pipeline.ask import find as ask
+    from annotator.pipeline.row_and_find import find as ask
 
     hits = ask(model, source, target, **opening(options))
     print_hits(hits[:top], len(hits))

@@ -14,7 +14,7 @@ from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused
 from annotator.weights.config_expressions import Const, Only, Setting, named
-from annotator.weights.families.inert import INERT
+from annotator.weights.families.ignored_config_keys import INERT
 from annotator.weights.family import Family
 
 ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
