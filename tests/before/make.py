@@ -41,7 +41,6 @@ from annotator.describe.request import Request
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
-from annotator.pipeline.study import export_tasks, import_answers
 from tests import tiny
 from tests.judge.record_export import answer
 
@@ -113,6 +112,9 @@ def answers(catalog: Path, llm: str, given: Sequence[Sequence[Any]], heads: str,
     Args:
         given: of each rater the name and what is answered, an item after the other; None: skipped.
     """
+    # As that annotator has it; today it lies elsewhere.
+    from annotator.pipeline.study import export_tasks, import_answers
+
     with tempfile.TemporaryDirectory() as folder:
         export_tasks(catalog, [name for name, *_ in given], folder, llm=llm, heads=heads.split(","))
         tasks: list[Any] = []

@@ -98,7 +98,7 @@ def test_heads_are_silenced_and_what_is_not_known_is_named(
     answering: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "annotator.validate.ablation_curves.MOST_HEADS_SHARED", 2
+        "annotator.validate.ablation_curves.MOST_SHARED", 2
     )  # of twelve heads, all share
     monkeypatch.setattr("annotator.validate.ablation_curves.SIZES", ((300, 5),))
     text = text_of(capsys, "validate", "ablate", answering)

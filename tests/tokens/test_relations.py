@@ -210,8 +210,10 @@ def test_in_a_wheel_they_are_inside_the_package(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "annotator", site / "annotator", ignore=ignored)
     inside = written(site / "annotator" / "data" / "relations", [made("inside")])
     written(site / "data" / "relations", [made("foreign")])
-    code = "from annotator.tokens.relation_files import load_relations as r\n"
+    code = (
+        "from annotator.tokens.relation_files import load_relations as r; "
         "print(*[x.name for x in r()])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(site)},
