@@ -2,7 +2,7 @@
 
 Entries describe the modules of Hugging Face transformers; each names the file it was read from.
 `llama_like`, `gpt_like`, `bloom_like` and `experts` hold them; `wrappers` says where multimodal
-models keep a text tower, `refusals` what is known and not mapped, `inert` which settings do not
+models keep a text tower, `refusals` what is known and not mapped, `ignored_config_keys` which settings do not
 matter, and `defaults.json` what transformers assumes where a config is silent (written by
 `make docs`).
 """
