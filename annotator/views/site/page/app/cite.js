@@ -88,7 +88,6 @@ annotator.cite = (() => {
     const token = (at) => ({ id: layer.token_ids[at], text: layer.tokens[at] });
     const targets = (flat) =>
       annotator.mappings.paired(flat).map(([at, logit]) => ({ ...token(at), logit }));
-    const scores = ["phi", "p", "q", "suppression", "suppression_p", "suppression_q"];
     const named = ({ describer: at, ...rest }) => {
       const { llm, describer } = data.describers[at];
       return { llm, describer, ...rest };
@@ -110,10 +109,9 @@ annotator.cite = (() => {
         targets: targets(top),
         ...(bottom && { suppressed: targets(bottom) }),
       })),
-      relations: head.relations.map(([at, ...values]) => ({
-        relation: data.relations[at].name,
-        ...Object.fromEntries(scores.map((key, place) => [key, values[place]])),
-      })),
+      relations: head.relations
+        .map(annotator.model.scored)
+        .map(({ relation, ...scores }) => ({ relation: relation.name, ...scores })),
       descriptions: head.descriptions.map(named),
       judgments: head.judgments.map(named),
       verdicts: head.verdicts.map(named),

@@ -31,7 +31,7 @@ annotator.legend = (() => {
           m("p.note", [
             m("i.dot"),
             colouring.id.startsWith("phi") ? "implements it" : "suppresses it",
-            ": above .15, and q at most .05",
+            `: ${annotator.text.threshold()}`,
           ]),
       ]);
     },

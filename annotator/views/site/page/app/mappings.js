@@ -4,7 +4,6 @@
 annotator.mappings = (() => {
   const { safe, tick, scroll, table } = annotator.parts;
   const { token, plain } = annotator.text;
-  const EVIDENCE = 30; // sources that are published evidence
   let numbers = false; // whether logits are written out; kept from head to head
 
   /** A flat list of target, logit, target, logit … as pairs. */
@@ -51,13 +50,14 @@ annotator.mappings = (() => {
     },
     view({ attrs: { head, tokens } }) {
       const rows = head.mappings;
+      const { sources } = annotator.model.data.evidence;
       const context = {
         tokens,
         largest: extreme(rows, 2),
         lowest: extreme(rows, 3),
         suppressed: rows.some((one) => one[3]),
       };
-      const rest = rows.length - EVIDENCE;
+      const rest = rows.length - sources;
       const evidence = (label, caption, first, end) =>
         scroll(
           label,
@@ -78,13 +78,13 @@ annotator.mappings = (() => {
           "p.help",
           "The sources that the head responds to most, and what it promotes when it attends to them; the stronger the colour, the nearer to its largest logit.",
         ),
-        evidence("Salient mappings", "The published evidence", 0, EVIDENCE),
+        evidence("Salient mappings", "The published evidence", 0, sources),
         rest > 0 &&
           m(
             "details.rest",
             { open: this.all, ontoggle: (event) => (this.all = event.target.open) },
             m("summary", `${rest} more, which are not shown to those who describe it`),
-            evidence("Further mappings", "Further mappings", EVIDENCE),
+            evidence("Further mappings", "Further mappings", sources),
           ),
       ]);
     },

@@ -3,7 +3,8 @@
 
 annotator.overview = (() => {
   const { safe, problem, intro, headLink, chip } = annotator.parts;
-  const { many, saying, silence } = annotator.text;
+  const { line, outcome } = annotator.describers;
+  const { many } = annotator.text;
   let at = null; // the head that is pointed at; kept while other pages are looked at
   let shown = null; // the colouring that could last be shown: the next may be on its way
 
@@ -67,9 +68,9 @@ annotator.overview = (() => {
         ),
         category
           ? colouring.id !== `category:${said.id}` && chip(category)
-          : m("span.muted", silence(describer, at)),
+          : m("span.muted", outcome(describer, at)),
       ]),
-      m("p.said", saying(describer, at) || m("span.muted", said && "No description.")),
+      m("p.said", line(describer, at) || m("span.muted", said && "No description.")),
       best &&
         best.relation[at] >= 0 &&
         !colouring.id.startsWith("best") &&

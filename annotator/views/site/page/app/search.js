@@ -8,16 +8,12 @@ annotator.search = (() => {
   let found = { key: null };
   let listed = { key: null };
 
-  const describerTexts = (at) =>
-    at < 0 ? { value: { inputs: [], pattern: [] } } : annotator.data.want(`describer-${at}`);
-
   function inDescriptions(query, at, hits) {
-    const file = describerTexts(at);
+    const file = annotator.describers.texts(at);
     if (!file.value) return file;
-    const statuses = annotator.model.data.describers[at]?.status;
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     file.value.inputs.forEach((inputs, head) => {
-      if (annotator.model.data.statuses[statuses[head]] !== "described") return;
+      if (annotator.describers.outcome(at, head) !== "described") return;
       const text = `${inputs || ""} ${file.value.pattern[head] || ""}`.toLowerCase();
       if (words.every((word) => text.includes(word))) hits[head] = 1;
     });
@@ -87,7 +83,7 @@ annotator.search = (() => {
   function sortValues(state, colouring, values, describer) {
     const { best, describers, signatures } = annotator.model.data;
     const said = describers[describer];
-    const texts = describerTexts(describer).value;
+    const texts = annotator.describers.texts(describer).value;
     const name = state.sort.replace(/^-/, "");
     const columns = {
       head: (head) => head,
@@ -111,7 +107,7 @@ annotator.search = (() => {
   function list(state, colouring, values) {
     const describer = annotator.model.describer(state.by);
     const found = find(state.q, state.in, describer);
-    const loaded = Boolean(describerTexts(describer).value);
+    const loaded = Boolean(annotator.describers.texts(describer).value);
     const key = JSON.stringify([
       { ...state, page: 0, notices: 0 },
       loaded,
@@ -135,5 +131,5 @@ annotator.search = (() => {
     return (listed = { key, heads, passing, found, describer });
   }
 
-  return { list, describerTexts };
+  return { list };
 })();

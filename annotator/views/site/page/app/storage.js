@@ -1,0 +1,35 @@
+/* The first file: the one global of the page, what tells of files that are missing, and what this
+   browser remembers. */
+"use strict";
+
+const annotator = {};
+
+// Files that were left behind when the page was copied must not leave it silent.
+window.addEventListener("load", () => {
+  if (annotator.opened) return;
+  document.querySelector(".opening").textContent =
+    "This page is not whole: some of its files, in app/ or vendor/, could not be read.";
+});
+
+annotator.storage = (() => {
+  const path = (name) => `annotator-${name}`;
+
+  // A page opened from disk may be refused its storage; a choice then lasts as long as the page.
+  function read(name) {
+    try {
+      return window.localStorage.getItem(path(name));
+    } catch {
+      return null;
+    }
+  }
+
+  function write(name, value) {
+    try {
+      window.localStorage.setItem(path(name), value);
+    } catch {
+      /* see above */
+    }
+  }
+
+  return { read, write };
+})();
