@@ -102,7 +102,7 @@ annotator.about = (() => {
         m(".pair", section("What was measured", measured()), section("Limits", limits())),
         m(
           ".pair",
-          section("Keys", annotator.keys.table()),
+          section("Keys", annotator.keys.list()),
           m("div.prose", section("The method", method()), section("Licences", licences())),
         ),
       );

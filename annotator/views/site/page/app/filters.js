@@ -143,7 +143,7 @@ annotator.filters = (() => {
               placeholder: "country, ␣Paris, L23H4 …",
               autocomplete: "off",
               spellcheck: false,
-              "aria-keyshortcuts": "/",
+              "aria-keyshortcuts": annotator.shortcuts.on() ? "/" : null,
             },
             value: this.draft ?? state.q,
             oninput: (event) => this.typed(event),

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { page, problem, waiting } = annotator.parts;
+  const { page, problem, waiting, skip } = annotator.parts;
   // By address, which is also what a page's own file is called.
   const NAMES = {
     relations: "Relations",
@@ -46,14 +46,7 @@
     const dark = annotator.theme.now() === "dark";
     const toggle = { "data-testid": "theme-toggle", onclick: annotator.theme.toggle };
     return m("header.bar", [
-      m(
-        "a.skip",
-        {
-          href: "#main",
-          onclick: (event) => (event.preventDefault(), document.getElementById("main").focus()),
-        },
-        "Skip to the content",
-      ),
+      skip("Skip to the content", "main"),
       m(
         "a.mark",
         { href: annotator.state.href({}) },

@@ -201,7 +201,7 @@ annotator.map = (() => {
             "aria-roledescription": "map of heads",
           },
           "aria-label": `Heads by layer, coloured by ${annotator.colourings.title(colouring)}`,
-          "aria-describedby": "map-keys",
+          "aria-describedby": "map-keys map-table",
           onkeydown: (event) => this.pressed(event, attrs),
           onfocus: (event) => at === null && event.target.matches(":focus-visible") && point(0),
           onpointermove: (event) => {

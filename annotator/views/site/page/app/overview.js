@@ -2,7 +2,7 @@
 "use strict";
 
 annotator.overview = (() => {
-  const { safe, problem, intro, headLink, chip } = annotator.parts;
+  const { safe, problem, intro, skip, headLink, chip } = annotator.parts;
   const { line, outcome } = annotator.describers;
   const { many } = annotator.text;
   let at = null; // the head that is pointed at; kept while other pages are looked at
@@ -129,6 +129,8 @@ annotator.overview = (() => {
               m("p.help", colouring.help),
               m(annotator.legend.Legend, { colouring, values, at }),
               panel(colouring, values, found.describer),
+              skip("Skip the map, to the table of its heads", ".listed"),
+              m("p.hidden", { id: "map-table" }, "The table has the same heads, in words and numbers."),
               m(annotator.map.Map, {
                 colouring,
                 values,
@@ -138,7 +140,7 @@ annotator.overview = (() => {
                 pointed,
               }),
             ]),
-            m("section.listed", { "aria-label": "Table" }, [
+            m("section.listed", { "aria-label": "Table", tabindex: -1 }, [
               counted(listing),
               m(annotator.table.Table, { state, colouring, values, listing, point, at }),
             ]),

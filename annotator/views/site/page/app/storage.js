@@ -12,10 +12,12 @@ window.addEventListener("load", () => {
 });
 
 annotator.storage = (() => {
+  // A page opened from disk may be refused its storage; a choice then lasts as long as the page.
+  const chosen = new Map();
   const path = (name) => `annotator-${name}`;
 
-  // A page opened from disk may be refused its storage; a choice then lasts as long as the page.
   function read(name) {
+    if (chosen.has(name)) return chosen.get(name);
     try {
       return window.localStorage.getItem(path(name));
     } catch {
@@ -24,6 +26,7 @@ annotator.storage = (() => {
   }
 
   function write(name, value) {
+    chosen.set(name, value);
     try {
       window.localStorage.setItem(path(name), value);
     } catch {
