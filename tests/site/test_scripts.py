@@ -48,6 +48,12 @@ def test_a_part_that_is_used_too_early_is_found(at_once: str) -> None:
     assert used_too_early(LOADED, texts) == ["text uses map"]
 
 
+def test_every_part_that_is_named_is_there() -> None:
+    for name, text in APP.items():
+        used = set(re.findall(r"\bannotator\??\.(\w+)", text))
+        assert used <= {*APP, "opened"}, name
+
+
 def test_no_script_takes_parts_without_naming_them() -> None:
     """`const { map } = annotator` would pass unread."""
     for name, text in APP.items():

@@ -42,8 +42,11 @@ annotator.about = (() => {
           "p",
           `A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, ${many(data.draws, "time")}: p is the share of these draws that score as high, and q is p after Benjamini and Hochberg over all heads, relations and both signs. A head implements a relation where phi is ${threshold()}; ${score(data.flag)} is the paper's flag.`,
         ),
-      m("p", `Signatures, of the ${data.evidence.sources} most salient sources with ${data.evidence.targets} targets each:`),
-      pairs(coded(data.signature_help || {}, String)),
+      m(
+        "p",
+        `Signatures, of the ${data.evidence.sources} most salient sources with ${data.evidence.targets} targets each:`,
+      ),
+      pairs(coded(data.signature_help, String)),
     ]);
   }
 
@@ -109,5 +112,5 @@ annotator.about = (() => {
     },
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

@@ -6,8 +6,10 @@ annotator.colourings = (() => {
   const { score, plain, percent } = annotator.text;
   // Lightness differs from class to class in both modes, so that colours are told apart without hue.
   const CLASSES = ["--class-1", "--class-2", "--class-3", "--class-4", "--class-5"];
-  let all = null;
-  let byId = null;
+  /** @type {any[] | undefined} */
+  let all;
+  /** @type {Map<string, any> | undefined} */
+  let byId;
 
   /** More is farther from the page: towards black in the light, towards white in the dark. */
   function ramp(share) {
@@ -91,7 +93,7 @@ annotator.colourings = (() => {
     return Object.keys(signatures).map((name) =>
       number(`signature:${name}`, "Signatures", name, () => signatures[name], {
         title: `Signature: ${name}`,
-        help: (signature_help || {})[name],
+        help: signature_help[name],
         format: plain,
         from: (low) => low,
       }),
@@ -197,5 +199,5 @@ annotator.colourings = (() => {
 
   const title = (colouring) => colouring.title || colouring.label;
 
-  return { list, find, standard, domain, colours, ramp, words, title };
+  return Object.freeze({ list, find, standard, domain, colours, ramp, words, title });
 })();

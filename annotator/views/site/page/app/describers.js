@@ -25,5 +25,5 @@ annotator.describers = (() => {
     ];
   }
 
-  return { texts, outcome, line };
+  return Object.freeze({ texts, outcome, line });
 })();

@@ -138,5 +138,5 @@ annotator.descriptions = (() => {
     },
   };
 
-  return { Descriptions: safe(Descriptions), Judgments: safe(Judgments) };
+  return Object.freeze({ Descriptions: safe(Descriptions), Judgments: safe(Judgments) });
 })();

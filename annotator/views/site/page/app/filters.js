@@ -97,6 +97,7 @@ annotator.filters = (() => {
   let wanted = false; // whether the search is to be focused as soon as it is there
 
   function focusSearch() {
+    /** @type {HTMLInputElement | null} */
     const input = document.querySelector('[data-testid="search"]');
     wanted = !input;
     input?.focus();
@@ -176,5 +177,5 @@ annotator.filters = (() => {
       ),
   };
 
-  return { Filters: safe(Filters), focusSearch };
+  return Object.freeze({ Filters: safe(Filters), focusSearch });
 })();

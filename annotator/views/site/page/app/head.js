@@ -91,5 +91,5 @@ annotator.head = (() => {
     },
   };
 
-  return { Head: safe(Head), step };
+  return Object.freeze({ Head: safe(Head), step });
 })();

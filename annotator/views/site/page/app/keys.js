@@ -13,7 +13,8 @@ annotator.keys = (() => {
     ["Esc", "close"],
   ];
   const ALONE = ["/", "k", "j", "m", "?"]; // what can be switched off
-  let dialog = null;
+  /** @type {HTMLDialogElement} */
+  let dialog;
 
   function spelled(key) {
     if (key === "or") return " or ";
@@ -35,7 +36,9 @@ annotator.keys = (() => {
   ];
 
   const Dialog = {
-    oncreate: ({ dom }) => (dialog = dom),
+    oncreate(vnode) {
+      dialog = vnode.dom;
+    },
     view: () =>
       m(
         "dialog.keys",
@@ -105,5 +108,5 @@ annotator.keys = (() => {
   }
 
   document.addEventListener("keydown", pressed);
-  return { Dialog, show, list };
+  return Object.freeze({ Dialog, show, list });
 })();

@@ -6,7 +6,10 @@ annotator.mappings = (() => {
   const { token, plain } = annotator.text;
   let numbers = false; // whether logits are written out; kept from head to head
 
-  /** A flat list of target, logit, target, logit … as pairs. */
+  /**
+   * A flat list of target, logit, target, logit … as pairs.
+   * @returns {[number, number | null][]}
+   */
   const paired = (flat) =>
     d3.range(0, (flat || []).length, 2).map((at) => [flat[at], flat[at + 1]]);
 
@@ -90,5 +93,5 @@ annotator.mappings = (() => {
     },
   };
 
-  return { Mappings: safe(Mappings), paired };
+  return Object.freeze({ Mappings: safe(Mappings), paired });
 })();

@@ -43,7 +43,9 @@ annotator.measured = (() => {
       const weak = rows.filter((one) => !strong.includes(one));
       return m("section.relations", { "data-testid": "relations" }, [
         m("h2", "Relation scores"),
-        strong.length ? scores(strong, "Relation scores") : m("p.muted", `None of ${score(STRONG)} or more.`),
+        strong.length
+          ? scores(strong, "Relation scores")
+          : m("p.muted", `None of ${score(STRONG)} or more.`),
         weak.length > 0 &&
           folded(`${weak.length} below ${score(STRONG)}`, scores(weak, "Weak relation scores")),
         zero.length > 0 &&
@@ -64,14 +66,14 @@ annotator.measured = (() => {
     return [
       {
         name: "Signature",
-        attrs: (name) => ({ title: (signature_help || {})[name] }),
+        attrs: (name) => ({ title: signature_help[name] }),
         cell: (name) => name,
       },
       { name: "Value", class: "number", cell: (name) => plain(signatures[name][index]) },
       {
         ...{ name: "As a bar", class: "above" },
         attrs: () => ({ "aria-hidden": "true" }),
-        cell: (name) => m("span", { style: { width: `${100 * above(name)}%` } }),
+        cell: (name) => m("span", { style: { width: `${100 * (above(name) ?? 0)}%` } }),
       },
       {
         ...{ name: "Share of heads it is above", class: "number" },
@@ -127,5 +129,9 @@ annotator.measured = (() => {
     },
   };
 
-  return { Relations: safe(Relations), Signatures: safe(Signatures), Similar: safe(Similar) };
+  return Object.freeze({
+    Relations: safe(Relations),
+    Signatures: safe(Signatures),
+    Similar: safe(Similar),
+  });
 })();

@@ -3,6 +3,11 @@
 "use strict";
 
 annotator.model = (() => {
+  const NEEDED = [
+    ...["model", "signatures", "signature_help", "relations", "describers", "judged", "pages"],
+    ...["scores", "statuses", "categories", "evidence", "words", "libraries"],
+  ];
+  /** @type {any} what data/overview.js holds */
   let data = null;
   let sorted = {};
 
@@ -10,9 +15,7 @@ annotator.model = (() => {
   function take(overview) {
     const { n_layers, n_heads } = overview.dims || {};
     if (!(n_layers > 0 && n_heads > 0)) throw new Error("it has no layers or heads");
-    for (const name of ["model", "signatures", "relations", "describers", "judged", "pages", "words"]) {
-      if (!overview[name]) throw new Error(`it lacks ${name}`);
-    }
+    for (const name of NEEDED) if (!overview[name]) throw new Error(`it lacks ${name}`);
     data = overview;
     sorted = {};
   }
@@ -61,11 +64,11 @@ annotator.model = (() => {
   });
   const implemented = (phi, q) => phi > data.flag && q !== null && q <= data.level;
 
-  return {
+  return Object.freeze({
     ...{ take, layers, heads, count, layer, name, index, kv, group, percentile },
     ...{ title, describer, scored, implemented },
     get data() {
       return data;
     },
-  };
+  });
 })();

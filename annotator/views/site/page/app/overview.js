@@ -5,7 +5,9 @@ annotator.overview = (() => {
   const { safe, problem, intro, skip, headLink, chip } = annotator.parts;
   const { line, outcome } = annotator.describers;
   const { many } = annotator.text;
+  /** @type {number | null} */
   let at = null; // the head that is pointed at; kept while other pages are looked at
+  /** @type {any} */
   let shown = null; // the colouring that could last be shown: the next may be on its way
 
   /** The colouring that is asked for, or while its file is read the one before. */
@@ -130,7 +132,11 @@ annotator.overview = (() => {
               m(annotator.legend.Legend, { colouring, values, at }),
               panel(colouring, values, found.describer),
               skip("Skip the map, to the table of its heads", ".listed"),
-              m("p.hidden", { id: "map-table" }, "The table has the same heads, in words and numbers."),
+              m(
+                "p.hidden",
+                { id: "map-table" },
+                "The table has the same heads, in words and numbers.",
+              ),
               m(annotator.map.Map, {
                 colouring,
                 values,
@@ -150,5 +156,5 @@ annotator.overview = (() => {
     },
   };
 
-  return { Overview: safe(Overview), point };
+  return Object.freeze({ Overview: safe(Overview), point });
 })();

@@ -178,8 +178,8 @@ annotator.parts = (() => {
     view: (vnode) => m(".chart", { class: vnode.attrs.class }),
   };
 
-  return {
+  return Object.freeze({
     ...{ safe, problem, waiting, withData, intro, page, section, folded, list, skip, tick },
     ...{ scroll, table, headLink, relationLink, chip, pairs, frame, Chart },
-  };
+  });
 })();

@@ -119,5 +119,5 @@ annotator.relations = (() => {
     },
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

@@ -6,5 +6,5 @@ annotator.shortcuts = (() => {
   const NAME = "shortcuts";
   const on = () => annotator.storage.read(NAME) !== "off";
   const set = (wanted) => annotator.storage.write(NAME, wanted ? "on" : "off");
-  return { on, set };
+  return Object.freeze({ on, set });
 })();

@@ -50,7 +50,7 @@ annotator.study = (() => {
       m("div", `${about ? "about " : ""}${(100 * share).toFixed(1)} %, ${of}`);
     const columns = [
       { name: "Share", cell: ([, { label }]) => label },
-      { name: "of", class: "muted", cell: ([, { of }]) => of },
+      { name: "of", class: "muted wide", cell: ([, { of }]) => of },
       ...counted(([name]) => study.total[name]),
       { name: "published", class: "wide", cell: ([name]) => published(study, name).map(told) },
     ];
@@ -173,5 +173,5 @@ annotator.study = (() => {
       ),
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

@@ -100,7 +100,7 @@ annotator.table = (() => {
         ...{ number: true, cell: annotator.model.kv },
       },
       ...SIGNATURES.filter((name) => `signature:${name}` !== colouring.id).map((name) => ({
-        ...{ id: name, name, title: (signature_help || {})[name] },
+        ...{ id: name, name, title: signature_help[name] },
         ...{ number: true, cell: (index) => plain(signatures[name][index]) },
       })),
     ];
@@ -166,5 +166,5 @@ annotator.table = (() => {
     },
   };
 
-  return { Table: safe(Table) };
+  return Object.freeze({ Table: safe(Table) });
 })();

@@ -73,8 +73,8 @@ annotator.text = (() => {
     return `above ${score(flag)} and q at most ${score(level)}`;
   }
 
-  return {
+  return Object.freeze({
     ...{ token, score, plain, q, percent, interval, many, short, moment, written, threshold },
     NONE,
-  };
+  });
 })();

@@ -24,5 +24,5 @@ annotator.theme = (() => {
     dark = system.matches;
     redraw();
   });
-  return { now, toggle };
+  return Object.freeze({ now, toggle });
 })();
