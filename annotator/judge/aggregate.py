@@ -18,6 +18,30 @@ from statistics import median
 
 from annotator.records import ACCEPTED, CATEGORIES, PRECISIONS, Item, Judgment
 
+OUTCOME_WORDS = {
+    "described": "a pattern, and described",
+    "missed": "a pattern, but an abstention",
+    "abstained": "no pattern, and an abstention",
+    "invented": "no pattern, but described",
+}
+QUESTION_WORDS = {
+    "pattern": "a pattern?",
+    "precision": "how well described?",
+    "category": "which category?",
+}
+_OF_DESCRIBED = "answers that see a pattern where one was described"
+_OF_ALL = "answers where a pattern was described"
+SHARE_WORDS = {
+    "matched": ("matched", "all answers"),
+    "invented_of_none": ("invented", "answers that see no pattern"),
+    "accepted": ("accepted", _OF_DESCRIBED),
+    "strict": ("strict", _OF_DESCRIBED),
+    "accepted_of_all": ("accepted, of all described", _OF_ALL),
+    "strict_of_all": ("strict, of all described", _OF_ALL),
+    "same_category": ("same category", f"{_OF_DESCRIBED}, in a category"),
+}
+"""The shares of a `Summary`, what each is called on the terminal and on the page, and of what it is
+a share; likewise the others above."""
 _Z = 1.959963984540054  # of a two-sided 95 % interval
 
 
@@ -98,8 +122,7 @@ class Summary:
     @property
     def outcomes(self) -> dict[str, Share]:
         """Question 1, of all answers, by the four published outcomes."""
-        names = ("described", "missed", "abstained", "invented")
-        return {name: Share(getattr(self, name), self.answered) for name in names}
+        return {name: Share(getattr(self, name), self.answered) for name in OUTCOME_WORDS}
 
     @property
     def seen(self) -> Share:

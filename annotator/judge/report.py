@@ -21,7 +21,7 @@ class Published:
     """A figure of the paper's own study (docs/definitions.md, "Published numbers").
 
     Attributes:
-        figure: what it stands beside: matched, invented or strict.
+        figure: what it stands beside, see `annotator.judge.aggregate.SHARE_WORDS`.
         of: what it was measured on.
         share: in [0, 1].
         about: whether it was read off a chart.
@@ -37,7 +37,7 @@ PUBLISHED = (
     Published("matched", "272 heads of both models", 0.798),
     Published("matched", "Pythia 6.9B", 0.739),
     Published("matched", "GPT-2 xl", 0.858),
-    Published("invented", "pattern-free heads of both models", 0.345),
+    Published("invented_of_none", "pattern-free heads of both models", 0.345),
     Published("strict", "described heads with a pattern", 0.66, about=True),
 )
 

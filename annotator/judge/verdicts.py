@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from annotator.judge.aggregate import CATEGORIES, PRECISIONS, Summary, summed
-from annotator.records import Describer, Item, Judgment
+from annotator.judge.aggregate import OUTCOME_WORDS, QUESTION_WORDS, Summary, summed
+from annotator.records import CATEGORIES, PRECISIONS, Describer, Item, Judgment
 
-OUTCOMES = ("described", "missed", "abstained", "invented")
-QUESTIONS = ("pattern", "precision", "category")
 _SHARES = ("accepted", "strict", "matched")
 COUNTS = (
-    *("answered", "skipped", "seen", *OUTCOMES, *PRECISIONS, *CATEGORIES, *_SHARES),
-    *(f"{name}_{question}" for question in QUESTIONS for name in ("agree", "pairs")),
+    *("answered", "skipped", "seen", *OUTCOME_WORDS, *PRECISIONS, *CATEGORIES, *_SHARES),
+    *(f"{name}_{question}" for question in QUESTION_WORDS for name in ("agree", "pairs")),
 )
 MEASURES = (
     *(f"{name}_{part}" for name in _SHARES for part in ("share", "low", "high")),
-    *(f"agree_{question}_share" for question in QUESTIONS),
+    *(f"agree_{question}_share" for question in QUESTION_WORDS),
     "seconds",
 )
 """The columns of a row: whole numbers, and shares with their intervals, which may be none."""
@@ -99,7 +97,7 @@ def row(summary: Summary) -> dict[str, float | int | None]:
     shares = {name: getattr(summary, name) for name in _SHARES}
     agreement = {f"agree_{name}": one.pairs for name, one in summary.agreement.items()}
     found: dict[str, float | int | None] = {
-        **{name: getattr(summary, name) for name in ("answered", "skipped", *OUTCOMES)},
+        **{name: getattr(summary, name) for name in ("answered", "skipped", *OUTCOME_WORDS)},
         **{"seen": summary.seen.count, **summary.precision, **summary.category},
         **{f"pairs_{name}": one.pairs.of for name, one in summary.agreement.items()},
         "seconds": summary.seconds,

@@ -196,5 +196,5 @@ def test_the_parts_add_up(judgments: list[Judgment]) -> None:
 def test_what_was_published() -> None:
     assert [(one.figure, one.share) for one in PUBLISHED] == [
         *(("matched", 0.798), ("matched", 0.739), ("matched", 0.858)),
-        *(("invented", 0.345), ("strict", 0.66)),
+        *(("invented_of_none", 0.345), ("strict", 0.66)),
     ]

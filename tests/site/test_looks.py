@@ -62,6 +62,14 @@ def test_light_or_dark_is_chosen_and_kept(visit: Visit) -> None:
     expect(visit.page.locator("html")).to_have_css("background-color", light)
 
 
+def test_a_link_that_is_hovered_is_underlined_but_in_the_bar(page: Visit) -> None:
+    page.go("#/about")
+    for within, line in (("footer", "underline"), (".plain", "underline"), (".bar nav", "none")):
+        link = page.page.locator(f"{within} a").first
+        link.hover()
+        expect(link).to_have_css("text-decoration-line", line)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("kind", "address"), PAGES)
 def test_axe_finds_nothing_serious(

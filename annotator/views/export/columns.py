@@ -50,7 +50,7 @@ _NUMBERS = {
     "abstained": "answers that see none where the describer abstained",
     "invented": "answers that see none where one was described",
     **{name: f"of described: {words}" for name, words in PRECISIONS.items()},
-    **{name: f"of seen: a pattern of kind {name}" for name in CATEGORIES},
+    **{name: f"of seen: a pattern of category {name}" for name in CATEGORIES},
     "accepted": "of described: accurate, or of the wrong scope",
     "strict": "of described: accurate",
     "matched": "described and abstained together; of answered",
@@ -72,7 +72,7 @@ _NUMBERS = {
         for question, what in (
             ("pattern", "whether there is a pattern"),
             ("precision", "how well the description fits"),
-            ("category", "of what kind the pattern is"),
+            ("category", "of what category the pattern is"),
         )
         for name, part, words in (
             ("pairs", "", f"pairs of raters who both said {what}"),

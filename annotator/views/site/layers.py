@@ -16,7 +16,7 @@ from annotator.views.site.overview import HeadColumns
 if TYPE_CHECKING:
     import pandas as pd
 
-_SCORES = ("phi", "p", "q", "suppression", "suppression_p", "suppression_q")
+SCORE_NAMES = ("phi", "p", "q", "suppression", "suppression_p", "suppression_q")
 _SAID = (
     *("status", "inputs", "pattern", "category", "reasoning", "problem", "template", "key"),
     *("tokens_in", "tokens_out", "seconds", "at", "superseded"),
@@ -58,7 +58,7 @@ def layer_data(
             at = int(rows["layer"].iloc[0]) * heads.n_heads + head
             one["kv_head"] = kv_heads[at]
             one["relations"] = [
-                [places["relations"][row["relation"]], *(short(row[name]) for name in _SCORES)]
+                [places["relations"][row["relation"]], *(short(row[name]) for name in SCORE_NAMES)]
                 for row in scored.get(at, ())
                 if row["phi"] or row["suppression"]
             ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from annotator.judge.aggregate import SHARE_WORDS
 from annotator.judge.report import PUBLISHED
 from annotator.records.table import INTERVAL, Chart, Table
 from annotator.views.export.markdown import is_number
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from annotator.catalog.summed_results import Sums
     from annotator.judge.aggregate import Agreement, Share, Summary
     from annotator.judge.report import Report
-
-_SHARES = (
-    *("matched", "invented_of_none", "accepted", "strict"),
-    *("accepted_of_all", "strict_of_all", "same_category"),
-)
 
 
 def validation(found: Sequence[Sums]) -> list[dict[str, Any]]:
@@ -117,7 +113,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "outcomes": {name: _share(one) for name, one in summary.outcomes.items()},
         "precision": dict(summary.precision),
         "category": dict(summary.category),
-        **{name: _share(getattr(summary, name)) for name in _SHARES},
+        **{name: _share(getattr(summary, name)) for name in SHARE_WORDS},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -13,15 +14,23 @@ from typing import TYPE_CHECKING, Any
 from annotator.catalog.atomic_files import make_folder, whole_file
 from annotator.catalog.relations_manifest import read_relations_run
 from annotator.errors import CatalogForeign
-from annotator.records import FLAG, Q_LEVEL
+from annotator.judge.aggregate import OUTCOME_WORDS, QUESTION_WORDS, SHARE_WORDS
+from annotator.records import (
+    ACCEPTED,
+    CATEGORIES,
+    EVIDENCE_SOURCES,
+    EVIDENCE_TARGETS,
+    FLAG,
+    PRECISIONS,
+    Q_LEVEL,
+)
 from annotator.views.export.columns import meaning
 from annotator.views.export.format import Contents, Format
 from annotator.views.export.public_names import pseudonyms
 from annotator.views.export.tables import exported
 from annotator.views.site.data import write_data
-from annotator.views.site.layers import layer_data
+from annotator.views.site.layers import SCORE_NAMES, layer_data
 from annotator.views.site.overview import (
-    CATEGORIES,
     SHOWN_STATUSES,
     SIGNATURES,
     HeadColumns,
@@ -103,9 +112,14 @@ def names_of(folder: Path) -> list[str]:
     return [*dict(_own_files()), *(f"{DATA}/{name}" for name in data)]
 
 
+def _page() -> Traversable:
+    """The page as it comes with the package."""
+    return files("annotator.views.site").joinpath("page")
+
+
 def _own_files(within: str = "") -> Iterator[tuple[str, Traversable]]:
     """The page's own files by their paths, as they come with the package."""
-    folder = files("annotator.views.site").joinpath("page", within)
+    folder = _page().joinpath(within)
     for one in sorted(folder.iterdir(), key=lambda one: (one.name != PAGE, one.name)):
         if one.is_dir():
             yield from _own_files(f"{within}{one.name}/")
@@ -136,16 +150,40 @@ def _overview(
             for one in pairs
             if not one.valid
         ],
-        "flag": FLAG,
-        "level": Q_LEVEL,
+        **_fixed(),
         "draws": run.settings["draws"] if run else None,
         "best": None if scores is None else best_relations(heads, scores, names),
-        "statuses": SHOWN_STATUSES,
-        "categories": CATEGORIES,
         "describers": told,
         "judged": []
         if verdicts is None or said is None
         else accepted_columns(heads, said, verdicts, told),
+    }
+
+
+def _fixed() -> dict[str, Any]:
+    """What is the same for every catalog: names, words and bounds that the page does not repeat."""
+    vendored = json.loads(_page().joinpath("vendor", "vendor.json").read_text("utf-8"))
+    return {
+        "flag": FLAG,
+        "level": Q_LEVEL,
+        "evidence": {"sources": EVIDENCE_SOURCES, "targets": EVIDENCE_TARGETS},
+        "scores": SCORE_NAMES,
+        "statuses": SHOWN_STATUSES,
+        "categories": CATEGORIES,
+        "accepted": ACCEPTED,
+        "words": {
+            "outcomes": OUTCOME_WORDS,
+            "precisions": PRECISIONS,
+            "questions": QUESTION_WORDS,
+            "shares": {n: {"label": label, "of": of} for n, (label, of) in SHARE_WORDS.items()},
+        },
+        "libraries": [
+            {
+                **{name: one[name] for name in ("name", "version", "licence")},
+                "file": next(name for name in one["files"] if name.endswith("license.txt")),
+            }
+            for one in vendored
+        ],
     }
 
 

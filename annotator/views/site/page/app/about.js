@@ -3,13 +3,7 @@
 
 annotator.about = (() => {
   const { safe, page, section, list, pairs } = annotator.parts;
-  const { many } = annotator.text;
-  const LIBRARIES = [
-    ["Mithril", "2.3.8", "MIT", "vendor/mithril-license.txt"],
-    ["D3", "7.9.2", "ISC", "vendor/d3-license.txt"],
-    ["Observable Plot", "0.6.17", "ISC", "vendor/plot-license.txt"],
-  ];
-
+  const { many, score, threshold } = annotator.text;
   const PAPER = "https://arxiv.org/abs/2412.11965";
 
   const digest = (text) => text && m("code.digest", text);
@@ -46,10 +40,13 @@ annotator.about = (() => {
       data.relations.length > 0 &&
         m(
           "p",
-          `A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, ${many(data.draws, "time")}: p is the share of these draws that score as high, and q is p after Benjamini and Hochberg over all heads, relations and both signs. A head implements a relation where phi is above .15, the paper's flag, and q at most .05.`,
+          `A relation score, phi, is the share of a relation's sources that have one of their targets among the k largest logits of their row; the suppression score is the same on −M. Targets are then dealt out anew among the sources, ${many(data.draws, "time")}: p is the share of these draws that score as high, and q is p after Benjamini and Hochberg over all heads, relations and both signs. A head implements a relation where phi is ${threshold()}; ${score(data.flag)} is the paper's flag.`,
         ),
-      m("p", "Signatures, of the 30 most salient sources with 5 targets each:"),
-      pairs(coded(data.signature_help || {}, String)),
+      m(
+        "p",
+        `Signatures, of the ${data.evidence.sources} most salient sources with ${data.evidence.targets} targets each:`,
+      ),
+      pairs(coded(data.signature_help, String)),
     ]);
   }
 
@@ -69,7 +66,10 @@ annotator.about = (() => {
         "Scores from the weights correlate with what heads write in prompts, more without than with context",
         validated,
       ],
-      ["Describers see 30 mappings and nothing else. What they say is an opinion", judged],
+      [
+        `Describers see ${data.evidence.sources} mappings and nothing else. What they say is an opinion`,
+        judged,
+      ],
       data.describers.some((one) => one.baseline) &&
         "The baseline makes sentences from the signatures by rules; no language model is asked.",
       "Prices are not recorded, only tokens.",
@@ -87,9 +87,9 @@ annotator.about = (() => {
     m("p", "annotator is Apache-2.0. This page uses, unchanged:"),
     list(
       "plain",
-      LIBRARIES.map(([name, version, licence, path]) => [
+      annotator.model.data.libraries.map(({ name, version, licence, file }) => [
         `${name} ${version}, `,
-        m("a", { href: path }, licence),
+        m("a", { href: `vendor/${file}` }, licence),
       ]),
     ),
   ];
@@ -105,12 +105,12 @@ annotator.about = (() => {
         m(".pair", section("What was measured", measured()), section("Limits", limits())),
         m(
           ".pair",
-          section("Keys", annotator.keys.table()),
+          section("Keys", annotator.keys.list()),
           m("div.prose", section("The method", method()), section("Licences", licences())),
         ),
       );
     },
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

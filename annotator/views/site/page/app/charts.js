@@ -55,7 +55,7 @@ annotator.charts = (() => {
 
   // Long names need room of their own, but no more than two fifths of a narrow screen.
   const margin = (names, width) =>
-    Math.min(width * 0.4, 14 + 6.7 * d3.max(names, (name) => name.length));
+    Math.min(width * 0.4, 14 + 6.7 * Math.max(...names.map((name) => name.length)));
 
   /** A series' dots, and the intervals that are known. */
   function series(rows, key, { color, symbol: shape, dy, filled }, low) {
@@ -105,14 +105,16 @@ annotator.charts = (() => {
       ),
   };
 
+  const written = (value, number) =>
+    value === null || value === "" ? NONE : number ? plain(value) : String(value);
+
   /** A table as the results have it; the rows after the first so many are folded away. */
   const Results = {
     view({ attrs: { table: one, first = Infinity } }) {
       const columns = one.columns.map(({ name, number }, at) => ({
         name,
         number,
-        cell: ({ [at]: value }) =>
-          value === null || value === "" ? NONE : number ? plain(value) : String(value),
+        cell: (row) => written(row[at], number),
       }));
       const rest = one.rows.slice(first);
       return [
@@ -204,5 +206,10 @@ annotator.charts = (() => {
     },
   };
 
-  return { seriesOf, Intervals: safe(Intervals), Results: safe(Results), Panels: safe(Panels) };
+  return Object.freeze({
+    seriesOf,
+    Intervals: safe(Intervals),
+    Results: safe(Results),
+    Panels: safe(Panels),
+  });
 })();

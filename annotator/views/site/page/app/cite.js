@@ -33,16 +33,23 @@ annotator.cite = (() => {
     }
   }
 
+  /** @param {any} area */
+  const select = (area) => area.select();
+
   /** A button that copies, and says so for a moment; where that fails, shows the text. */
   const Copy = {
-    async copy({ label, text, dom }) {
+    async copy({ text, dom }) {
       const whole = text();
       const done = await copied(whole);
       this.said = done ? "Copied" : null;
       this.fallback = done ? null : whole;
       dom.focus();
       m.redraw();
-      if (done) this.timer = setTimeout(() => ((this.said = null), m.redraw()), 1600);
+      if (done) this.timer = setTimeout(() => this.forget(), 1600);
+    },
+    forget() {
+      this.said = null;
+      m.redraw();
     },
     onremove() {
       clearTimeout(this.timer);
@@ -54,14 +61,14 @@ annotator.cite = (() => {
           {
             type: "button",
             ...attrs,
-            onclick: (event) => this.copy({ label, text, dom: event.currentTarget }),
+            onclick: (event) => this.copy({ text, dom: event.currentTarget }),
           },
           m("span", { "aria-live": "polite" }, this.said || label),
         ),
         this.fallback &&
           m(
             "textarea.fallback",
-            { readonly: true, "aria-label": "Copy this text", oncreate: ({ dom }) => dom.select() },
+            { readonly: true, "aria-label": "Copy this text", oncreate: ({ dom }) => select(dom) },
             this.fallback,
           ),
       ];
@@ -88,7 +95,6 @@ annotator.cite = (() => {
     const token = (at) => ({ id: layer.token_ids[at], text: layer.tokens[at] });
     const targets = (flat) =>
       annotator.mappings.paired(flat).map(([at, logit]) => ({ ...token(at), logit }));
-    const scores = ["phi", "p", "q", "suppression", "suppression_p", "suppression_q"];
     const named = ({ describer: at, ...rest }) => {
       const { llm, describer } = data.describers[at];
       return { llm, describer, ...rest };
@@ -110,10 +116,9 @@ annotator.cite = (() => {
         targets: targets(top),
         ...(bottom && { suppressed: targets(bottom) }),
       })),
-      relations: head.relations.map(([at, ...values]) => ({
-        relation: data.relations[at].name,
-        ...Object.fromEntries(scores.map((key, place) => [key, values[place]])),
-      })),
+      relations: head.relations
+        .map(annotator.model.scored)
+        .map(({ relation, ...scores }) => ({ relation: relation.name, ...scores })),
       descriptions: head.descriptions.map(named),
       judgments: head.judgments.map(named),
       verdicts: head.verdicts.map(named),
@@ -139,5 +144,5 @@ annotator.cite = (() => {
   };
 
   const SafeCopy = safe(Copy);
-  return { Cite: safe(Cite), Copy: SafeCopy, PAPER, json };
+  return Object.freeze({ Cite: safe(Cite), Copy: SafeCopy, PAPER, json });
 })();

@@ -6,20 +6,21 @@ annotator.colourings = (() => {
   const { score, plain, percent } = annotator.text;
   // Lightness differs from class to class in both modes, so that colours are told apart without hue.
   const CLASSES = ["--class-1", "--class-2", "--class-3", "--class-4", "--class-5"];
-  const LETTERS = { described: "D", unclear: "?", refused: "R", truncated: "T", malformed: "M" };
-  let all = null;
-  let byId = null;
+  /** @type {any[] | undefined} */
+  let all;
+  /** @type {Map<string, any> | undefined} */
+  let byId;
 
   /** More is farther from the page: towards black in the light, towards white in the dark. */
-  function ramp(t) {
+  function ramp(share) {
     const dark = annotator.theme.now() === "dark";
-    return dark ? d3.interpolateMagma(0.2 + 0.8 * t) : d3.interpolateBuPu(0.16 + 0.84 * t);
+    return dark ? d3.interpolateMagma(0.2 + 0.8 * share) : d3.interpolateBuPu(0.16 + 0.84 * share);
   }
 
   function classes(names, none) {
     const found = names.map((label, at) => ({
       label,
-      letter: LETTERS[label] || label[0].toUpperCase(),
+      letter: label[0].toUpperCase(),
       color: `var(${CLASSES[at % CLASSES.length]})`,
       ink: `var(${CLASSES[at % CLASSES.length]}-ink)`,
     }));
@@ -38,6 +39,7 @@ annotator.colourings = (() => {
   function bestColourings() {
     const { relations, best, flag } = annotator.model.data;
     if (!relations.length || !best) return [];
+    const above = `above ${score(flag)}`;
     const kinds = [...new Set(relations.map((one) => one.category))];
     const kindOf = best.relation.map((at, head) =>
       at >= 0 && best.phi[head] > flag ? kinds.indexOf(relations[at].category) : kinds.length,
@@ -49,10 +51,10 @@ annotator.colourings = (() => {
         help: "The highest phi among the relations that the head scores on.",
         flag: true,
       }),
-      classed("best-kind", "Best relation", "kind", kindOf, classes(kinds, "none above .15"), {
+      classed("best-kind", "Best relation", "kind", kindOf, classes(kinds, `none ${above}`), {
         title: "Best relation: kind",
         option: "best relation: kind",
-        help: "The kind of the relation with the head's highest phi, where that is above .15.",
+        help: `The kind of the relation with the head's highest phi, where that is ${above}.`,
       }),
     ];
   }
@@ -91,7 +93,7 @@ annotator.colourings = (() => {
     return Object.keys(signatures).map((name) =>
       number(`signature:${name}`, "Signatures", name, () => signatures[name], {
         title: `Signature: ${name}`,
-        help: (signature_help || {})[name],
+        help: signature_help[name],
         format: plain,
         from: (low) => low,
       }),
@@ -99,7 +101,8 @@ annotator.colourings = (() => {
   }
 
   function describerColourings() {
-    const { describers, judged, statuses, categories } = annotator.model.data;
+    const { describers, judged, statuses, categories, accepted, words } = annotator.model.data;
+    const good = accepted.map((precision) => `“${words.precisions[precision]}”`).join(" or ");
     return describers.flatMap((one, at) => {
       const plausible = judged.find((other) => other.describer === at);
       const group = `Descriptions: ${one.by}`;
@@ -133,7 +136,7 @@ annotator.colourings = (() => {
               number(`plausibility:${one.id}`, group, "plausibility", () => plausible.accepted, {
                 ...named(
                   "plausibility",
-                  "Of the people who see a pattern, the share that accepts the description: it is accurate, or only of the wrong scope.",
+                  `Of the people who see a pattern, the share that accepts the description: it is ${good}.`,
                 ),
                 format: percent,
                 to: 1,
@@ -196,5 +199,5 @@ annotator.colourings = (() => {
 
   const title = (colouring) => colouring.title || colouring.label;
 
-  return { list, find, standard, domain, colours, ramp, words, title };
+  return Object.freeze({ list, find, standard, domain, colours, ramp, words, title });
 })();

@@ -35,5 +35,5 @@ annotator.data = (() => {
     if (file && value && typeof value === "object") file.value = value;
   };
 
-  return { want };
+  return Object.freeze({ want });
 })();

@@ -97,6 +97,7 @@ annotator.filters = (() => {
   let wanted = false; // whether the search is to be focused as soon as it is there
 
   function focusSearch() {
+    /** @type {HTMLInputElement | null} */
     const input = document.querySelector('[data-testid="search"]');
     wanted = !input;
     input?.focus();
@@ -143,7 +144,7 @@ annotator.filters = (() => {
               placeholder: "country, ␣Paris, L23H4 …",
               autocomplete: "off",
               spellcheck: false,
-              "aria-keyshortcuts": "/",
+              "aria-keyshortcuts": annotator.shortcuts.on() ? "/" : null,
             },
             value: this.draft ?? state.q,
             oninput: (event) => this.typed(event),
@@ -176,5 +177,5 @@ annotator.filters = (() => {
       ),
   };
 
-  return { Filters: safe(Filters), focusSearch };
+  return Object.freeze({ Filters: safe(Filters), focusSearch });
 })();

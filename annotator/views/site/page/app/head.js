@@ -23,10 +23,11 @@ annotator.head = (() => {
   }
 
   function title(index, head, layer) {
-    const { data, name } = annotator.model;
+    const { name, scored, implemented } = annotator.model;
     const strong = head.relations
-      .filter(([, phi, , q]) => annotator.model.implemented(phi, q))
-      .sort((a, b) => b[1] - a[1]);
+      .map(scored)
+      .filter(({ phi, q }) => implemented(phi, q))
+      .sort((a, b) => b.phi - a.phi);
     return m("header.intro.headed", [
       m(".title", [
         m("h1", { tabindex: -1 }, name(index), m("span.of", ` of ${annotator.model.title()}`)),
@@ -48,9 +49,9 @@ annotator.head = (() => {
           " · implements ",
           strong
             .slice(0, 4)
-            .map(([at, phi], place) => [
+            .map(({ relation, phi }, place) => [
               place > 0 && ", ",
-              m("span.name", data.relations[at].name),
+              m("span.name", relation.name),
               ` ${annotator.text.score(phi)}`,
             ]),
           strong.length > 4 && ` and ${strong.length - 4} more`,
@@ -62,22 +63,21 @@ annotator.head = (() => {
   function page(index, layer) {
     const head = layer.heads[index % annotator.model.heads()];
     const attrs = { index, head, tokens: layer.tokens };
-    const { said, measured } = annotator;
     return m(".one", [
       title(index, head, layer),
       m(".sides", [
         m(
           ".main",
-          m(said.Descriptions, attrs),
+          m(annotator.descriptions.Descriptions, attrs),
           m(annotator.mappings.Mappings, attrs),
-          m(said.Judgments, attrs),
+          m(annotator.descriptions.Judgments, attrs),
         ),
         m(
           "aside.more",
           { "aria-label": "Measured" },
-          m(measured.Relations, attrs),
-          m(measured.Signatures, attrs),
-          m(measured.Similar, attrs),
+          m(annotator.measured.Relations, attrs),
+          m(annotator.measured.Signatures, attrs),
+          m(annotator.measured.Similar, attrs),
           m(annotator.cite.Cite, attrs),
         ),
       ]),
@@ -91,5 +91,5 @@ annotator.head = (() => {
     },
   };
 
-  return { Head: safe(Head), step };
+  return Object.freeze({ Head: safe(Head), step });
 })();

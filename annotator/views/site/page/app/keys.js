@@ -1,4 +1,4 @@
-/* The keyboard: one letter each, never while something is typed. */
+/* The keyboard: never while something is typed, and letters alone only while they are wanted. */
 "use strict";
 
 annotator.keys = (() => {
@@ -12,43 +12,72 @@ annotator.keys = (() => {
     ["?", "these keys"],
     ["Esc", "close"],
   ];
-  let dialog = null;
+  const ALONE = ["/", "k", "j", "m", "?"]; // what can be switched off
+  /** @type {HTMLDialogElement} */
+  let dialog;
 
-  const spelled = (key) => (key === "or" ? " or " : [m("kbd", key), " "]);
+  function spelled(key) {
+    if (key === "or") return " or ";
+    if (annotator.shortcuts.on() || !ALONE.includes(key)) return [m("kbd", key), " "];
+    return [m("kbd.off", key, m("span.hidden", " (off)")), " "];
+  }
+
   const COLUMNS = [
     { cell: ([keys]) => keys.split(" ").map(spelled) },
     { cell: ([, what]) => what },
   ];
-  const table = () => annotator.parts.table(COLUMNS, LIST, { kind: "keys" });
+  const list = () => [
+    annotator.parts.table(COLUMNS, LIST, { kind: "keys" }),
+    annotator.parts.tick(`single letters and signs are keys: ${ALONE.join(" ")}`, {
+      checked: annotator.shortcuts.on(),
+      "data-testid": "shortcuts",
+      onchange: (event) => annotator.shortcuts.set(event.target.checked),
+    }),
+  ];
 
   const Dialog = {
-    oncreate: ({ dom }) => (dialog = dom),
+    oncreate(vnode) {
+      dialog = vnode.dom;
+    },
     view: () =>
       m(
         "dialog.keys",
         { "aria-labelledby": "keys-title" },
         m("h2", { id: "keys-title" }, "Keys"),
-        table(),
+        list(),
         m(
           "form",
           { method: "dialog" },
           m(
             "button",
-            { autofocus: true, onclick: (event) => (event.preventDefault(), dialog.close()) },
+            {
+              autofocus: true,
+              onclick: (event) => {
+                event.preventDefault();
+                dialog.close();
+              },
+            },
             "Close",
           ),
         ),
       ),
   };
 
-  const show = () => dialog && !dialog.open && dialog.showModal();
+  function show() {
+    if (!dialog.open) dialog.showModal();
+  }
+
+  function toMap() {
+    window.location.hash = annotator.state.back();
+  }
 
   /** To the search, which may be on another page. */
   function search() {
     annotator.filters.focusSearch();
-    if (m.route.get().split("?")[0] !== "/") window.location.hash = annotator.state.back();
+    if (m.route.get().split("?")[0] !== "/") toMap();
   }
 
+  /** To a head's neighbour; false where there is none. */
   function turn(by) {
     const index = annotator.model.index(m.route.get().slice(1).split("?")[0]);
     const to = index >= 0 && annotator.head.step(index, by);
@@ -65,17 +94,19 @@ annotator.keys = (() => {
     const scrolls = event.target.closest(".scroll");
     const sideways = scrolls && scrolls.scrollWidth > scrolls.clientWidth;
     const actions = {
-      "/": () => (search(), true),
-      "?": () => (show(), true),
-      m: () => ((window.location.hash = annotator.state.back()), true),
+      "/": search,
+      "?": show,
+      m: toMap,
       j: () => turn(1),
       k: () => turn(-1),
       ArrowRight: () => !sideways && turn(1),
       ArrowLeft: () => !sideways && turn(-1),
     };
-    if (Object.hasOwn(actions, event.key) && actions[event.key]()) event.preventDefault();
+    if (!Object.hasOwn(actions, event.key)) return;
+    if (ALONE.includes(event.key) && !annotator.shortcuts.on()) return;
+    if (actions[event.key]() !== false) event.preventDefault();
   }
 
   document.addEventListener("keydown", pressed);
-  return { Dialog, show, table };
+  return Object.freeze({ Dialog, show, list });
 })();

@@ -3,6 +3,7 @@
 
 annotator.legend = (() => {
   const { safe, list, chip, frame, Chart } = annotator.parts;
+  const { plain } = annotator.text;
 
   const Legend = {
     view({ attrs: { colouring, values, at } }) {
@@ -13,7 +14,7 @@ annotator.legend = (() => {
           (value) => value,
         );
         const used = colouring.classes.filter((_, at) => counts.get(at));
-        const count = (one) => counts.get(colouring.classes.indexOf(one)).toLocaleString("en");
+        const count = (one) => plain(counts.get(colouring.classes.indexOf(one)));
         return list(
           "legend.classes",
           used.map((one) => [chip(one), m("span.count", ` ${count(one)}`)]),
@@ -31,7 +32,7 @@ annotator.legend = (() => {
           m("p.note", [
             m("i.dot"),
             colouring.id.startsWith("phi") ? "implements it" : "suppresses it",
-            ": above .15, and q at most .05",
+            `: ${annotator.text.threshold()}`,
           ]),
       ]);
     },
@@ -81,5 +82,5 @@ annotator.legend = (() => {
     });
   }
 
-  return { Legend: safe(Legend) };
+  return Object.freeze({ Legend: safe(Legend) });
 })();

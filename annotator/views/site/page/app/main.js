@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { page, problem, waiting } = annotator.parts;
+  const { page, problem, waiting, skip } = annotator.parts;
   // By address, which is also what a page's own file is called.
   const NAMES = {
     relations: "Relations",
@@ -10,10 +10,11 @@
     study: "Study",
     about: "About",
   };
-  const root = document.getElementById("app");
+  const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   let place = null; // which page is shown
   let scrolled = 0; // how far down the overview was left
   let heading = false; // whether its heading is still to be focused
+  /** @type {string | null} */
   let taken = null; // why the overview could not be taken; "" where it could
 
   const pages = () =>
@@ -46,14 +47,7 @@
     const dark = annotator.theme.now() === "dark";
     const toggle = { "data-testid": "theme-toggle", onclick: annotator.theme.toggle };
     return m("header.bar", [
-      m(
-        "a.skip",
-        {
-          href: "#main",
-          onclick: (event) => (event.preventDefault(), document.getElementById("main").focus()),
-        },
-        "Skip to the content",
-      ),
+      skip("Skip to the content", "main"),
       m(
         "a.mark",
         { href: annotator.state.href({}) },
@@ -110,19 +104,24 @@
 
   /** Whoever came by a link hears the heading, as soon as it is there. */
   function focusHeading() {
-    const found = heading && document.querySelector("h1[tabindex]");
-    if (!found) return;
+    /** @type {HTMLElement | null} */
+    const found = document.querySelector("h1[tabindex]");
+    if (!heading || !found) return;
     heading = false;
     if (document.activeElement?.matches("input")) return; // it was asked for by its key
     found.focus({ preventScroll: true });
   }
 
-  const arrived = (path) => (arrive(path), focusHeading());
+  function arrived(path) {
+    arrive(path);
+    focusHeading();
+  }
 
   let lastScroll = 0;
-  window.addEventListener("scroll", () => place === "" && (lastScroll = window.scrollY), {
-    passive: true,
-  });
+  const remember = () => {
+    if (place === "") lastScroll = window.scrollY;
+  };
+  window.addEventListener("scroll", remember, { passive: true });
 
   const Frame = {
     view({ attrs: { path } }) {

@@ -118,7 +118,8 @@ annotator.map = (() => {
     /** Plot has drawn the cells: say of each which head it is, and set the rest upon them. */
     drawn(svg, width, attrs) {
       this.cells = [...svg.querySelectorAll('g[aria-label="cell"] rect')];
-      this.cells.forEach((cell, head) => (cell.dataset.head = annotator.model.name(head)));
+      for (const [head, cell] of this.cells.entries())
+        cell.dataset.head = annotator.model.name(head);
       this.ring = svg.appendChild(shape("rect", { class: "ring" }));
       const beneath = this.cells[0].parentNode;
       beneath.before(shape("path", { class: "specks", d: this.cells.map(speck).join("") }));
@@ -139,7 +140,7 @@ annotator.map = (() => {
 
     paint(colouring, values) {
       const colours = annotator.colourings.colours(colouring, values);
-      this.cells.forEach((cell, head) => cell.setAttribute("fill", colours[head]));
+      for (const [head, cell] of this.cells.entries()) cell.setAttribute("fill", colours[head]);
       this.over?.group.remove();
       const over = overlay(colouring, values, this.size);
       this.over = over && drawOverlay(over);
@@ -147,10 +148,9 @@ annotator.map = (() => {
     },
 
     dim(passing) {
-      this.cells.forEach((cell, head) => cell.classList.toggle("dim", !passing[head]));
-      this.over?.marks.forEach((one, at) =>
-        one.classList.toggle("dim", !passing[this.over.heads[at]]),
-      );
+      const toggle = (one, head) => one.classList.toggle("dim", !passing[head]);
+      for (const [head, cell] of this.cells.entries()) toggle(cell, head);
+      for (const [at, one] of (this.over?.marks ?? []).entries()) toggle(one, this.over.heads[at]);
     },
 
     onupdate({ attrs }) {
@@ -189,7 +189,7 @@ annotator.map = (() => {
     },
 
     view({ attrs }) {
-      const { colouring, values, point, at } = attrs;
+      const { colouring, point, at } = attrs;
       const head = (event) => event.target.closest("[data-head]")?.dataset.head;
       return m(
         ".map",
@@ -201,7 +201,7 @@ annotator.map = (() => {
             "aria-roledescription": "map of heads",
           },
           "aria-label": `Heads by layer, coloured by ${annotator.colourings.title(colouring)}`,
-          "aria-describedby": "map-keys",
+          "aria-describedby": "map-keys map-table",
           onkeydown: (event) => this.pressed(event, attrs),
           onfocus: (event) => at === null && event.target.matches(":focus-visible") && point(0),
           onpointermove: (event) => {
@@ -227,5 +227,5 @@ annotator.map = (() => {
     },
   };
 
-  return { Map: safe(HeadMap) };
+  return Object.freeze({ Map: safe(HeadMap) });
 })();

@@ -4,10 +4,12 @@
 annotator.mappings = (() => {
   const { safe, tick, scroll, table } = annotator.parts;
   const { token, plain } = annotator.text;
-  const EVIDENCE = 30; // sources that are published evidence
   let numbers = false; // whether logits are written out; kept from head to head
 
-  /** A flat list of target, logit, target, logit … as pairs. */
+  /**
+   * A flat list of target, logit, target, logit … as pairs.
+   * @returns {[number, number | null][]}
+   */
   const paired = (flat) =>
     d3.range(0, (flat || []).length, 2).map((at) => [flat[at], flat[at + 1]]);
 
@@ -51,13 +53,14 @@ annotator.mappings = (() => {
     },
     view({ attrs: { head, tokens } }) {
       const rows = head.mappings;
+      const { sources } = annotator.model.data.evidence;
       const context = {
         tokens,
         largest: extreme(rows, 2),
         lowest: extreme(rows, 3),
         suppressed: rows.some((one) => one[3]),
       };
-      const rest = rows.length - EVIDENCE;
+      const rest = rows.length - sources;
       const evidence = (label, caption, first, end) =>
         scroll(
           label,
@@ -78,17 +81,17 @@ annotator.mappings = (() => {
           "p.help",
           "The sources that the head responds to most, and what it promotes when it attends to them; the stronger the colour, the nearer to its largest logit.",
         ),
-        evidence("Salient mappings", "The published evidence", 0, EVIDENCE),
+        evidence("Salient mappings", "The published evidence", 0, sources),
         rest > 0 &&
           m(
             "details.rest",
             { open: this.all, ontoggle: (event) => (this.all = event.target.open) },
             m("summary", `${rest} more, which are not shown to those who describe it`),
-            evidence("Further mappings", "Further mappings", EVIDENCE),
+            evidence("Further mappings", "Further mappings", sources),
           ),
       ]);
     },
   };
 
-  return { Mappings: safe(Mappings), paired };
+  return Object.freeze({ Mappings: safe(Mappings), paired });
 })();

@@ -3,30 +3,29 @@
 
 annotator.measured = (() => {
   const { safe, folded, list, scroll, table, headLink, relationLink } = annotator.parts;
-  const { score, q, plain, percent, saying, silence, many, NONE } = annotator.text;
+  const { line, outcome } = annotator.describers;
+  const { score, q, plain, percent, many, NONE } = annotator.text;
 
-  /** Places in a row of scores: [relation, phi, p, q, suppression, suppression_p, suppression_q]. */
-  const [RELATION, PHI, , Q, DOWN, , DOWN_Q] = d3.range(7);
+  const STRONG = 0.05; // what is not folded away
 
-  function named(row) {
-    const one = annotator.model.data.relations[row[RELATION]];
+  function named({ relation, phi, q, suppression, suppression_q }) {
     const { implemented } = annotator.model;
     return [
-      relationLink(one.name, `${one.description} Colour the map by it.`),
-      implemented(row[PHI], row[Q]) && m("span.badge.good", "implements"),
-      implemented(row[DOWN], row[DOWN_Q]) && m("span.badge.bad", "suppresses"),
+      relationLink(relation.name, `${relation.description} Colour the map by it.`),
+      implemented(phi, q) && m("span.badge.good", "implements"),
+      implemented(suppression, suppression_q) && m("span.badge.bad", "suppresses"),
     ];
   }
 
   const SCORES = [
     { name: "Relation", cell: named },
-    { name: "phi", number: true, cell: (row) => score(row[PHI]) },
-    { name: "q", number: true, cell: (row) => (row[PHI] > 0 ? q(row[Q]) : NONE) },
+    { name: "phi", number: true, cell: ({ phi }) => score(phi) },
+    { name: "q", number: true, cell: (row) => (row.phi > 0 ? q(row.q) : NONE) },
     {
       ...{ name: "suppr.", title: "suppression score", number: true },
-      cell: (row) => score(row[DOWN]),
+      cell: ({ suppression }) => score(suppression),
     },
-    { name: "q", number: true, cell: (row) => (row[DOWN] > 0 ? q(row[DOWN_Q]) : NONE) },
+    { name: "q", number: true, cell: (row) => (row.suppression > 0 ? q(row.suppression_q) : NONE) },
   ];
 
   const scores = (rows, label) => scroll(label, table(SCORES, rows));
@@ -35,16 +34,20 @@ annotator.measured = (() => {
     view({ attrs: { head } }) {
       const { relations } = annotator.model.data;
       if (!relations.length) return null;
-      const rows = [...head.relations].sort((a, b) => b[PHI] - a[PHI] || b[DOWN] - a[DOWN]);
-      const there = new Set(rows.map((one) => one[RELATION]));
-      const zero = relations.filter((_, at) => !there.has(at));
-      const strong = rows.filter((one) => one[PHI] >= 0.05 || one[DOWN] >= 0.05);
+      const rows = head.relations
+        .map(annotator.model.scored)
+        .sort((a, b) => b.phi - a.phi || b.suppression - a.suppression);
+      const there = new Set(rows.map((one) => one.relation));
+      const zero = relations.filter((one) => !there.has(one));
+      const strong = rows.filter((one) => one.phi >= STRONG || one.suppression >= STRONG);
       const weak = rows.filter((one) => !strong.includes(one));
       return m("section.relations", { "data-testid": "relations" }, [
         m("h2", "Relation scores"),
-        strong.length ? scores(strong, "Relation scores") : m("p.muted", "None of .05 or more."),
+        strong.length
+          ? scores(strong, "Relation scores")
+          : m("p.muted", `None of ${score(STRONG)} or more.`),
         weak.length > 0 &&
-          folded(`${weak.length} below .05`, scores(weak, "Relation scores below .05")),
+          folded(`${weak.length} below ${score(STRONG)}`, scores(weak, "Weak relation scores")),
         zero.length > 0 &&
           folded(
             `${zero.length} at 0`,
@@ -63,14 +66,14 @@ annotator.measured = (() => {
     return [
       {
         name: "Signature",
-        attrs: (name) => ({ title: (signature_help || {})[name] }),
+        attrs: (name) => ({ title: signature_help[name] }),
         cell: (name) => name,
       },
       { name: "Value", class: "number", cell: (name) => plain(signatures[name][index]) },
       {
         ...{ name: "As a bar", class: "above" },
         attrs: () => ({ "aria-hidden": "true" }),
-        cell: (name) => m("span", { style: { width: `${100 * above(name)}%` } }),
+        cell: (name) => m("span", { style: { width: `${100 * (above(name) ?? 0)}%` } }),
       },
       {
         ...{ name: "Share of heads it is above", class: "number" },
@@ -96,9 +99,9 @@ annotator.measured = (() => {
 
   /** A head in a list, with what the first describer says of it. */
   function listed(index, note) {
-    const words = saying(0, index);
+    const words = line(0, index);
     return [
-      m(".line", headLink(index), note, !words && m("span.muted", silence(0, index))),
+      m(".line", headLink(index), note, !words && m("span.muted", outcome(0, index))),
       words && m("p.said", words),
     ];
   }
@@ -126,5 +129,9 @@ annotator.measured = (() => {
     },
   };
 
-  return { Relations: safe(Relations), Signatures: safe(Signatures), Similar: safe(Similar) };
+  return Object.freeze({
+    Relations: safe(Relations),
+    Signatures: safe(Signatures),
+    Similar: safe(Similar),
+  });
 })();

@@ -3,6 +3,11 @@
 "use strict";
 
 annotator.model = (() => {
+  const NEEDED = [
+    ...["model", "signatures", "signature_help", "relations", "describers", "judged", "pages"],
+    ...["scores", "statuses", "categories", "evidence", "words", "libraries"],
+  ];
+  /** @type {any} what data/overview.js holds */
   let data = null;
   let sorted = {};
 
@@ -10,9 +15,7 @@ annotator.model = (() => {
   function take(overview) {
     const { n_layers, n_heads } = overview.dims || {};
     if (!(n_layers > 0 && n_heads > 0)) throw new Error("it has no layers or heads");
-    for (const name of ["model", "signatures", "relations", "describers", "judged", "pages"]) {
-      if (!overview[name]) throw new Error(`it lacks ${name}`);
-    }
+    for (const name of NEEDED) if (!overview[name]) throw new Error(`it lacks ${name}`);
     data = overview;
     sorted = {};
   }
@@ -54,13 +57,18 @@ annotator.model = (() => {
       .pop()
       .replace(/\.gguf$/, "");
   const describer = (id) => data.describers.findIndex((one) => one.id === id);
+  /** A head's scores on a relation by their names, out of a row of a layer's file. */
+  const scored = ([relation, ...values]) => ({
+    relation: data.relations[relation],
+    ...Object.fromEntries(data.scores.map((name, at) => [name, values[at]])),
+  });
   const implemented = (phi, q) => phi > data.flag && q !== null && q <= data.level;
 
-  return {
+  return Object.freeze({
     ...{ take, layers, heads, count, layer, name, index, kv, group, percentile },
-    ...{ title, describer, implemented },
+    ...{ title, describer, scored, implemented },
     get data() {
       return data;
     },
-  };
+  });
 })();

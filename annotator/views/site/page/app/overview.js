@@ -2,9 +2,12 @@
 "use strict";
 
 annotator.overview = (() => {
-  const { safe, problem, intro, headLink, chip } = annotator.parts;
-  const { many, saying, silence } = annotator.text;
+  const { safe, problem, intro, skip, headLink, chip } = annotator.parts;
+  const { line, outcome } = annotator.describers;
+  const { many } = annotator.text;
+  /** @type {number | null} */
   let at = null; // the head that is pointed at; kept while other pages are looked at
+  /** @type {any} */
   let shown = null; // the colouring that could last be shown: the next may be on its way
 
   /** The colouring that is asked for, or while its file is read the one before. */
@@ -67,9 +70,9 @@ annotator.overview = (() => {
         ),
         category
           ? colouring.id !== `category:${said.id}` && chip(category)
-          : m("span.muted", silence(describer, at)),
+          : m("span.muted", outcome(describer, at)),
       ]),
-      m("p.said", saying(describer, at) || m("span.muted", said && "No description.")),
+      m("p.said", line(describer, at) || m("span.muted", said && "No description.")),
       best &&
         best.relation[at] >= 0 &&
         !colouring.id.startsWith("best") &&
@@ -128,6 +131,12 @@ annotator.overview = (() => {
               m("p.help", colouring.help),
               m(annotator.legend.Legend, { colouring, values, at }),
               panel(colouring, values, found.describer),
+              skip("Skip the map, to the table of its heads", ".listed"),
+              m(
+                "p.hidden",
+                { id: "map-table" },
+                "The table has the same heads, in words and numbers.",
+              ),
               m(annotator.map.Map, {
                 colouring,
                 values,
@@ -137,7 +146,7 @@ annotator.overview = (() => {
                 pointed,
               }),
             ]),
-            m("section.listed", { "aria-label": "Table" }, [
+            m("section.listed", { "aria-label": "Table", tabindex: -1 }, [
               counted(listing),
               m(annotator.table.Table, { state, colouring, values, listing, point, at }),
             ]),
@@ -147,5 +156,5 @@ annotator.overview = (() => {
     },
   };
 
-  return { Overview: safe(Overview), point };
+  return Object.freeze({ Overview: safe(Overview), point });
 })();

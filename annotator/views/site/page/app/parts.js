@@ -47,6 +47,20 @@ annotator.parts = (() => {
       items.map((one) => m("li", one)),
     );
 
+  /** A link that shows as soon as the keyboard is on it: to what a selector finds. */
+  const skip = (label, selector) =>
+    m(
+      "a.skip",
+      {
+        href: "#main",
+        onclick: (event) => {
+          event.preventDefault();
+          document.querySelector(selector).focus();
+        },
+      },
+      label,
+    );
+
   const tick = (label, attrs) => m("label.tick", m("input[type=checkbox]", attrs), label);
 
   /** A wide table scrolls in its own region, which the keyboard reaches too. */
@@ -164,8 +178,8 @@ annotator.parts = (() => {
     view: (vnode) => m(".chart", { class: vnode.attrs.class }),
   };
 
-  return {
-    ...{ safe, problem, waiting, withData, intro, page, section, folded, list, tick },
+  return Object.freeze({
+    ...{ safe, problem, waiting, withData, intro, page, section, folded, list, skip, tick },
     ...{ scroll, table, headLink, relationLink, chip, pairs, frame, Chart },
-  };
+  });
 })();

@@ -4,7 +4,7 @@
 annotator.relations = (() => {
   const { safe, problem, page, section, list, headLink, relationLink, frame, Chart } =
     annotator.parts;
-  const { score, many } = annotator.text;
+  const { score, many, threshold } = annotator.text;
   const TOP = 5; // heads that are named
   const LEAST = 0.02; // what is drawn from
 
@@ -97,7 +97,7 @@ annotator.relations = (() => {
       );
       return page(
         "Relations",
-        "How strongly each head implements an operation: a column for each layer, a row for each head, the stronger its colour the larger its phi. Heads in bold implement the relation: phi above .15 and q at most .05.",
+        `How strongly each head implements an operation: a column for each layer, a row for each head, the stronger its colour the larger its phi. Heads in bold implement the relation: phi ${threshold()}.`,
         Array.from(kinds, ([kind, own]) =>
           section(
             kind,
@@ -119,5 +119,5 @@ annotator.relations = (() => {
     },
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

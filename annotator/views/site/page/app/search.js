@@ -4,20 +4,19 @@
 
 annotator.search = (() => {
   const SHOWN = 3; // tokens told of a head, each side
+  /** @type {any} the tokens of data/search.js, for comparing */
   let lowered = null;
-  let found = { key: null };
-  let listed = { key: null };
-
-  const describerTexts = (at) =>
-    at < 0 ? { value: { inputs: [], pattern: [] } } : annotator.data.want(`describer-${at}`);
+  /** @type {any} */
+  let found = {};
+  /** @type {any} */
+  let listed = {};
 
   function inDescriptions(query, at, hits) {
-    const file = describerTexts(at);
+    const file = annotator.describers.texts(at);
     if (!file.value) return file;
-    const statuses = annotator.model.data.describers[at]?.status;
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     file.value.inputs.forEach((inputs, head) => {
-      if (annotator.model.data.statuses[statuses[head]] !== "described") return;
+      if (annotator.describers.outcome(at, head) !== "described") return;
       const text = `${inputs || ""} ${file.value.pattern[head] || ""}`.toLowerCase();
       if (words.every((word) => text.includes(word))) hits[head] = 1;
     });
@@ -34,7 +33,8 @@ annotator.search = (() => {
       for (const side of sides) {
         for (const head of file.value[side][at]) {
           hits[head] = 1;
-          const own = (matched[head] ||= { sources: [], targets: [] })[side];
+          matched[head] ||= { sources: [], targets: [] };
+          const own = matched[head][side];
           if (own.length < SHOWN) own.push(file.value.tokens[at]);
         }
       }
@@ -46,7 +46,10 @@ annotator.search = (() => {
   function find(query, places, describer) {
     const key = [query, places, describer].join("\u0000");
     if (found.key === key && !found.waiting) return found;
-    if (!query.trim()) return (found = { key, hits: null, matched: [] });
+    if (!query.trim()) {
+      found = { key, hits: null, matched: [] };
+      return found;
+    }
     const hits = new Uint8Array(annotator.model.count());
     const matched = new Array(annotator.model.count());
     const sides = ["sources", "targets"].filter((side) => places.includes(side));
@@ -58,7 +61,8 @@ annotator.search = (() => {
     if (named >= 0) hits[named] = 1;
     const waiting = files.some((file) => !file.value && !file.problem);
     const problem = files.map((file) => file.problem).find(Boolean);
-    return (found = { key, hits, matched, problem, waiting });
+    found = { key, hits, matched, problem, waiting };
+    return found;
   }
 
   /** Whether a head passes what is picked besides the search. */
@@ -87,7 +91,7 @@ annotator.search = (() => {
   function sortValues(state, colouring, values, describer) {
     const { best, describers, signatures } = annotator.model.data;
     const said = describers[describer];
-    const texts = describerTexts(describer).value;
+    const texts = annotator.describers.texts(describer).value;
     const name = state.sort.replace(/^-/, "");
     const columns = {
       head: (head) => head,
@@ -97,9 +101,7 @@ annotator.search = (() => {
       category: (head) =>
         said && said.status[head] >= 0 ? said.status[head] * 100 + said.category[head] : null,
       description: (head) =>
-        texts && texts.pattern[head]
-          ? `${texts.inputs[head]} ${texts.pattern[head]}`.toLowerCase()
-          : null,
+        texts?.pattern[head] ? `${texts.inputs[head]} ${texts.pattern[head]}`.toLowerCase() : null,
     };
     return columns[name] || ((head) => signatures[name][head]);
   }
@@ -111,7 +113,7 @@ annotator.search = (() => {
   function list(state, colouring, values) {
     const describer = annotator.model.describer(state.by);
     const found = find(state.q, state.in, describer);
-    const loaded = Boolean(describerTexts(describer).value);
+    const loaded = Boolean(annotator.describers.texts(describer).value);
     const key = JSON.stringify([
       { ...state, page: 0, notices: 0 },
       loaded,
@@ -129,11 +131,13 @@ annotator.search = (() => {
     const sign = state.sort.startsWith("-") ? -1 : 1;
     heads.sort((a, b) => {
       const [x, y] = [value(a), value(b)];
-      if (x === null || y === null) return (x === null) - (y === null) || a - b; // the unknown last
+      const unknown = Number(x === null) - Number(y === null); // they come last
+      if (x === null || y === null) return unknown || a - b;
       return (x < y ? -sign : x > y ? sign : 0) || a - b;
     });
-    return (listed = { key, heads, passing, found, describer });
+    listed = { key, heads, passing, found, describer };
+    return listed;
   }
 
-  return { list, describerTexts };
+  return Object.freeze({ list });
 })();

@@ -26,8 +26,8 @@ annotator.state = (() => {
       by: field(annotator.model.data.describers[0]?.id || "", described, nobody),
       q: field("", () => true),
       in: field(PLACES.join(), placed, `not among ${PLACES.join(", ")}`),
-      category: field("", listed(categories || []), "no category"),
-      status: field("", listed(statuses || []), "no outcome"),
+      category: field("", listed(categories), "no category"),
+      status: field("", listed(statuses), "no outcome"),
       from: field("0", layerNumber, "no layer of this model"),
       to: field(last, layerNumber, "no layer of this model"),
       sort: field("-value", sortable, "no column"),
@@ -78,13 +78,13 @@ annotator.state = (() => {
 
   const href = (params) => {
     const query = m.buildQueryString(params);
-    return `#/${query && "?" + query}`;
+    return `#/${query && `?${query}`}`;
   };
 
-  return {
+  return Object.freeze({
     ...{ now, change, href, PLACES },
     reset: () => m.route.set("/"),
     back: () => href(last),
     colouredBy: (color) => href({ ...last, color, page: undefined }),
-  };
+  });
 })();

@@ -4,46 +4,24 @@
 annotator.study = (() => {
   const { safe, withData, page, section, scroll, table } = annotator.parts;
   const { percent, interval, plain, many, NONE } = annotator.text;
-  const OUTCOMES = {
-    described: "pattern, and described",
-    missed: "pattern, not described",
-    abstained: "no pattern, none described",
-    invented: "no pattern, one described",
-  };
-  const SHARES = {
-    matched: ["described rightly, or rightly not", "all answers"],
-    invented_of_none: ["a pattern invented", "answers that see none"],
-    accepted: ["accepted: accurate, or of the wrong scope", "described, with a pattern"],
-    strict: ["accurate", "described, with a pattern"],
-    accepted_of_all: ["accepted", "all answers on descriptions"],
-    strict_of_all: ["accurate", "all answers on descriptions"],
-    same_category: [
-      "same category as the description's",
-      "described, with a pattern, its category known",
-    ],
-  };
-  const PUBLISHED = { matched: "matched", invented_of_none: "invented", strict: "strict" };
-  const AGREEMENT = {
-    pattern: "is there a pattern?",
-    precision: "how well does it fit?",
-    category: "which category?",
-  };
   const DOT = annotator.charts.seriesOf({ own: "here, 95 %", published: "published" }, 0);
 
   const measured = ({ share, low, high }) => ({ value: share, low, high });
   const options = (label) => ({ domain: [0, 1], label, format: percent });
 
+  /** The words of what shares and answers come to, the same as on the terminal. */
+  const words = (kind) => annotator.model.data.words[kind];
+
   /** What was published of the same share. */
-  const published = (study, name) =>
-    study.published.filter((one) => one.figure === PUBLISHED[name]);
+  const published = (study, name) => study.published.filter((one) => one.figure === name);
 
   function shares(study) {
-    const rows = Object.entries(SHARES)
-      .filter(([name]) => study.total[name]?.share !== null && study.total[name])
-      .map(([name, [label]]) => {
+    const rows = Object.entries(words("shares"))
+      .filter(([name]) => study.total[name].share !== null)
+      .map(([name, { label }]) => {
         const [beside] = published(study, name); // the others are in the table
         return {
-          name: name.endsWith("_of_all") ? `${label}, of all` : label.split(":")[0],
+          name: label,
           own: measured(study.total[name]),
           ...(beside && { published: { value: beside.share, low: null } }),
         };
@@ -71,12 +49,12 @@ annotator.study = (() => {
     const told = ({ about, share, of }) =>
       m("div", `${about ? "about " : ""}${(100 * share).toFixed(1)} %, ${of}`);
     const columns = [
-      { name: "Share", cell: ([, [label]]) => label },
-      { name: "of", class: "muted", cell: ([, [, of]]) => of },
+      { name: "Share", cell: ([, { label }]) => label },
+      { name: "of", class: "muted wide", cell: ([, { of }]) => of },
       ...counted(([name]) => study.total[name]),
       { name: "published", class: "wide", cell: ([name]) => published(study, name).map(told) },
     ];
-    return scroll("Shares", table(columns, Object.entries(SHARES)));
+    return scroll("Shares", table(columns, Object.entries(words("shares"))));
   }
 
   function outcomes(study) {
@@ -84,12 +62,12 @@ annotator.study = (() => {
       { name: "Is there a pattern, and was it described?", cell: ([, label]) => label },
       ...counted(([name]) => study.total.outcomes[name]),
     ];
-    return scroll("Outcomes", table(columns, Object.entries(OUTCOMES)));
+    return scroll("Outcomes", table(columns, Object.entries(words("outcomes"))));
   }
 
-  function counts(title, given, words = {}) {
+  function counts(title, given, labels = {}) {
     const columns = [
-      { cell: ([name]) => words[name] || name },
+      { cell: ([name]) => labels[name] || name },
       { class: "number", cell: ([, count]) => plain(count) },
     ];
     return m("div", m("h3", title), table(columns, Object.entries(given)));
@@ -97,7 +75,7 @@ annotator.study = (() => {
 
   function agreement(study) {
     const columns = [
-      { name: "Two raters, the same answer?", cell: ([name]) => AGREEMENT[name] || name },
+      { name: "Two raters, the same answer?", cell: ([name]) => words("questions")[name] },
       { name: "items", number: true, cell: ([, one]) => plain(one.items) },
       ...counted(([, one]) => one, "pairs"),
     ];
@@ -111,9 +89,9 @@ annotator.study = (() => {
       { name: title, cell: ([name]) => name },
       number("answers", (own) => plain(own.answered)),
       number("skipped", (own) => plain(own.skipped)),
-      number("matched", (own) => percent(own.matched?.share)),
-      number("accepted", (own) => percent(own.accepted?.share)),
-      number("accurate", (own) => percent(own.strict?.share)),
+      ...["matched", "invented_of_none", "accepted", "strict"].map((share) =>
+        number(words("shares")[share].label, (own) => percent(own[share].share)),
+      ),
       number("seconds", (own) => plain(own.seconds)),
     ];
     return scroll(title, table(columns, rows));
@@ -130,7 +108,7 @@ annotator.study = (() => {
           m(annotator.charts.Intervals, {
             rows: rows.map(([name, own]) => ({ name, own: measured(own.accepted) })),
             series: { own: DOT.own },
-            options: options("accepted, of described with a pattern"),
+            options: options(words("shares").accepted.label),
             label: `Accepted, by ${what}`,
           }),
         ),
@@ -161,7 +139,7 @@ annotator.study = (() => {
             outcomes(study),
             m(
               ".two",
-              counts("How well it fits", study.total.precision, annotator.said.WORDS),
+              counts("How well it fits", study.total.precision, words("precisions")),
               counts("Category of the pattern", study.total.category),
             ),
           ),
@@ -195,5 +173,5 @@ annotator.study = (() => {
       ),
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

@@ -3,7 +3,8 @@
 
 annotator.table = (() => {
   const { safe, scroll, table, headLink } = annotator.parts;
-  const { plain, score, saying, silence, token } = annotator.text;
+  const { line, outcome, texts } = annotator.describers;
+  const { plain, score, token } = annotator.text;
   const PAGE = 50;
   const SIGNATURES = ["copy", "stem", "hub", "strength"];
 
@@ -32,7 +33,7 @@ annotator.table = (() => {
     const { describers } = annotator.model.data;
     return (
       annotator.model.data.categories[describers[describer].category[index]] ||
-      m("span.muted", silence(describer, index))
+      m("span.muted", outcome(describer, index))
     );
   }
 
@@ -81,7 +82,7 @@ annotator.table = (() => {
       described && {
         ...{ id: "description", name: "Description", class: "said" },
         cell: (index) => [
-          m("div.clamp", saying(listing.describer, index)),
+          m("div.clamp", line(listing.describer, index)),
           matched(listing.found.matched[index]),
         ],
       },
@@ -99,7 +100,7 @@ annotator.table = (() => {
         ...{ number: true, cell: annotator.model.kv },
       },
       ...SIGNATURES.filter((name) => `signature:${name}` !== colouring.id).map((name) => ({
-        ...{ id: name, name, title: (signature_help || {})[name] },
+        ...{ id: name, name, title: signature_help[name] },
         ...{ number: true, cell: (index) => plain(signatures[name][index]) },
       })),
     ];
@@ -137,7 +138,7 @@ annotator.table = (() => {
       const pages = Math.max(1, Math.ceil(total / PAGE));
       const page = Math.min(pages, +state.page);
       const shown = listing.heads.slice((page - 1) * PAGE, page * PAGE);
-      const texts = annotator.search.describerTexts(listing.describer);
+      const described = texts(listing.describer);
       if (!total)
         return m(
           ".empty",
@@ -145,7 +146,8 @@ annotator.table = (() => {
           m("button", { type: "button", onclick: annotator.state.reset }, "Show all heads"),
         );
       return [
-        texts.problem && annotator.parts.problem(`Descriptions cannot be shown. ${texts.problem}`),
+        described.problem &&
+          annotator.parts.problem(`Descriptions cannot be shown. ${described.problem}`),
         scroll(
           "Table of heads",
           table(columns(attrs), shown, {
@@ -164,5 +166,5 @@ annotator.table = (() => {
     },
   };
 
-  return { Table: safe(Table) };
+  return Object.freeze({ Table: safe(Table) });
 })();

@@ -27,7 +27,7 @@ annotator.text = (() => {
   function trimmed(value, digits) {
     if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
     if (value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits)
-      return value < 0 ? "-.0" : "<." + "0".repeat(digits - 1) + "1";
+      return value < 0 ? "-.0" : `<.${"0".repeat(digits - 1)}1`;
     return value.toFixed(digits).replace(/^(-?)0\./, "$1.");
   }
 
@@ -63,42 +63,18 @@ annotator.text = (() => {
   const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
   /** What somebody wrote, as it can be shown. */
-  const said = (text) =>
+  const written = (text) =>
     text &&
     String(text).replace(TURNS, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-  /** What a describer said of a head, in a line: inputs → pattern; null where it described nothing. */
-  function saying(describer, head) {
-    const one = annotator.model.data.describers[describer];
-    const texts = one && annotator.search.describerTexts(describer).value;
-    if (!texts || annotator.model.data.statuses[one.status[head]] !== "described") return null;
-    return [
-      m("span", said(texts.inputs[head]) || NONE),
-      m("span.arrow", " → "),
-      m("span", said(texts.pattern[head]) || NONE),
-    ];
+  /** From which scores on a head implements a relation, in words. */
+  function threshold() {
+    const { flag, level } = annotator.model.data;
+    return `above ${score(flag)} and q at most ${score(level)}`;
   }
 
-  /** Why there is no description: what came of asking. */
-  function silence(describer, head) {
-    const one = annotator.model.data.describers[describer];
-    if (!one) return null;
-    return one.status[head] < 0 ? "not asked" : annotator.model.data.statuses[one.status[head]];
-  }
-
-  return {
-    token,
-    score,
-    plain,
-    q,
-    percent,
-    interval,
-    many,
-    short,
-    moment,
-    said,
-    saying,
-    silence,
+  return Object.freeze({
+    ...{ token, score, plain, q, percent, interval, many, short, moment, written, threshold },
     NONE,
-  };
+  });
 })();

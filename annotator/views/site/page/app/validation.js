@@ -14,7 +14,10 @@ annotator.validation = (() => {
     return m(Intervals, {
       rows: [...rows].sort((a, b) => b[keys[0]].value - a[keys[0]].value),
       series: seriesOf(one.series),
-      options: { domain: [Math.min(0, Math.floor(d3.min(numbers) * 10) / 10), 1], label: one.axis },
+      options: {
+        domain: [Math.floor(Math.min(0, ...numbers) * 10) / 10, 1],
+        label: one.axis,
+      },
       label: one.title,
     });
   }
@@ -50,5 +53,5 @@ annotator.validation = (() => {
       ),
   };
 
-  return { Page: safe(Page) };
+  return Object.freeze({ Page: safe(Page) });
 })();

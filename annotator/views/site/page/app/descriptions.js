@@ -1,16 +1,9 @@
 /* What was said of a head: descriptions, with where they came from, and what people judged. */
 "use strict";
 
-annotator.said = (() => {
+annotator.descriptions = (() => {
   const { safe, folded, chip, pairs, scroll, table } = annotator.parts;
-  const { many, moment, plain, percent, short, said: words, NONE } = annotator.text;
-  const WORDS = {
-    accurate: "correct and accurate",
-    scope: "too general or too specific",
-    partial: "partially correct",
-    poor: "poor",
-  };
-
+  const { many, moment, plain, percent, short, written, NONE } = annotator.text;
   // The three answers of an item that was skipped are one cell.
   const answered = (one, answer) => (one.skipped ? undefined : (answer ?? NONE));
   const JUDGED = [
@@ -23,11 +16,11 @@ annotator.said = (() => {
     },
     {
       name: "How well it fits",
-      cell: (one) => answered(one, one.precision && (WORDS[one.precision] || one.precision)),
+      cell: (one) => answered(one, annotator.model.data.words.precisions[one.precision]),
     },
     { name: "Category", cell: (one) => answered(one, one.category) },
     { name: "Seconds", class: "number", cell: (one) => plain(one.seconds) },
-    { name: "Comment", cell: (one) => words(one.comment) || "" },
+    { name: "Comment", cell: (one) => written(one.comment) || "" },
   ];
 
   const who = (at) => annotator.model.data.describers[at];
@@ -43,7 +36,7 @@ annotator.said = (() => {
     return folded(
       "Where it came from",
       pairs([
-        ["model", who(one.describer).llm],
+        !who(one.describer).baseline && ["language model", who(one.describer).llm],
         ["describer", who(one.describer).describer],
         ["template", one.template ? m("code", { title: one.template }, short(one.template)) : null],
         ["answered", moment(one.at)],
@@ -70,17 +63,17 @@ annotator.said = (() => {
       ]),
       one.status === "described"
         ? pairs([
-            ["inputs", words(one.inputs)],
-            ["pattern", words(one.pattern)],
+            ["inputs", written(one.inputs)],
+            ["pattern", written(one.pattern)],
           ])
         : m(
             "p.muted",
             one.status === "unclear"
               ? "It saw no pattern in the mappings"
               : "There is no description",
-            one.problem ? `: ${words(one.problem)}` : ".",
+            one.problem ? `: ${written(one.problem)}` : ".",
           ),
-      one.reasoning && folded("Reasoning", m("p.reasoning", words(one.reasoning))),
+      one.reasoning && folded("Reasoning", m("p.reasoning", written(one.reasoning))),
       origin(one),
     ]);
   }
@@ -124,9 +117,10 @@ annotator.said = (() => {
       m("h3", which(verdict, descriptions)),
       pairs([
         ["accepted", counted(accepted, described, accepted_share, "who see a pattern")],
-        ["agree: a pattern?", agreed(verdict, "pattern")],
-        ["agree: how well?", agreed(verdict, "precision")],
-        ["agree: category", agreed(verdict, "category")],
+        ...Object.entries(annotator.model.data.words.questions).map(([name, question]) => [
+          `agree: ${question}`,
+          agreed(verdict, name),
+        ]),
       ]),
       scroll("Judgments", table(JUDGED, own)),
     ]);
@@ -144,5 +138,5 @@ annotator.said = (() => {
     },
   };
 
-  return { Descriptions: safe(Descriptions), Judgments: safe(Judgments), WORDS };
+  return Object.freeze({ Descriptions: safe(Descriptions), Judgments: safe(Judgments) });
 })();
