@@ -4,6 +4,6 @@
 `request` is what determines an answer, `llm` the one method every language model has; `openai`,
 `anthropic`, `local` and `rule_baseline` are those that have it. `outcome` is the closed union of
 what may come back, `attempts` sends, retries and writes everything down in the ledger. `providers`
-reads --llm, `keys` finds a provider's key, `sdk_provider` is what the SDKs have in common,
+reads --llm, `api_keys` finds a provider's key, `sdk_provider` is what the SDKs have in common,
 `http_errors` what their errors come to.
 """

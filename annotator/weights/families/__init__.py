@@ -2,9 +2,9 @@
 
 Entries describe the modules of Hugging Face transformers; each names the file it was read from.
 `llama_like`, `gpt_like`, `bloom_like` and `experts` hold them; `wrappers` says where multimodal
-models keep a text tower, `refusals` what is known and not mapped, `ignored_config_keys` which settings do not
-matter, and `defaults.json` what transformers assumes where a config is silent (written by
-`make docs`).
+models keep a text tower, `refusals` what is known and not mapped, `ignored_config_keys` which
+settings do not matter, and `defaults.json` what transformers assumes where a config is silent
+(written by `make docs`).
 """
 
 from __future__ import annotations
