@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 TELLING = "telling"
 _TELLING_HTML = 5
+_FILES = {"mappings": "maps"}
+"""Of a table that its file is not called by; that name is taken too, as it was before."""
 TABLE_NAMES = (
-    *MAP_TABLES,
+    *("mappings", "signatures"),
     descriptions.DESCRIPTIONS,
     *judgments.JUDGMENT_TABLES,
     *relations.RELATION_TABLES,
@@ -129,6 +131,7 @@ class Catalog:
             CatalogBroken: it cannot be read.
             LedgerUnusable: the descriptions or judgments cannot be read.
         """
+        name = _FILES.get(name, name)
         if name == descriptions.DESCRIPTIONS:
             return descriptions.to_table(self.descriptions(superseded=True))
         if name in judgments.JUDGMENT_TABLES:

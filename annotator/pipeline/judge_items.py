@@ -52,12 +52,10 @@ def plan_study(
         SettingInvalid: no such kind.
     """
     from annotator.judge.items import item_of
-    from annotator.judge.kinds import KINDS
+    from annotator.judge.kinds import kind_of
 
     catalog = open_catalog(catalog)
-    for kind in kinds:
-        if kind not in KINDS:
-            raise SettingInvalid("kind", kind, "one of " + ", ".join(KINDS))
+    asked = {kind: kind_of(kind) for kind in kinds}
     said = _to_judge(catalog.descriptions(llm=llm), catalog, llm)
     if heads is None:
         wanted = {one.head for one in said}
@@ -70,8 +68,8 @@ def plan_study(
     digest = catalog.manifest.model["weight_digest"]
     shown = {
         item_of(one, digest, kind): one
-        for kind in dict.fromkeys(kinds)
-        for one in KINDS[kind].shown(catalog, said, maps)
+        for kind, of in asked.items()
+        for one in of.shown(catalog, said, maps)
     }
     return StudyItems(list(shown), {item.id: one for item, one in shown.items()})
 

@@ -162,7 +162,8 @@ def test_faces_of_a_head(catalog: annotator.Catalog) -> None:
     frame = head.frame()
     assert len(frame) == 45 * 5 * 2
     assert list(frame.columns) == MAP_TABLES["maps"].names
-    rows = catalog.frame("maps").query("layer == 2 and head == 1")
+    rows = catalog.frame("mappings").query("layer == 2 and head == 1")
+    assert catalog.frame("maps").equals(catalog.frame("mappings")), "as it was called before"
     assert frame["target"].tolist() == rows["target"].tolist()
     assert frame["logit"].tolist() == pytest.approx(rows["logit"].tolist())
 

@@ -37,7 +37,7 @@ Given = Sequence[tuple[int, str, bool | None, str, str]]
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Item]]]:
     """A catalog whose describers' texts are items, real and toys, that nobody has answered."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(KINDS, toy.NAME, toy.KIND)
+        patch.setitem(KINDS, toy.NAME, "tests.judge.toy")
         patch.setenv("COLUMNS", "100")
         catalog = again(tmp_path_factory.mktemp("asked") / "catalog")
         opened = open_catalog(catalog)

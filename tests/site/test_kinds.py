@@ -19,7 +19,7 @@ pytestmark = pytest.mark.services
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(KINDS, toy.NAME, toy.KIND)
+    monkeypatch.setitem(KINDS, toy.NAME, "tests.judge.toy")
     catalog, folder = again(tmp_path / "catalog"), tmp_path / "files"
     folder.mkdir()
     [first, *_] = (one.describer for one in open_catalog(catalog).descriptions("L0H0"))
