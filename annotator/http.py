@@ -44,7 +44,8 @@ def plain_address(url: str) -> str:
         reason = "holds a password, a query or a fragment; leave it out"
         raise AddressInvalid(reason, parts.hostname or "(no address)")
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise AddressInvalid("has to begin with http:// or https:// and a server", url)
+        shown = "(no address)" if "@" in url else url
+        raise AddressInvalid("has to begin with http:// or https:// and a server", shown)
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 

@@ -21,6 +21,10 @@ class JsonInvalid(ValueError):
         self.reason, self.line = reason, line
 
 
+class JsonUnreadable(JsonInvalid):
+    """A file that cannot be read at all."""
+
+
 def read_json(file: Path | Traversable, kind: Any = Any) -> Any:
     """What a file says.
 
@@ -29,13 +33,13 @@ def read_json(file: Path | Traversable, kind: Any = Any) -> Any:
         kind: what it has to hold, as pydantic reads types, strictly; by default anything.
 
     Raises:
-        JsonInvalid: it cannot be read, is no JSON (nested beyond all bounds, say), or holds
-            something else.
+        JsonInvalid: it cannot be read (JsonUnreadable), is no JSON (nested beyond all bounds,
+            say), or holds something else.
     """
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise JsonInvalid(error.strerror or str(error)) from error
+        raise JsonUnreadable(error.strerror or str(error)) from error
     value = _parsed(content)
     if kind is Any:
         return value

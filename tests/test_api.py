@@ -49,14 +49,14 @@ def test_a_function_of_a_catalog_takes_it_or_its_directory() -> None:
         of = getattr(annotator, name)
         if inspect.isfunction(of) and "catalog" in (given := inspect.signature(of).parameters):
             kinds = str(given["catalog"].annotation).split(" | ")
-            assert kinds == ["Catalog", "str", "Path"] or name in OPENED, name
-
-
-OPENED = {"open_catalog"}
+            assert kinds == ["Catalog", "str", "Path"], name
+            needed = [p.name for p in given.values() if p.default is p.empty]
+            assert needed[:1] == ["catalog"], name
+            assert set(needed) <= {"catalog", "llm", "raters", "file", "to", "options", "how"}, name
 
 
 def test_many_rows_are_a_frame_and_a_table() -> None:
-    hits = Rows([Hit(HeadId(1, 2), 0, 3.5), Hit(HeadId(0, 1), 4, float("nan"))])
+    hits = Rows([Hit(HeadId(1, 2), 0, 3.5), Hit(HeadId(0, 1), 4, float("nan"))], Hit)
     frame = hits.frame()
     assert list(frame.columns) == ["layer", "head", "rank", "logit"]
     assert frame.iloc[0].tolist() == [1, 2, 0, 3.5]
@@ -64,8 +64,9 @@ def test_many_rows_are_a_frame_and_a_table() -> None:
     shown = hits._repr_html_()
     assert "2 rows" in shown
     assert "<td style='text-align:left'>3.5</td>" in shown
-    assert Rows()._repr_html_().count("<tr>") == 0
-    assert Rows().frame().empty
-    many = Rows([hits[0]] * 50)._repr_html_()
+    none = hits[2:]
+    assert none._repr_html_().count("<tr>") == 1
+    assert list(none.frame().columns) == list(frame.columns)
+    many = Rows([hits[0]] * 50, Hit)._repr_html_()
     assert "50 rows; the first 20" in many
     assert many.count("<tr>") == 21

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from annotator.errors import CatalogBroken
 from annotator.json_file import JsonInvalid, read_json
@@ -35,10 +35,9 @@ class ManifestFormat:
             CatalogBroken: it cannot be read, is of a newer format, or of one that is read no more.
         """
         try:
-            read = read_json(path)
+            content = read_json(path, dict[str, Any])
         except JsonInvalid as error:
             raise CatalogBroken(str(path), str(error), self.rebuild) from error
-        content = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
         number = content.get("format")
         if not isinstance(number, int) or isinstance(number, bool):
             raise CatalogBroken(str(path), "it names no format", self.rebuild)

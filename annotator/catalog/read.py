@@ -42,7 +42,7 @@ _TELLING_HTML = 5
 _FILES = {"mappings": "maps"}
 """Of a table that its file is not called by; that name is taken too, as it was before."""
 TABLE_NAMES = (
-    *("mappings", "signatures"),
+    *(next((one for one, file in _FILES.items() if file == name), name) for name in MAP_TABLES),
     descriptions.DESCRIPTIONS,
     *judgments.JUDGMENT_TABLES,
     *relations.RELATION_TABLES,
@@ -104,7 +104,7 @@ class Catalog:
         heads = to_summaries(table)
         if sort is not None:
             heads.sort(key=lambda h: (-getattr(h.signatures, sort), h.head))
-        return Rows(heads[:top])
+        return Rows(heads[:top], HeadSummary)
 
     def telling(self, top: int = 8) -> list[HeadMap]:
         """The most telling heads, one for each KV group.
@@ -170,7 +170,7 @@ class Catalog:
             NoRelations: there are no scores.
             CatalogBroken: they cannot be read.
         """
-        return Rows(relations.read_scores(self.folder, _parsed(head), relation))
+        return Rows(relations.read_scores(self.folder, _parsed(head), relation), RelationScore)
 
     def descriptions(
         self, head: HeadId | str | None = None, llm: str | None = None, *, superseded: bool = False
@@ -190,7 +190,7 @@ class Catalog:
         """
         of = _parsed(head)
         found = descriptions.read_descriptions(self.folder, llm, superseded=superseded)
-        return Rows(one for one in found if of in (None, one.head))
+        return Rows((one for one in found if of in (None, one.head)), Description)
 
     def judgments(self) -> Rows[tuple[Item, Judgment]]:
         """What people judged of the descriptions, by head, language model and rater.
@@ -201,7 +201,8 @@ class Catalog:
         Raises:
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
-        return Rows((one.item, given) for one in self.verdicts() for given in one.judgments)
+        pairs = ((one.item, given) for one in self.verdicts() for given in one.judgments)
+        return Rows(pairs, Item, Judgment)
 
     def verdicts(self, head: HeadId | str | None = None) -> list[Verdict]:
         """What the judgments of each item come to, by head and language model.

@@ -125,4 +125,5 @@ def prompt_text(prompt: PromptPreview, llm: str | None) -> str:
         why = f"{llm} could not be had to count them" if llm else "--llm has them counted"
         tokens = f"about {prompt.estimated:,} tokens, estimated from its length; {why}"
     schema = f"\n\n[schema]\n{json.dumps(prompt.schema)}" if prompt.schema else ""
-    return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}{schema}\n\n[{tokens}]"
+    key = f"\n[key {prompt.key}]" if prompt.key else ""
+    return f"[system]\n{prompt.system}\n\n[user]\n{prompt.prompt}{schema}\n\n[{tokens}]{key}"

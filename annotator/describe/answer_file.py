@@ -8,6 +8,7 @@ JSON object that it is to be.
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed, read_answer
-from annotator.describe.providers import Named, require_model
+from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid
 from annotator.paths import user_path
@@ -50,7 +51,7 @@ class AnswerFile:
     def _replies(self) -> dict[str, str]:
         """Each reply by its request's key."""
         try:
-            lines = self.path.read_bytes().splitlines()
+            lines = self.path.read_bytes().removeprefix(BOM_UTF8).splitlines()
         except OSError as error:
             raise LlmInvalid(f"file:{self.path}", error.strerror or str(error)) from error
         replies: dict[str, str] = {}
@@ -88,6 +89,6 @@ class AnswerFile:
         """There is nothing to let go of."""
 
 
-def open_model(named: Named) -> AnswerFile:
+def open_llm_named(named: NamedLlm) -> AnswerFile:
     """The file that `file:FILE` names."""
     return AnswerFile(user_path(require_model(named)))

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from annotator.describe import http_errors as wire
+from annotator.describe import http_errors
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, Outcome, Refused, Truncated, read_answer
-from annotator.describe.providers import Named, require_model
+from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
 from annotator.errors import LlmInvalid
@@ -62,15 +62,15 @@ class Anthropic(Provider):
             counted = self._sdk().messages.count_tokens(**_message(request))
         except (anthropic.AnthropicError, ValueError):  # no JSON, half a character
             return None
-        return wire.whole_number(getattr(counted, "input_tokens", None))
+        return http_errors.whole_number(getattr(counted, "input_tokens", None))
 
     def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
         limit = changes.get("max_tokens", request.sampling["max_tokens"])
         came = self._put(self._sdk().messages, {**_message(request), "max_tokens": limit})
         if isinstance(came, Failed):
             return Reply(came)
-        if isinstance(came, wire.HttpFault):
-            return Reply(wire.outcome_of(came, SCHEMA_NAMES))
+        if isinstance(came, http_errors.HttpFault):
+            return Reply(http_errors.outcome_of(came, SCHEMA_NAMES))
         return _read(came, self._key, limit)
 
 
@@ -124,7 +124,7 @@ def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
     try:
         message = _Message.model_validate_json(response.content)
     except ValidationError:
-        return Reply(wire.unreadable(response, key, SCHEMA_NAMES))
+        return Reply(http_errors.unreadable(response, key, SCHEMA_NAMES))
     text = "".join(block.text for block in message.content if block.type == "text")
     outcome = _outcome(message, text, limit)
     return Reply(outcome, text, message.usage.read(), message.usage.output_tokens)
@@ -143,7 +143,7 @@ def _outcome(message: _Message, text: str, limit: int) -> Outcome:
             return read_answer(text)
 
 
-def open_model(named: Named) -> Anthropic:
+def open_llm_named(named: NamedLlm) -> Anthropic:
     """The model that `anthropic:MODEL` names."""
     model = require_model(named)
     if "@" in model:  # not repeated: there may be a password in it

@@ -20,7 +20,7 @@ from typing import Any
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import Answer, Described, Failed, Outcome, Unclear
-from annotator.describe.providers import Named
+from annotator.describe.providers import NamedLlm
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid, MissingExtra
 from annotator.paths import user_path
@@ -155,7 +155,7 @@ def _serve(path: Path) -> Any:
     return xllamacpp.Server(params)
 
 
-def open_model(named: Named) -> Local:
+def open_llm_named(named: NamedLlm) -> Local:
     """The model that `local:FILE` names, or for `local:` alone the one that comes as a package."""
     path = user_path(named.model) if named.model else named.embedded()
     return Local(path, **named.options)

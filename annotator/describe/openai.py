@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from annotator.describe import http_errors as wire
+from annotator.describe import http_errors
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed, Refused, Truncated, read_answer
-from annotator.describe.providers import Named, require_model
+from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
 
@@ -54,7 +54,7 @@ class Dialect:
     formats: tuple[str, ...] = ("json_schema", "json_object", "text")
     without: frozenset[str] = frozenset()
 
-    def after(self, fault: wire.HttpFault, optional: set[str]) -> Dialect | None:
+    def after(self, fault: http_errors.HttpFault, optional: set[str]) -> Dialect | None:
         """The dialect to try after a refusal; None where the refusal has another cause.
 
         Args:
@@ -66,7 +66,7 @@ class Dialect:
         schema = any(name in fault.said or name in fault.param for name in SCHEMA_NAMES)
         if schema and len(self.formats) > 1:
             return replace(self, formats=self.formats[1:])
-        if not fault.codes & wire.UNSUPPORTED:
+        if not fault.codes & http_errors.UNSUPPORTED:
             return None
         if fault.param == self.limit == "max_tokens":
             return replace(self, limit="max_completion_tokens")
@@ -139,7 +139,7 @@ class OpenAi(Provider):
             )
         except (openai.OpenAIError, ValueError):  # no JSON, half a character
             return None
-        return wire.whole_number(getattr(counted, "input_tokens", None))
+        return http_errors.whole_number(getattr(counted, "input_tokens", None))
 
     def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
         optional = set(changes) - {"max_tokens"} - set(request.sampling)
@@ -149,10 +149,10 @@ class OpenAi(Provider):
             came = self._put(self._sdk().chat.completions, body)
             if isinstance(came, Failed):
                 return Reply(came)
-            if not isinstance(came, wire.HttpFault):
+            if not isinstance(came, http_errors.HttpFault):
                 return _read(came, self._key, body[dialect.limit])
             if (learned := dialect.after(came, optional)) is None:
-                return Reply(wire.outcome_of(came, SCHEMA_NAMES))
+                return Reply(http_errors.outcome_of(came, SCHEMA_NAMES))
             self._dialect = learned
 
 
@@ -208,7 +208,7 @@ def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
     try:
         completion = _Completion.model_validate_json(response.content)
     except ValidationError:
-        return Reply(wire.unreadable(response, key, SCHEMA_NAMES))
+        return Reply(http_errors.unreadable(response, key, SCHEMA_NAMES))
     choice, usage = completion.choices[0], completion.usage or _Usage()
     content = choice.message.content
     if isinstance(content, list):
@@ -225,7 +225,7 @@ def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
     return Reply(outcome, text, usage.prompt_tokens or 0, usage.completion_tokens or 0)
 
 
-def open_model(named: Named) -> OpenAi:
+def open_llm_named(named: NamedLlm) -> OpenAi:
     """The model that `openai:MODEL` or `openai:MODEL@BASE_URL` names."""
     model, _, url = require_model(named).partition("@")
     return OpenAi(model, base_url=url or None, key=named.key, **named.options)

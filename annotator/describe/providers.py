@@ -19,11 +19,11 @@ PROVIDERS = {
     "file": "annotator.describe.answer_file",
     "rules": "annotator.describe.rule_baseline",
 }
-"""By what stands before the colon of --llm the module that has `open_model(named)`."""
+"""By what stands before the colon of --llm the module that has `open_llm_named(named)`."""
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedLlm:
     """A language model as --llm names it.
 
     Attributes:
@@ -64,11 +64,11 @@ def open_llm(
         raise LlmInvalid(llm, "it is of no known kind")
     key = None if key_file is None else user_path(key_file)
     options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
-    named = Named(llm, model, key, embedded, options)
-    return import_module(PROVIDERS[provider]).open_model(named)
+    named = NamedLlm(llm, model, key, embedded, options)
+    return import_module(PROVIDERS[provider]).open_llm_named(named)
 
 
-def require_model(named: Named) -> str:
+def require_model(named: NamedLlm) -> str:
     """The model's name.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Described, Outcome, Unclear
-from annotator.describe.providers import Named
+from annotator.describe.providers import NamedLlm
 from annotator.describe.request import Request
 from annotator.records import BASELINE
 
@@ -57,6 +57,6 @@ def _described(signatures: dict[str, float]) -> Outcome:
     return Unclear("no signature reaches its threshold", "unclear")
 
 
-def open_model(_: Named) -> Rules:
+def open_llm_named(_: NamedLlm) -> Rules:
     """The baseline."""
     return Rules()

@@ -14,7 +14,7 @@ from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from annotator.describe import http_errors as wire
+from annotator.describe import http_errors
 from annotator.describe.api_keys import find_key
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Answer, Failed
@@ -103,7 +103,7 @@ class Provider(ABC):
         started = perf_counter()
         reply = self._ask(request, changes)
         reply = replace(reply, seconds=perf_counter() - started)
-        return wire.without_key(reply, self._key)
+        return http_errors.without_key(reply, self._key)
 
     def close(self) -> None:
         """Let go of the connections; sending opens new ones."""
@@ -130,14 +130,18 @@ class Provider(ABC):
                 )
             return self._opened
 
-    def _put(self, api: Any, body: dict[str, Any]) -> httpx2.Response | wire.HttpFault | Failed:
+    def _put(
+        self, api: Any, body: dict[str, Any]
+    ) -> httpx2.Response | http_errors.HttpFault | Failed:
         """What came back of one request to a part of the API, be it an error, or why nothing."""
         sdk: Any = import_module(self.kind)
         try:
             return api.with_raw_response.create(**body).http_response
         except sdk.APIStatusError as error:
-            return wire.read_fault(error.response, self._key)
+            return http_errors.read_fault(error.response, self._key)
         except UnicodeEncodeError:
-            return wire.UNWRITABLE
+            return http_errors.UNWRITABLE
         except sdk.APIError as error:
-            return wire.unreachable(error, isinstance(error, sdk.APITimeoutError), self._timeout)
+            return http_errors.unreachable(
+                error, isinstance(error, sdk.APITimeoutError), self._timeout
+            )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from annotator.errors import ServerUnusable
-from annotator.label_studio import requests as calls
+from annotator.label_studio import requests
 from annotator.label_studio.connection import TRIES, Connection, ServerFault, text, whole
 from annotator.label_studio.requests import ProjectCounts, ServerTask
 from annotator.label_studio.task import Task
@@ -55,8 +55,8 @@ class Studio:
         timeout: float = 120.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._wire = Connection(url, token, timeout, sleep)
-        self.url = self._wire.url
+        self._connection = Connection(url, token, timeout, sleep)
+        self.url = self._connection.url
 
     def __repr__(self) -> str:
         return f"Studio({self.url!r})"
@@ -69,19 +69,19 @@ class Studio:
 
     def close(self) -> None:
         """Let go of the connections; the next request opens new ones."""
-        self._wire.close()
+        self._connection.close()
 
     def whoami(self) -> str:
         """The e-mail address of the token's user."""
-        return self._wire.read("user", lambda sdk: text(sdk.users.whoami().email))
+        return self._connection.read("user", lambda sdk: text(sdk.users.whoami().email))
 
     def version(self) -> str:
         """The server's release, as 1.23.2."""
-        return self._wire.read("version", lambda sdk: text(sdk.versions.get().release))
+        return self._connection.read("version", lambda sdk: text(sdk.versions.get().release))
 
     def project(self, marker: str) -> int | None:
         """The oldest project with the marker as a line of its description; None: none."""
-        listed = self._pages("projects", calls.projects)
+        listed = self._pages("projects", requests.projects)
         return min((id for id, lines in listed if marker in lines), default=None)
 
     def make_project(self, title: str, marker: str, config_xml: str, instruction: str) -> int:
@@ -107,22 +107,24 @@ class Studio:
             )
             return whole(made.id)
 
-        made = self._wire.once("new project", make)
+        made = self._connection.once("new project", make)
         if not isinstance(made, ServerFault):
             return made
         if made.done:  # perhaps
-            self._wire.pause(made, 0)
+            self._connection.pause(made, 0)
             if (found := self.project(marker)) is not None:
                 return found
         raise made.error
 
     def exists(self, project: int) -> bool:
         """Whether the project is there, and this user may see it."""
-        return self._wire.read("project", lambda sdk: calls.exists(sdk, project))
+        return self._connection.read("project", lambda sdk: requests.exists(sdk, project))
 
     def counts(self, project: int) -> ProjectCounts:
         """How far the project is."""
-        return self._wire.read(f"project {project}", lambda sdk: calls.counts(sdk, project))
+        return self._connection.read(
+            f"project {project}", lambda sdk: requests.counts(sdk, project)
+        )
 
     def items(self, project: int) -> dict[str, str]:
         """The items that the project has tasks for, by our ids, with whose tasks they are."""
@@ -130,11 +132,13 @@ class Studio:
 
     def users(self) -> dict[str, int]:
         """The number of every user, by e-mail address."""
-        return self._wire.read("users", calls.users)
+        return self._connection.read("users", requests.users)
 
     def answers(self, project: int) -> list[dict[str, Any]]:
         """The tasks that were answered or skipped, each with its answers: the JSON export."""
-        return self._wire.read(f"project {project}", lambda sdk: calls.export(sdk, project))
+        return self._connection.read(
+            f"project {project}", lambda sdk: requests.export(sdk, project)
+        )
 
     def label_url(self, project: int) -> str:
         """Where a rater answers one task after the other, and sees no other's answers."""
@@ -165,7 +169,7 @@ class Studio:
             if fault := self._sent(project, missing[:TASKS_CHUNK]):
                 if not fault.done:
                     raise fault.error
-                self._wire.pause(fault, fruitless)
+                self._connection.pause(fault, fruitless)
                 placed = self._placed(project)
                 left = [task for task in missing if task.item not in placed]
                 fruitless = fruitless + 1 if len(left) == len(missing) else 0
@@ -186,14 +190,14 @@ class Studio:
             if sdk.projects.import_tasks(project, request=body).task_count != len(body):
                 raise ValueError("not as many as were sent")
 
-        return self._wire.once(f"project {project}", send)
+        return self._connection.once(f"project {project}", send)
 
     def _placed(self, project: int) -> dict[str, list[ServerTask]]:
         """The project's tasks, by our item ids; what others put there has none."""
         placed: dict[str, list[ServerTask]] = {}
 
         def page(sdk: LabelStudio, number: int) -> tuple[int, list[tuple[object, ServerTask]]]:
-            return calls.tasks(sdk, project, number)
+            return requests.tasks(sdk, project, number)
 
         listed = self._pages(f"project {project}", page)
         for item, copy in listed:
@@ -207,7 +211,7 @@ class Studio:
         """What stands on all pages of a list; `ask` gives how many there are, and one page."""
         seen, page = 0, 1
         while True:
-            total, some = self._wire.read(what, lambda sdk, n=page: ask(sdk, n))
+            total, some = self._connection.read(what, lambda sdk, n=page: ask(sdk, n))
             yield from some
             seen, page = seen + len(some), page + 1
             if seen >= total or not some:
@@ -221,5 +225,7 @@ class Studio:
             copies.sort(key=lambda copy: (not copy.answered, copy.id))
             spare += [copy.id for copy in copies[1:] if not copy.answered]
         if spare:
-            self._wire.read(f"project {project}", lambda sdk: calls.delete(sdk, project, spare))
+            self._connection.read(
+                f"project {project}", lambda sdk: requests.delete(sdk, project, spare)
+            )
         return placed

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from annotator.errors import ServerUnusable
-from annotator.json_file import JsonInvalid, read_json
+from annotator.json_file import JsonInvalid, JsonUnreadable, read_json
 
 CREDENTIALS_FILE = "credentials.json"
 _PLAIN = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
@@ -85,6 +85,8 @@ def read_credentials(folder: Path) -> Credentials:
         raise ServerUnusable(str(folder), reason, remedy)
     try:
         return read_json(path, Credentials)
+    except JsonUnreadable as error:
+        raise ServerUnusable(str(folder), f"{path}: {error}", "Make it readable") from None
     except JsonInvalid as error:
         reason = f"its {CREDENTIALS_FILE} is not as annotator wrote it ({error})"
         remedy = "Put back the file as it was; without it nobody can log in"

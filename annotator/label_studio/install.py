@@ -71,7 +71,7 @@ def install(folder: Path, tell: Callable[[str], None]) -> None:
 
     Args:
         folder: see `home`.
-        tell: is told what is being done, a line each.
+        tell: is pipe_name what is being done, a line each.
 
     Raises:
         ServerUnusable: it cannot be made; what to do is in the error.
@@ -99,8 +99,8 @@ def guarded(by: Path, module: str, *arguments: str, pipe: int | None = None) -> 
     Its standard input has to be a pipe of ours, and it a session of its own.
     """
     guard = Path(__file__).with_name("guarded_process.py")
-    told = "-" if pipe is None else str(pipe)
-    return [str(by), "-I", "-u", str(guard), told, module, *arguments]
+    pipe_name = "-" if pipe is None else str(pipe)
+    return [str(by), "-I", "-u", str(guard), pipe_name, module, *arguments]
 
 
 def surroundings(data: Path) -> dict[str, str]:

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from annotator.errors import ServerUnusable
-from annotator.label_studio import install as environment
+from annotator.label_studio import install
 from annotator.label_studio.accounts import Accounts
 from annotator.label_studio.credentials import (
     CREDENTIALS_FILE,
@@ -84,8 +84,8 @@ class Server:
         return self.credentials.url
 
     def __enter__(self) -> Server:
-        made = environment.home()
-        if not environment.ready(made):
+        made = install.home()
+        if not install.ready(made):
             remedy = "Run: python -m annotator.label_studio.install"
             raise ServerUnusable(str(made), "it is not installed there", remedy)
         try:
@@ -164,7 +164,7 @@ class Server:
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
-        shutil.copyfile(environment.template(environment.home()), new / environment.DATABASE)
+        shutil.copyfile(install.template(install.home()), new / install.DATABASE)
         new.rename(data)
         return known
 
@@ -180,12 +180,12 @@ class Server:
             reason = f"something else listens on port {self._port}"
             raise ServerUnusable(str(self.folder), reason, "Name another port, or none")
         clear_exports(self.folder)
-        heard, told = os.pipe()
+        heard, writing = os.pipe()
         with os.fdopen(heard, "rb") as hears:
             try:
-                self._process = self._popen(made, port, told)
+                self._process = self._popen(made, port, writing)
             finally:
-                os.close(told)
+                os.close(writing)
             came, _, _ = select.select([hears], [], [], START_SECONDS)
             said = hears.readline() if came else b""
         if not came:
@@ -199,13 +199,13 @@ class Server:
         where = ["--internal-host", HOST, "--port", str(port)]
         quiet = ["--no-browser", "--log-level", "WARNING"]
         module = "label_studio.server"
-        python = environment.python(made)
+        python = install.python(made)
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             return subprocess.Popen(
-                environment.guarded(python, module, "start", *where, *quiet, pipe=pipe),
+                install.guarded(python, module, "start", *where, *quiet, pipe=pipe),
                 env={
-                    **environment.surroundings(data),
+                    **install.surroundings(data),
                     "LABEL_STUDIO_USERNAME": admin.email,
                     "LABEL_STUDIO_PASSWORD": admin.password,
                     "LABEL_STUDIO_USER_TOKEN": admin.token,
@@ -250,7 +250,7 @@ class Server:
                 self._keep(replace(self.credentials, raters=tuple(raters)))
 
     def _failed(self, reason: str) -> ServerUnusable:
-        said = environment.last_lines(self._log, self._log_start)
+        said = install.last_lines(self._log, self._log_start)
         return ServerUnusable(str(self.folder), reason, f"Its log is {self._log}", said)
 
 

@@ -63,7 +63,20 @@ def _start_of(process: int) -> str | None:
             stat = Path(f"/proc/{process}/stat").read_bytes()
             return stat.rpartition(b")")[2].split()[19].decode()  # a name may hold anything
         return f"{found.create_time():.0f}"
-    except (psutil.NoSuchProcess, FileNotFoundError):
-        return None
-    except (psutil.AccessDenied, OSError):
-        return ""
+    except (psutil.Error, OSError):  # it has ended; or is not shown, as where /proc hides others'
+        return "" if _exists(process) else None
+
+
+def _exists(process: int) -> bool:
+    """Whether there is a process; psutil looks in /proc, which may hide those of others."""
+    import psutil
+
+    if not psutil.POSIX:
+        return psutil.pid_exists(process)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -85,12 +85,14 @@ class PromptPreview:
         prompt: the user message.
         schema: that the answer has to fit; empty where nobody is named who would get it.
         counted: its tokens, as the language model counts them; None where it does not.
+        key: of the request; "" where nobody is named who would get it.
     """
 
     system: str
     prompt: str
     schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
     counted: int | None = None
+    key: str = ""
 
     @property
     def estimated(self) -> int:
@@ -231,7 +233,8 @@ def prompt_of(
     with closing(open_llm(llm, key_file, embedded_model)) as model:
         request = request_of(model, map_of_head, template)
         schema = {} if model.name == BASELINE else request.schema
-        return PromptPreview(request.system, request.prompt, schema, model.count(request))
+        counted = model.count(request)
+        return PromptPreview(request.system, request.prompt, schema, counted, request.key)
 
 
 def _run(
@@ -267,6 +270,8 @@ def refuse_unanswered(result: DescribeResult, llm: str) -> None:
     """
     if result.unanswered:
         problems = [f"{problem} ({count})" for problem, count in result.problems.most_common(3)]
+        if more := len(result.problems) - len(problems):
+            problems.append(f"and {more} more")
         raise HeadsUnanswered(llm, result.unanswered, problems)
 
 

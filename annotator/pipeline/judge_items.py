@@ -32,8 +32,8 @@ class StudyItems:
 
 def plan_study(
     catalog: Catalog | str | Path,
-    llm: str | None,
-    heads: Sequence[str] | None,
+    llm: str | None = None,
+    heads: Sequence[str] | None = None,
     kinds: Sequence[str] = (REAL,),
 ) -> StudyItems:
     """The descriptions and abstentions that are judged.

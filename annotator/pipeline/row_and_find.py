@@ -100,7 +100,7 @@ def find(
     layers = all_hits(opened, vocabulary, row_id, column_id, settings)
     tracked = track(layers, "Searching", opened.dims.n_layers, unit="layer", show=progress)
     found = (hit for hits in tracked for hit in hits)
-    return Rows(sorted(found, key=lambda hit: (hit.rank, hit.head)))
+    return Rows(sorted(found, key=lambda hit: (hit.rank, hit.head)), Hit)
 
 
 def _token(vocabulary: Vocabulary, text: str, settings: MapSettings) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from annotator.records import html
 
@@ -15,28 +16,43 @@ ROWS_SHOWN = 20
 
 
 class Rows(list[T]):
-    """A list of records, or of records side by side, that a notebook shows as a table."""
+    """A list of records, or of records side by side, that a notebook shows as a table.
+
+    Args:
+        records: frozen dataclasses, or tuples of them.
+        kinds: their class, or their classes.
+    """
+
+    def __init__(self, records: Iterable[T], *kinds: type[Any]) -> None:
+        super().__init__(records)
+        self.kinds = kinds
 
     def __getitem__(self, at: Any) -> Any:
         found = super().__getitem__(at)
-        return Rows(found) if isinstance(at, slice) else found
+        return Rows(found, *self.kinds) if isinstance(at, slice) else found
 
     def frame(self) -> pd.DataFrame:
         """A row for each, with a column for each of its numbers and texts."""
         import pandas as pd
 
-        return pd.DataFrame([_row(one) for one in self])
+        return pd.DataFrame([_row(one) for one in self], columns=_columns(self.kinds))
 
     def _repr_html_(self) -> str:
-        rows = [_row(one) for one in self[:ROWS_SHOWN]]
         more = f"; the first {ROWS_SHOWN}" if len(self) > ROWS_SHOWN else ""
-        caption = f"{len(self):,} rows{more}"
-        columns = list(rows[0]) if rows else []
-        return html.table(caption, columns, ([html.text(v) for v in row.values()] for row in rows))
+        cells = ([html.text(one) for one in _row(record).values()] for record in self[:ROWS_SHOWN])
+        return html.table(f"{len(self):,} rows{more}", _columns(self.kinds), cells)
+
+
+def _columns(kinds: Iterable[type[Any]]) -> list[str]:
+    """The names of fields; a record within a record has its own in its place."""
+    names: list[str] = []
+    for kind in kinds:
+        for name, of in get_type_hints(kind).items():
+            names += _columns([of]) if is_dataclass(of) else [name]
+    return list(dict.fromkeys(names))
 
 
 def _row(record: Any) -> dict[str, Any]:
-    """A record's fields; a record within it has its own in its place."""
     if isinstance(record, tuple):
         return {name: value for one in record for name, value in _row(one).items()}
     row: dict[str, Any] = {}

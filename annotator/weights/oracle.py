@@ -55,10 +55,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Observed:
-    """What a module did with the short input: as it is, and with its first block's heads silent."""
+    """What a module did with the short input: as it is, and with block 0's heads ablated."""
 
     plain: Run
-    silent: Run
+    ablated: Run
 
 
 def observe(module: nn.Module) -> Observed:
@@ -68,7 +68,7 @@ def observe(module: nn.Module) -> Observed:
     """
     with _eager(module):
         watched = _Watched(module)
-        return Observed(watched.run(), watched.run(silence=True))
+        return Observed(watched.run(), watched.run(ablate=True))
 
 
 def compare(model: Model, seen: Observed, layers: Sequence[int] | None = None) -> list[Finding]:
@@ -93,9 +93,9 @@ def compare(model: Model, seen: Observed, layers: Sequence[int] | None = None) -
     for at, layer in enumerate(layers or range(model.dims.n_layers)):
         error = attention_error(run.attention[at], model.heads(layer), scale)
         findings.append(Finding(f"heads of layer {layer}", error, limit))
-    silent = seen.silent
-    mlp = model.first_mlp()((silent.block_in + silent.positions).flatten(0, 1))
-    left = silent.mlp_out.flatten(0, 1) - mlp
+    ablated = seen.ablated
+    mlp = model.first_mlp()((ablated.block_in + ablated.positions).flatten(0, 1))
+    left = ablated.mlp_out.flatten(0, 1) - mlp
     return [*findings, Finding("source representation", _share(_size(left), mlp), limit)]
 
 
@@ -185,8 +185,8 @@ class _Watched:
     def _layers(self) -> range:
         return range(self.plan.dims.n_layers)
 
-    def run(self, *, silence: bool = False) -> Run:
-        """One pass; with silence, the first block's heads write nothing."""
+    def run(self, *, ablate: bool = False) -> Run:
+        """One pass; with ablate, the first block's heads write nothing."""
         seen: dict[Any, tuple[dict[str, Any], Any]] = {}
 
         def keep(key: Any) -> Callable[..., None]:
@@ -202,8 +202,8 @@ class _Watched:
         hooks = [
             part.register_forward_hook(keep(key), with_kwargs=True) for key, part in watched.items()
         ]
-        if silence:
-            hooks.append(self.outputs[0].register_forward_hook(_silent))
+        if ablate:
+            hooks.append(self.outputs[0].register_forward_hook(_ablated))
         ids = self._ids()
         try:
             with torch.no_grad():
@@ -250,7 +250,7 @@ def _none() -> None:
     return None
 
 
-def _silent(_: nn.Module, __: Any, out: Tensor) -> Tensor:
+def _ablated(_: nn.Module, __: Any, out: Tensor) -> Tensor:
     return torch.zeros_like(out)
 
 

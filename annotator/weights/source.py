@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-Format = Literal["safetensors", "gguf", "memory"]
+SourceFormat = Literal["safetensors", "gguf", "memory"]
 
 
 class FileAbsent(Exception):
@@ -37,7 +37,7 @@ class Source(Protocol):
         ...
 
     @property
-    def format(self) -> Format:
+    def format(self) -> SourceFormat:
         """What holds the tensors."""
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from annotator.describe.llm import Llm
 from annotator.describe.local import Local
 from annotator.describe.openai import IN_WORDS, OpenAi
 from annotator.describe.outcome import Answer
+from annotator.describe.prompt import read_template
 from annotator.describe.rule_baseline import Rules
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import (
@@ -93,12 +95,15 @@ def test_what_is_shown_is_what_is_counted_and_then_sent(
 ) -> None:
     assert main(["prompts", "show", "L1H2", str(catalog), "--llm", "local:"]) == 0
     shown = capsys.readouterr().out
-    counted = re.search(r"\[([\d,]+) tokens, as local: counts them\]$", shown.strip())
+    counted = re.search(
+        r"\[([\d,]+) tokens, as local: counts them\]\n\[key (\w+)\]$", shown.strip()
+    )
     assert counted
     system, _, prompt = shown.removeprefix("[system]\n").partition("\n\n[user]\n")
     prompt, _, schema = prompt[: prompt.rindex("\n\n[")].partition("\n\n[schema]\n")
     local = Local(real_gguf)
     request = local.request(system, prompt, "t")
+    assert replace(request, template=read_template().digest).key == counted[2]
     tokens = int(counted[1].replace(",", ""))
     assert json.loads(schema) == request.schema
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Described
-from annotator.describe.providers import Named
+from annotator.describe.providers import NamedLlm
 from annotator.describe.request import Request
 
 
@@ -31,5 +31,5 @@ class Toy:
         pass
 
 
-def open_model(named: Named) -> Toy:
+def open_llm_named(named: NamedLlm) -> Toy:
     return Toy(named.model)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -172,16 +173,31 @@ class Untold(psutil.Process):
         raise psutil.AccessDenied(self.pid)
 
 
+def hidden(process: int) -> None:
+    """As where /proc is mounted so that it hides the processes of others."""
+    raise psutil.NoSuchProcess(process)
+
+
+@pytest.mark.parametrize("seen", [Untold, hidden], ids=["untold", "hidden"])
 def test_a_process_that_is_not_told_of_may_be_at_work(
-    where: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    where: Path, ledger: Ledger, seen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(psutil, "Process", Untold)
+    monkeypatch.setattr(psutil, "Process", seen)
     with Other(SENDING, where, [KEY]) as other:
         other.hear()
         assert (ledger.sweep(), ledger.claim(KEY)) == AT_WORK
         other.kill()
         other.process.wait()
     assert (ledger.sweep(), ledger.claim(KEY)) == LOST_AND_FREE
+
+
+def test_a_process_of_another_user_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(psutil, "Process", hidden)
+    monkeypatch.setattr(owner.os, "kill", refused)
+    assert owner.at_work(f"{socket.gethostname()}:1:123:1", 0.0)
 
 
 def test_where_there_is_no_proc_the_clock_tells_processes_apart(

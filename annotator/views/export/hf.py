@@ -33,8 +33,6 @@ from annotator.views.export.tables import IDENTITY, schemas
 
 CARD = "README.md"
 _MARK = "made with [annotator](#citation)"
-LICENSE = r"[a-z0-9][a-z0-9.+-]{0,60}"
-"""What an identifier of a licence looks like on the hub."""
 _SUMMARIES = {
     "relations": (
         "Relations",

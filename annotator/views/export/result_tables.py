@@ -37,7 +37,7 @@ _TYPES = {
     NUMBER: pa.float64(),
     YES: pa.bool_(),
 }
-Named = tuple[str, pa.DataType, Sequence[Any]]
+NamedColumn = tuple[str, pa.DataType, Sequence[Any]]
 
 
 def numbers(table: Table) -> pa.Table:
@@ -76,7 +76,7 @@ def write_result(folder: Path, table: Table) -> list[Path]:
     return [folder / f"{table.name}.{suffix}" for suffix, *_ in files]
 
 
-def _numbers(column: Column) -> Iterator[Named]:
+def _numbers(column: Column) -> Iterator[NamedColumn]:
     name, values = column.name, column.values
     if name is None:
         return
@@ -88,7 +88,7 @@ def _numbers(column: Column) -> Iterator[Named]:
         yield f"{name}{suffix}", pa.float64(), [None if v is None else v[at] for v in values]
 
 
-def _shown(column: Column) -> Iterator[Named]:
+def _shown(column: Column) -> Iterator[NamedColumn]:
     label, values = column.label, column.values
     if label is None or (column.kind == REASON and not any(values)):
         return
@@ -118,7 +118,7 @@ _SHOWN: Mapping[str, Callable[[Any], str | None]] = {
 }
 
 
-def _table(columns: Sequence[Named]) -> pa.Table:
+def _table(columns: Sequence[NamedColumn]) -> pa.Table:
     schema = pa.schema([pa.field(name, kind) for name, kind, _ in columns])
     arrays = [pa.array(values, type=kind) for _, kind, values in columns]
     return pa.Table.from_arrays(arrays, schema=schema)

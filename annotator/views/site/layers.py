@@ -28,7 +28,7 @@ _JUDGED = (
 )
 _VERDICT = (*_SEEN, *COUNTS, *MEASURES)
 
-Rows = Mapping[int, Sequence[Mapping[str, Any]]]
+RowsByHead = Mapping[int, Sequence[Mapping[str, Any]]]
 
 
 def layer_data(
@@ -104,7 +104,7 @@ def _mappings(rows: Iterator[tuple[Any, ...]]) -> list[list[Any]]:
     return found
 
 
-def _by_head(heads: HeadColumns, rows: pd.DataFrame | None) -> Rows:
+def _by_head(heads: HeadColumns, rows: pd.DataFrame | None) -> RowsByHead:
     if rows is None or not len(rows):
         return {}
     found: dict[int, list[Mapping[str, Any]]] = {}
@@ -114,7 +114,7 @@ def _by_head(heads: HeadColumns, rows: pd.DataFrame | None) -> Rows:
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows with None where something is missing."""
+    """RowsByHead with None where something is missing."""
     plain = rows.astype(object)
     return plain.where(rows.notna(), None).to_dict("records")  # pyright: ignore[reportReturnType]
 

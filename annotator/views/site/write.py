@@ -109,7 +109,8 @@ def names_of(folder: Path) -> list[str]:
     data = [one.name for one in (folder / DATA).glob("*.js") if _OURS.fullmatch(one.name)]
     if (folder / PAGE).exists() and "overview.js" not in data:
         raise CatalogForeign(str(folder), [PAGE], "holds a page that is not annotator's")
-    return [*dict(_own_files()), *(f"{DATA}/{name}" for name in data)]
+    scripts = [f"app/{one.name}" for one in (folder / "app").glob("*.js")] if data else []
+    return [*dict.fromkeys([*dict(_own_files()), *scripts]), *(f"{DATA}/{one}" for one in data)]
 
 
 def _page() -> Traversable:
