@@ -55,6 +55,31 @@ def test_a_file_is_a_page_and_a_function_fits_a_screen() -> None:
                 assert code_lines(node) <= 40, f"{path}:{node.lineno} {node.name}"
 
 
+DECLARED = {"EXPERIMENT", "FORMAT", "KIND", "TITLE", "ABOUT", "NOTE", "MEDIANS", "PUBLISHED", "T"}
+"""Names that every file of a registry has for its own, and type variables."""
+
+
+def named(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """The public names that a statement at the top of a file gives, and what they stand for."""
+    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+        yield node.name, f"a class, {node.lineno}"
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            for one in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(one, ast.Name) and one.id[0].isupper():
+                    yield one.id, ast.dump(node.value)
+
+
+def test_no_class_or_constant_has_a_name_of_another() -> None:
+    found: dict[str, dict[str, Path]] = {}
+    for path in SOURCES:
+        for node in ast.parse(path.read_text()).body:
+            for name, value in named(node):
+                found.setdefault(name, {})[value] = path
+    twice = {n: [str(p) for p in by.values()] for n, by in found.items() if len(by) > 1}
+    assert {n: where for n, where in twice.items() if n not in DECLARED} == {}
+
+
 def test_progress_is_silent_for_what_is_quick(capsys) -> None:
     assert list(track(range(5), "Counting", 5, unit="item")) == list(range(5))
     assert list(track(range(5), "Counting", 5, unit="item", show=False)) == list(range(5))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DESCRIPTIONS = "descriptions"
 LEDGER = "ledger.db"
-SCHEMA = pa.schema(
+DESCRIPTIONS_SCHEMA = pa.schema(
     [
         pa.field("layer", pa.int16(), nullable=False),
         pa.field("head", pa.int16(), nullable=False),
@@ -79,7 +79,9 @@ def read_descriptions(
 
 def to_table(descriptions: Iterable[Description]) -> pa.Table:
     """The rows of some descriptions."""
-    return pa.Table.from_pylist([in_utf8(_row(one)) for one in descriptions], schema=SCHEMA)
+    return pa.Table.from_pylist(
+        [in_utf8(_row(one)) for one in descriptions], schema=DESCRIPTIONS_SCHEMA
+    )
 
 
 def in_utf8(row: dict[str, Any]) -> dict[str, Any]:

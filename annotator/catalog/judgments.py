@@ -18,7 +18,7 @@ from annotator.records import Describer, Item, Judgment
 if TYPE_CHECKING:
     from annotator.judge.verdicts import Standing, Verdict
 
-JUDGMENTS, VERDICTS, STUDIES = "judgments", "verdicts", "studies"
+JUDGMENTS_NAME, VERDICTS, STUDIES = "judgments", "verdicts", "studies"
 _HEAD = [pa.field(name, pa.int16(), nullable=False) for name in ("layer", "head")]
 _WHOSE = [pa.field(name, pa.string(), nullable=False) for name in ("llm", "describer", "kind")]
 _SEEN = [
@@ -29,7 +29,7 @@ _NUMBERS = [
     *(pa.field(name, pa.float64()) for name in MEASURES),
 ]
 JUDGMENT_TABLES = {
-    JUDGMENTS: pa.schema(
+    JUDGMENTS_NAME: pa.schema(
         [
             *_HEAD,
             *_WHOSE,
@@ -78,7 +78,7 @@ class LedgerJudgments:
 
     def table(self, name: str) -> pa.Table:
         """One of JUDGMENT_TABLES."""
-        made = {JUDGMENTS: self._judgments, VERDICTS: self._verdicts, STUDIES: self._studies}
+        made = {JUDGMENTS_NAME: self._judgments, VERDICTS: self._verdicts, STUDIES: self._studies}
         return pa.Table.from_pylist(list(map(in_utf8, made[name]())), schema=JUDGMENT_TABLES[name])
 
     def _judgments(self) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from annotator.validate.compare_models import Comparison, ModelHeads
 
 PAIRS_SHOWN = 10
-RELATION, MODEL = 24, 18
+RELATION_WIDTH, MODEL_WIDTH = 24, 18
 """Columns that a relation's name and a model's cells take."""
 COMPARED = (
     "A relation head implements at least one of the relations. r: of two heads' relation scores, "
@@ -120,7 +120,7 @@ def _print_shared(console: Console, comparison: Comparison) -> None:
 
 def _side_by_side(console: Console, comparison: Comparison) -> Iterable[Sequence[ModelHeads]]:
     """The models, as many at a time as fit beside each other."""
-    fitting = max(1, (console.width - RELATION) // MODEL)
+    fitting = max(1, (console.width - RELATION_WIDTH) // MODEL_WIDTH)
     for first in range(0, len(comparison.models), fitting):
         yield comparison.models[first : first + fitting]
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from annotator.cli.judge import CATALOG, judge
 from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.aggregate import OUTCOME_WORDS, SHARE_WORDS, Share, Summary
-from annotator.judge.report import PUBLISHED, Report
+from annotator.judge.report import PUBLISHED_STUDY, Report
 from annotator.records import PRECISIONS, by_whom
 
 _ACCEPTING = ("accepted", "strict")
@@ -107,7 +107,7 @@ def _print_parts(report: Report) -> None:
 def _print_published(total: Summary) -> None:
     console = new_console()
     table = new_table(("", ""), ("here", "number"), ("published", "number"), ("on", "targets"))
-    for one in PUBLISHED:
+    for one in PUBLISHED_STUDY:
         published = f"about {one.share:.0%}" if one.about else f"{one.share:.1%}"
         [(name, share)] = _shares(total, [one.figure]).items()
         table.add_row(name, _cells(share)[0], published, one.of)

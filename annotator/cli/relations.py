@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.columns import Columns
@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.app import DEVICE, FOLDER, REVISION, app
+from annotator.cli.app import DEVICE, FOLDER, REVISION, Command, app
 from annotator.cli.heatmap import BLOCKS, NO_SCORE, Cell, heads_in_a_cell, heatmap
 from annotator.cli.layout import new_console, new_table
 from annotator.errors import NoRelations
@@ -29,8 +29,6 @@ from annotator.records import (
 
 if TYPE_CHECKING:
     from annotator.catalog.read import Catalog
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 MODEL = click.option("--model", help="Where the catalog's model is now.  [default: where it was]")
 TOKENIZER = click.option("--tokenizer", type=FOLDER, help="In place of the model's own.")
@@ -100,7 +98,7 @@ def relations(
 
 
 BEST_PRINTED = 10
-MEANING = (
+SCORES_MEANING = (
     "phi: share of the relation's sources with a target among the k largest logits of the head's "
     "row; where it is suppressed the score is that among the k smallest. heads: how many have one "
     f"above {FLAG}, as the paper flags them, and before the stroke those of them with q of at most "
@@ -156,7 +154,7 @@ def print_relations(catalog: Catalog) -> None:
         console.print(_overview(valid, by_name, side))
         console.print()
     if valid:
-        console.print(f"{MEANING}\n")
+        console.print(f"{SCORES_MEANING}\n")
     invalid = [one for one in pairs if not one.valid]
     if invalid:
         console.print(_dropped(invalid))

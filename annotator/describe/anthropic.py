@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import httpx2
 
 ANTHROPIC_URL = "https://api.anthropic.com"
-SCHEMA_NAMES = ("output_config", "output_format")
+ANTHROPIC_SCHEMA_NAMES = ("output_config", "output_format")
 
 
 class Anthropic(Provider):
@@ -70,7 +70,7 @@ class Anthropic(Provider):
         if isinstance(came, Failed):
             return Reply(came)
         if isinstance(came, http_errors.HttpFault):
-            return Reply(http_errors.outcome_of(came, SCHEMA_NAMES))
+            return Reply(http_errors.outcome_of(came, ANTHROPIC_SCHEMA_NAMES))
         return _read(came, self._key, limit)
 
 
@@ -124,7 +124,7 @@ def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
     try:
         message = _Message.model_validate_json(response.content)
     except ValidationError:
-        return Reply(http_errors.unreadable(response, key, SCHEMA_NAMES))
+        return Reply(http_errors.unreadable(response, key, ANTHROPIC_SCHEMA_NAMES))
     text = "".join(block.text for block in message.content if block.type == "text")
     outcome = _outcome(message, text, limit)
     return Reply(outcome, text, message.usage.read(), message.usage.output_tokens)

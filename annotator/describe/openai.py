@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 OPENAI_URL = "https://api.openai.com/v1"
 SAMPLING = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
-SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
+OPENAI_SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON schema:"
 
 
@@ -63,7 +63,7 @@ class Dialect:
         """
         if fault.status not in (400, 422, 501):
             return None
-        schema = any(name in fault.said or name in fault.param for name in SCHEMA_NAMES)
+        schema = any(name in fault.said or name in fault.param for name in OPENAI_SCHEMA_NAMES)
         if schema and len(self.formats) > 1:
             return replace(self, formats=self.formats[1:])
         if not fault.codes & http_errors.UNSUPPORTED:
@@ -152,7 +152,7 @@ class OpenAi(Provider):
             if not isinstance(came, http_errors.HttpFault):
                 return _read(came, self._key, body[dialect.limit])
             if (learned := dialect.after(came, optional)) is None:
-                return Reply(http_errors.outcome_of(came, SCHEMA_NAMES))
+                return Reply(http_errors.outcome_of(came, OPENAI_SCHEMA_NAMES))
             self._dialect = learned
 
 
@@ -208,7 +208,7 @@ def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
     try:
         completion = _Completion.model_validate_json(response.content)
     except ValidationError:
-        return Reply(http_errors.unreadable(response, key, SCHEMA_NAMES))
+        return Reply(http_errors.unreadable(response, key, OPENAI_SCHEMA_NAMES))
     choice, usage = completion.choices[0], completion.usage or _Usage()
     content = choice.message.content
     if isinstance(content, list):

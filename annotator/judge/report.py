@@ -33,7 +33,7 @@ class Published:
     about: bool = False
 
 
-PUBLISHED = (
+PUBLISHED_STUDY = (
     Published("matched", "272 heads of both models", 0.798),
     Published("matched", "Pythia 6.9B", 0.739),
     Published("matched", "GPT-2 xl", 0.858),

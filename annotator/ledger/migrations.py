@@ -25,7 +25,7 @@ from annotator.ledger.tables import SCHEMA
 
 APPLICATION = int.from_bytes(b"anno")
 LEDGER_VERSION = 2
-NEW, FIRST = 0, 1
+NEW, FIRST_VERSION = 0, 1
 _HEADER = 72  # bytes, of which the last twelve are user_version, ..., application_id
 _MAGIC = b"SQLite format 3\0"
 _FIRST_TABLES = {"requests", "heads", "attempts", "outcomes", "claims"}
@@ -160,19 +160,19 @@ def _version(file: Path, connection: Connection) -> int:
     numbers = (f"PRAGMA {name}" for name in ("application_id", "user_version"))
     application, version = (connection.exec_driver_sql(one).scalar_one() for one in numbers)
     found = _known(file, application, version)
-    if found != FIRST:
+    if found != FIRST_VERSION:
         return found
     tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
     names = set(tables.scalars())
     if names and not names >= _FIRST_TABLES:
         raise _foreign(file)
-    return FIRST if names else NEW
+    return FIRST_VERSION if names else NEW
 
 
 def _known(file: Path, application: int, version: int) -> int:
     """The version that the numbers stand for."""
     if (application, version) == (0, 0):
-        return FIRST
+        return FIRST_VERSION
     if application != APPLICATION:
         raise _foreign(file)
     if version > LEDGER_VERSION:

@@ -26,7 +26,7 @@ from annotator.validate.experiment import (
     ExperimentRows,
     Facts,
     Options,
-    Settings,
+    RelationSettings,
     about,
 )
 from annotator.validate.registry import experiment
@@ -123,7 +123,7 @@ class ExperimentRunner:
             raise NoRelations(str(self.catalog.folder), reason, known)
         return [there[name] for name in dict.fromkeys(relations or there)]
 
-    def settings(self, of: Experiment) -> Settings:
+    def settings(self, of: Experiment) -> RelationSettings:
         """What enters a relation's numbers."""
         return of.settings(self.lab, self._given(of))
 

@@ -23,7 +23,7 @@ from annotator.validate.experiment import (
     Field,
     Option,
     Options,
-    Settings,
+    RelationSettings,
     Shard,
     not_valid,
 )
@@ -74,7 +74,7 @@ def left_out(pairs: RelationPairs, named: bool) -> Facts | None:
     return {"reason": NO_PROMPT} if named else {}
 
 
-def settings(lab: ExperimentInputs, options: Options) -> Settings:
+def settings(lab: ExperimentInputs, options: Options) -> RelationSettings:
     """What enters a relation's accuracies: all relations that ask, for any may be a control."""
     asked = [(one.name, one.relation.prompt, lab.settings_of(one)) for one in asked_for(lab.pairs)]
     others = sha256(repr(sorted(asked)).encode()).hexdigest()
@@ -115,7 +115,7 @@ def _watched(lab: ExperimentInputs, name: str, batches: Sequence[Any]) -> Iterab
 
 
 def _bases(
-    lab: ExperimentInputs, tasks: Mapping[str, AblationTask], made_with: Settings
+    lab: ExperimentInputs, tasks: Mapping[str, AblationTask], made_with: RelationSettings
 ) -> dict[str, int]:
     """How many questions of each the whole model answers; a finished shard says it."""
     from annotator.validate.ablation_curves import base_correct

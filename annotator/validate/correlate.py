@@ -23,7 +23,7 @@ from annotator.validate.experiment import (
     ExperimentRows,
     Field,
     Options,
-    Settings,
+    RelationSettings,
     Shard,
     head_rows,
     stacked,
@@ -58,7 +58,7 @@ DYNAMIC = {
 }
 
 
-def settings(lab: ExperimentInputs, _: Options) -> Settings:
+def settings(lab: ExperimentInputs, _: Options) -> RelationSettings:
     """The templates, beside what every experiment has."""
     from annotator.validate.prompts import TEMPLATES
 

@@ -118,7 +118,7 @@ class Option:
 Compute = Callable[
     ["ExperimentInputs", Sequence[RelationPairs], Options], Iterator[tuple[str, Shard]]
 ]
-Settings = Callable[[RelationPairs], Mapping[str, Any]]
+RelationSettings = Callable[[RelationPairs], Mapping[str, Any]]
 
 
 def no_figures(_: ExperimentRows, __: Sequence[Table]) -> list[Figure]:
@@ -163,7 +163,7 @@ class Experiment:
     help: str
     label: str
     fields: Mapping[str, Field]
-    settings: Callable[[ExperimentInputs, Options], Settings]
+    settings: Callable[[ExperimentInputs, Options], RelationSettings]
     compute: Compute
     tables: Callable[[ExperimentRows], Sequence[Table]]
     figures: Callable[[ExperimentRows, Sequence[Table]], Sequence[Figure]] = no_figures

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from annotator.weights.model import Model
 
 
-Track = Callable[..., Iterable[Any]]
+TrackRelations = Callable[..., Iterable[Any]]
 """Passes items through, and may show how far that is: of items, label, total, and unit by name."""
 
 
@@ -38,7 +38,7 @@ class ExperimentInputs:
         open: opens the model as it is mapped, and its tokens.
         finished: the rows of a relation's shard of an experiment, by the names of both and by what
             it is made with; None where there is none.
-        track: see `Track`.
+        track: see `TrackRelations`.
     """
 
     pairs: Sequence[RelationPairs]
@@ -47,7 +47,7 @@ class ExperimentInputs:
     made_with: Mapping[str, Any]
     open: Callable[[], tuple[Model, Vocabulary]]
     finished: Callable[[str, str, Mapping[str, Any]], pd.DataFrame | None]
-    track: Track
+    track: TrackRelations
 
     @cached_property
     def scores(self) -> list[RelationScore]:

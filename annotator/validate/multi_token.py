@@ -26,7 +26,7 @@ from annotator.validate.experiment import (
     Facts,
     Field,
     Options,
-    Settings,
+    RelationSettings,
     Shard,
     head_rows,
     not_valid,
@@ -98,7 +98,7 @@ class MultiToken:
         return f"{self.pairs} pairs with a source of several tokens; {LEAST_MULTI_TOKEN} are needed"
 
 
-def settings(lab: ExperimentInputs, _: Options) -> Settings:
+def settings(lab: ExperimentInputs, _: Options) -> RelationSettings:
     """The words and the template, beside what every experiment has."""
     from annotator.validate.prompts import OF_SEVERAL_TOKENS
 

@@ -19,7 +19,7 @@ from annotator.validate.experiment import (
     ExperimentRows,
     Field,
     Options,
-    Settings,
+    RelationSettings,
     Shard,
     head_rows,
     stacked,
@@ -39,7 +39,7 @@ NOTE = (
 )
 
 
-def settings(lab: ExperimentInputs, _: Options) -> Settings:
+def settings(lab: ExperimentInputs, _: Options) -> RelationSettings:
     """The variants, beside what every experiment has."""
     from annotator.validate.variant_scores import VARIANTS
 

@@ -14,7 +14,7 @@ from annotator.errors import CheckpointBroken
 from annotator.weights.plan import Need, Plan
 from annotator.weights.source import TensorBroken, tensor_bytes
 
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+STORED_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 Track = Callable[[list[Need]], Iterable[Need]]
 
@@ -61,7 +61,7 @@ def _check(plan: Plan, need: Need, digest: hashlib._Hash) -> str | None:  # pyri
     if shape != need.shape:
         return f"{need.name} has shape {list(shape)}, not {list(need.shape)} as the config says"
     tensor = need.of(plan.source)
-    if tensor.dtype not in DTYPES:
+    if tensor.dtype not in STORED_DTYPES:
         return (
             f"{need.name} has dtype {str(tensor.dtype).removeprefix('torch.')}, which is not mapped"
         )

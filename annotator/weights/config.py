@@ -50,7 +50,7 @@ def assumed() -> Mapping[str, Known]:
     return loaded
 
 
-class Settings:
+class ConfigSettings:
     """A config, and what its architecture assumes where a key is absent.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from annotator.errors import CheckpointBroken
-from annotator.weights.config import Settings
+from annotator.weights.config import ConfigSettings
 from annotator.weights.config_expressions import Setting, named
 from annotator.weights.family import VALUE_BLOCKS, Experts, Family, Norm
 
@@ -34,7 +34,7 @@ MOST_COUNTED, MOST = 2**16, 2**31
 class _Sizes:
     """Reads positive whole numbers, and remembers what is none."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConfigSettings) -> None:
         self.settings = settings
         self.problems: list[str] = []
 
@@ -62,7 +62,7 @@ class _Sizes:
             self.problems += broken.problems
 
 
-def read_dims(settings: Settings, family: Family) -> Dims:
+def read_dims(settings: ConfigSettings, family: Family) -> Dims:
     """Axis sizes.
 
     Raises:

@@ -33,7 +33,7 @@ VALUE_BLOCKS: Mapping[ValueRule, Callable[[int, int], tuple[Sequence[int], int]]
 )
 
 
-Rows = Literal["all", "first half", "second half", "even", "odd"]
+RowRange = Literal["all", "first half", "second half", "even", "odd"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Linear:
     name: str
     bias: bool | str = False
     stored: Literal["out_in", "in_out"] = "out_in"
-    rows: Rows = "all"
+    rows: RowRange = "all"
     stacked: bool = False
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, UnknownFamily
-from annotator.weights.config import NOTHING_ASSUMED, Settings, assumed
+from annotator.weights.config import NOTHING_ASSUMED, ConfigSettings, assumed
 from annotator.weights.config_expressions import Const, named
 from annotator.weights.dims import read_dims
 from annotator.weights.families import FAMILIES, PLACES, REFUSALS, WRAPPERS, TowerPlace, Wrapper
@@ -28,7 +28,7 @@ def make_plan(source: Source) -> Plan:
     wrapper, model_type, config = _text_tower(source)
     # A GGUF header says what its format requires; what transformers would assume is not its word.
     known = NOTHING_ASSUMED if source.format == "gguf" else assumed()[model_type]
-    settings = Settings(source.id, config, known)
+    settings = ConfigSettings(source.id, config, known)
     family = _layout(settings, FAMILIES[model_type])
     _refuse_activation(settings, family)
     dims = read_dims(settings, family)
@@ -47,7 +47,7 @@ def make_plan(source: Source) -> Plan:
     return plan
 
 
-def _layout(settings: Settings, entries: list[Family]) -> Family:
+def _layout(settings: ConfigSettings, entries: list[Family]) -> Family:
     """The first entry that has the config's layout; all are asked, so that their keys are known."""
     try:
         fitting = [entry for entry in entries if entry.when is None or entry.when(settings.get)]
@@ -58,7 +58,7 @@ def _layout(settings: Settings, entries: list[Family]) -> Family:
     return fitting[0]
 
 
-def _wrapper_ties(source: Source, settings: Settings, wrapper: Wrapper, W_U: str) -> bool:
+def _wrapper_ties(source: Source, settings: ConfigSettings, wrapper: Wrapper, W_U: str) -> bool:
     """Whether a multimodal model ties its ends: as the config that decides says, or as it comes."""
     key = "tie_word_embeddings"
     if wrapper.decides == "the text's":
@@ -96,7 +96,7 @@ def _supported(source: Source, model_type: str) -> str:
     return model_type
 
 
-def _refuse_activation(settings: Settings, family: Family) -> None:
+def _refuse_activation(settings: ConfigSettings, family: Family) -> None:
     activation = settings.value(family.activation)
     if isinstance(family.activation, Const):
         return

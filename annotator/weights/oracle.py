@@ -30,7 +30,7 @@ LIMITS = {torch.float32: 2e-5, torch.float64: 2e-6}
 """Largest left-over, relative. A wrong cut leaves about 1, an activation that is nearly right 1e-4;
 rounding leaves 1e-6, in float64 too, for transformers' norms run in float32."""
 
-PROMPTS, POSITIONS = 3, 7
+PROBE_PROMPTS, POSITIONS = 3, 7
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class _Watched:
         special = {id for value in named for id in (value if isinstance(value, list) else [value])}
         usable = [id for id in range(self.plan.dims.vocab) if id not in special]
         generator = torch.Generator().manual_seed(1)
-        drawn = torch.randint(0, len(usable), (PROMPTS, POSITIONS), generator=generator)
+        drawn = torch.randint(0, len(usable), (PROBE_PROMPTS, POSITIONS), generator=generator)
         return torch.tensor(usable)[drawn].to(next(self.module.parameters()).device)
 
 

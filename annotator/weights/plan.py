@@ -11,7 +11,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from annotator.weights.config import Settings
+from annotator.weights.config import ConfigSettings
 from annotator.weights.dims import Dims
 from annotator.weights.families import TowerPlace
 from annotator.weights.family import (
@@ -23,7 +23,7 @@ from annotator.weights.family import (
     Linear,
     Norm,
     PlainMlp,
-    Rows,
+    RowRange,
     SharedExperts,
 )
 from annotator.weights.source import Source
@@ -82,7 +82,7 @@ class Plan:
     source: Source
     family: Family
     dims: Dims
-    settings: Settings
+    settings: ConfigSettings
     tied: bool
     place: TowerPlace
 
@@ -270,8 +270,8 @@ class Plan:
         return weight, need(linear.bias_name, role.bias_name, (held,))
 
 
-def _outputs(rows: Rows, out: int) -> slice | None:
-    parts: Mapping[Rows, slice] = {
+def _outputs(rows: RowRange, out: int) -> slice | None:
+    parts: Mapping[RowRange, slice] = {
         "first half": slice(out),
         "second half": slice(out, None),
         "even": slice(0, None, 2),

@@ -254,10 +254,12 @@ def test_a_page_of_before_is_replaced_and_other_files_stay(
     folder = tmp_path / "site"
     annotator.export(study, "site", folder)
     (folder / "data" / "layer-99.js").write_text("of a larger catalog")
+    (folder / "app" / "said.js").write_text("of an older annotator")
     for name in ("CNAME", "data/mine.js"):
         (folder / name).write_text("heads.example.org")
     annotator.export(study, "site", folder)
-    assert not (folder / "data" / "layer-99.js").exists()
+    for name in ("data/layer-99.js", "app/said.js"):
+        assert not (folder / name).exists()
     for name in ("CNAME", "data/mine.js"):
         assert (folder / name).read_text() == "heads.example.org"
 

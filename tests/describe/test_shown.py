@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from annotator.catalog.descriptions import LEDGER, SCHEMA
+from annotator.catalog.descriptions import DESCRIPTIONS_SCHEMA, LEDGER
 from annotator.catalog.read import open_catalog
 from annotator.describe.outcome import (
     Described,
@@ -122,7 +122,10 @@ def of_csv(path: Path) -> list[dict[str, object]]:
 
 
 def of_parquet(path: Path) -> list[dict[str, object]]:
-    assert pq.read_schema(path).names[-len(SCHEMA.names[2:]) :] == SCHEMA.names[2:]
+    assert (
+        pq.read_schema(path).names[-len(DESCRIPTIONS_SCHEMA.names[2:]) :]
+        == DESCRIPTIONS_SCHEMA.names[2:]
+    )
     return pq.read_table(path).to_pylist()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.judge.aggregate import Share
-from annotator.judge.report import PUBLISHED, Report, report
+from annotator.judge.report import PUBLISHED_STUDY, Report, report
 from annotator.records import Judgment
 from tests.judge.made import item, judgment
 
@@ -194,7 +194,7 @@ def test_the_parts_add_up(judgments: list[Judgment]) -> None:
 
 
 def test_what_was_published() -> None:
-    assert [(one.figure, one.share) for one in PUBLISHED] == [
+    assert [(one.figure, one.share) for one in PUBLISHED_STUDY] == [
         *(("matched", 0.798), ("matched", 0.739), ("matched", 0.858)),
         *(("invented_of_none", 0.345), ("strict", 0.66)),
     ]

@@ -13,7 +13,7 @@ from annotator.errors import LedgerUnusable
 from annotator.ledger import migrations as versions
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.ledger.migrations import APPLICATION, FIRST, LEDGER_VERSION, STEPS
+from annotator.ledger.migrations import APPLICATION, FIRST_VERSION, LEDGER_VERSION, STEPS
 from annotator.records import Describer, HeadId
 from tests.before.files import again
 from tests.judge.made import item, judgment
@@ -245,7 +245,7 @@ def test_a_version_between(where: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_step_is_never_changed() -> None:
     """A change to the tables is a new step: files of any version may be anywhere."""
-    assert list(STEPS) == list(range(FIRST, LEDGER_VERSION))
+    assert list(STEPS) == list(range(FIRST_VERSION, LEDGER_VERSION))
     digests = {n: hashlib.sha256("\n".join(step).encode()).hexdigest() for n, step in STEPS.items()}
     assert digests == {1: "f3b0365645168b8730ca4f5a6376ca34420d0aab13342e6e6196d74494b100f6"}
 

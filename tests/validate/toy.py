@@ -23,7 +23,7 @@ from annotator.validate.experiment import (
     Field,
     Option,
     Options,
-    Settings,
+    RelationSettings,
     Shard,
     head_rows,
 )
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 COMPUTED: list[str] = []
 
 
-def settings(lab: ExperimentInputs, options: Options) -> Settings:
+def settings(lab: ExperimentInputs, options: Options) -> RelationSettings:
     return lambda pairs: {**lab.settings_of(pairs), "power": options["power"]}
 
 

@@ -11,7 +11,7 @@ import torch
 from transformers import CONFIG_MAPPING
 
 from annotator.weights.check_tensors import verify
-from annotator.weights.config import Settings, assumed
+from annotator.weights.config import ConfigSettings, assumed
 from annotator.weights.families import FAMILIES
 from annotator.weights.family import Axes, Experts, Family
 from annotator.weights.find_family import make_plan
@@ -68,7 +68,7 @@ def plan(config: Mapping[str, Any], source: type[InMemory] = InMemory, count: in
 def layout(config: Mapping[str, Any]) -> Family:
     """The entry that a config has, whatever else it says."""
     model_type: str = config["model_type"]
-    get = Settings("the-model", config, assumed()[model_type]).get
+    get = ConfigSettings("the-model", config, assumed()[model_type]).get
     return next(entry for entry in FAMILIES[model_type] if not entry.when or entry.when(get))
 
 

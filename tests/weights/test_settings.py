@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transformers import CONFIG_MAPPING
 
 from annotator.errors import CheckpointRefused, ModelError
-from annotator.weights.config import Settings, assumed
+from annotator.weights.config import ConfigSettings, assumed
 from annotator.weights.families import FAMILIES, WRAPPERS
 from annotator.weights.families.ignored_config_keys import INERT
 from docs import generate
@@ -177,7 +177,7 @@ def test_what_a_config_leaves_out_is_what_transformers_assumes(
     model_type: str, says: dict[str, Any]
 ) -> None:
     asked = plan(small(model_type, **says)).settings.asked
-    read = Settings("the-model", {"model_type": model_type, **says}, assumed()[model_type])
+    read = ConfigSettings("the-model", {"model_type": model_type, **says}, assumed()[model_type])
     theirs = CONFIG_MAPPING[model_type](**says)
     for key in asked & theirs.to_dict().keys():
         ours = read.get(key)
@@ -233,7 +233,7 @@ def test_two_names_of_one_key_that_disagree_are_not_settled_by_a_guess() -> None
 
 def test_a_name_with_dots_reaches_into_nested_objects_only() -> None:
     for config in ({}, {"attn_config": None}, {"attn_config": []}, {"attn_config.clip_qkv": 6}):
-        read = Settings("the-model", config, assumed()["mpt"])
+        read = ConfigSettings("the-model", config, assumed()["mpt"])
         assert read.get("attn_config.attn_type") is None
     nested = {"attn_config": {"clip_qkv": 6}}
-    assert Settings("the-model", nested, assumed()["mpt"]).get("attn_config.clip_qkv") == 6
+    assert ConfigSettings("the-model", nested, assumed()["mpt"]).get("attn_config.clip_qkv") == 6

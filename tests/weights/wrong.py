@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from annotator.weights.config_expressions import Const
-from annotator.weights.family import Experts, Family, GatedMlp, Linear, Norm, PlainMlp, Rows
+from annotator.weights.family import Experts, Family, GatedMlp, Linear, Norm, PlainMlp, RowRange
 from annotator.weights.plan import Plan
 
 Part = Literal["W_E", "W_U", "source representation", "heads"]
@@ -45,7 +45,7 @@ NEAR = {
 }
 """An activation that is easily taken for another."""
 
-OTHER_ROWS: dict[Rows, Rows] = {
+OTHER_ROWS: dict[RowRange, RowRange] = {
     "first half": "even",
     "second half": "odd",
     "even": "first half",

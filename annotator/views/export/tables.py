@@ -49,8 +49,8 @@ _OWN: dict[str, pa.Schema] = {
     "heads": _of_heads(*SIGNATURES_SCHEMA, pa.field(TELLING, pa.float64(), nullable=False)),
     "mappings": _of_heads(*MAPS_SCHEMA),
     **{name: _of_heads(*schema) for name, schema in relations.RELATION_TABLES.items()},
-    descriptions.DESCRIPTIONS: _of_heads(*descriptions.SCHEMA),
-    judgments.JUDGMENTS: _of_heads(*judgments.JUDGMENT_TABLES[judgments.JUDGMENTS]),
+    descriptions.DESCRIPTIONS: _of_heads(*descriptions.DESCRIPTIONS_SCHEMA),
+    judgments.JUDGMENTS_NAME: _of_heads(*judgments.JUDGMENT_TABLES[judgments.JUDGMENTS_NAME]),
     judgments.VERDICTS: _of_heads(*judgments.JUDGMENT_TABLES[judgments.VERDICTS]),
     judgments.STUDIES: pa.schema([*_MODEL, *judgments.JUDGMENT_TABLES[judgments.STUDIES]]),
 }
@@ -132,12 +132,12 @@ def _said(catalog: Catalog) -> dict[str, pa.Table]:
     llms = {who.llm: describers.llm(who) for who in describers.there}
     names = (descriptions.DESCRIPTIONS, *judgments.JUDGMENT_TABLES)
     said = {name: _renamed(catalog.table(name), "llm", llms) for name in names}
-    judged = _renamed(said[judgments.JUDGMENTS], "rater", raters)
+    judged = _renamed(said[judgments.JUDGMENTS_NAME], "rater", raters)
     rows = judged.to_pylist()
     order = list(raters.values())
     by = ("layer", "head", "llm", "describer", "kind", "item")
     rows.sort(key=lambda row: (*(row[name] for name in by), order.index(row["rater"])))
-    return said | {judgments.JUDGMENTS: pa.Table.from_pylist(rows, schema=judged.schema)}
+    return said | {judgments.JUDGMENTS_NAME: pa.Table.from_pylist(rows, schema=judged.schema)}
 
 
 def _renamed(table: pa.Table, column: str, names: Mapping[str, str]) -> pa.Table:

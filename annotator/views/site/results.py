@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from annotator.judge.aggregate import SHARE_WORDS
-from annotator.judge.report import PUBLISHED
+from annotator.judge.report import PUBLISHED_STUDY
 from annotator.records.table import INTERVAL, Chart, Table
 from annotator.views.export.markdown import is_number
 from annotator.views.export.result_tables import shown
@@ -38,7 +38,7 @@ def study(reports: Mapping[str, Report], pseudonyms: Mapping[str, str]) -> list[
         reports: by the describer as exports name it.
         pseudonyms: of the raters, by name.
     """
-    published = [asdict(one) for one in PUBLISHED]
+    published = [asdict(one) for one in PUBLISHED_STUDY]
     return [
         {
             "describer": describer,

@@ -18,12 +18,14 @@ from annotator.weights.families.llama_like import (
     llama_like,
     values,
 )
-from annotator.weights.family import Experts, Family, GatedMlp, Linear, Rows, SharedExperts
+from annotator.weights.family import Experts, Family, GatedMlp, Linear, RowRange, SharedExperts
 
-HALVES: tuple[Rows, Rows] = ("first half", "second half")
+HALVES: tuple[RowRange, RowRange] = ("first half", "second half")
 
 
-def stacked(at: str = MLP, gate_and_up: tuple[Rows, Rows] = HALVES, **linear: Any) -> GatedMlp:
+def stacked(
+    at: str = MLP, gate_and_up: tuple[RowRange, RowRange] = HALVES, **linear: Any
+) -> GatedMlp:
     """All experts in two tensors, as transformers 5 holds them in memory."""
     name = f"{at}.experts.gate_up_proj"
     gate, up = (Linear(name, stacked=True, rows=rows, **linear) for rows in gate_and_up)
