@@ -47,8 +47,9 @@ def _columns(kinds: Iterable[type[Any]]) -> list[str]:
     """The names of fields; a record within a record has its own in its place."""
     names: list[str] = []
     for kind in kinds:
-        for name, of in get_type_hints(kind).items():
-            names += _columns([of]) if is_dataclass(of) else [name]
+        hints: dict[str, Any] = get_type_hints(kind)
+        for name, of in hints.items():
+            names += [name] if not is_dataclass(of) else _columns([of])  # pyright: ignore[reportArgumentType]
     return list(dict.fromkeys(names))
 
 
