@@ -176,16 +176,3 @@ def test_html_escapes_every_token() -> None:
     assert "<img" not in page
     assert "&lt;script&gt;" in page
     assert "suppresses" in page
-
-
-def test_the_api_is_what_it_says() -> None:
-    assert sorted(annotator.__all__) == [
-        "AnnotatorError", "Catalog", "Description", "HeadId", "HeadMap", "HeadSummary", "Hit",
-        "Item", "Judgment", "MapSettings", "Relation", "RelationPairs", "RelationScore",
-        "RowView", "SalientMapping", "Signatures", "Target", "Token", "ablate", "check",
-        "compare", "correlate", "describe_heads", "export", "find", "from_module",
-        "from_state_dict", "load_relations", "map_model", "multi_token", "open_catalog",
-        "publish", "quickstart", "row", "score_relations",
-    ]  # fmt: skip
-    for name in annotator.__all__:
-        assert getattr(annotator, name).__doc__

@@ -103,7 +103,7 @@ def test_a_truncated_safetensors_file(
     assert "model.safetensors is truncated or corrupt" in refused(capsys, model, catalog)
 
 
-@pytest.mark.parametrize("length", [0, 3, 24, 10_000, 3_000_000, 40_000_000])
+@pytest.mark.parametrize("length", [0, 3, 24, 10_000])
 def test_a_truncated_gguf_file(
     real_gguf: Path, catalog: Path, tmp_path: Path, length: int, capsys: Capture
 ) -> None:

@@ -24,7 +24,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 TELLING = Catalog.telling
-DESCRIBED = 3
+DESCRIBED = 2
 """llama.cpp takes ten seconds for a head; `make demo` has it describe all eight."""
 
 

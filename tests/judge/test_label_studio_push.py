@@ -9,7 +9,7 @@ import pytest
 
 from annotator.errors import ServerUnusable
 from annotator.label_studio import client as label_studio
-from annotator.label_studio import requests as calls
+from annotator.label_studio import requests
 from annotator.label_studio.client import ProjectCounts, Studio
 from tests.describe.loopback import Answer
 from tests.judge import fake_studio
@@ -36,8 +36,8 @@ def project(studio: Studio) -> int:
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_studio, "TASKS_CHUNK", 4)
-    for name in ("PAGE", "PROJECTS"):
-        monkeypatch.setattr(calls, name, 4)
+    for name in ("TASKS_PAGE", "PROJECTS_PAGE"):
+        monkeypatch.setattr(requests, name, 4)
 
 
 def items(count: int) -> list[str]:
