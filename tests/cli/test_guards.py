@@ -89,8 +89,8 @@ def test_arguments_out_of_range(catalog: Path, tiny_folder: Path) -> None:
     opened = annotator.open_catalog(catalog)
     with pytest.raises(SettingInvalid, match="at least 1"):
         opened.heads(top=-1)
-    with pytest.raises(SettingInvalid, match="maps, signatures"):
-        opened.frame("mappings")
+    with pytest.raises(SettingInvalid, match="mappings, signatures"):
+        opened.frame("heads")
     with pytest.raises(SettingInvalid, match="at least 1"):
         annotator.row(tiny_folder, "L0H0", " the", k=0)
     with pytest.raises(DeviceUnavailable, match="cpu and cuda"):

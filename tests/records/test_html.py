@@ -137,7 +137,7 @@ def test_a_catalog_shows_its_size_tables_and_most_telling_heads(tmp_path: Path) 
     text = Page(catalog._repr_html_()).text
     assert "made-up/Large-70B: 64 heads, 4 layers of 16; in " in text
     assert "<b>&" in text
-    assert ": maps, signatures, descriptions, judgments" in text
+    assert ": mappings, signatures, descriptions, judgments" in text
     for head in catalog.telling(5):
         assert f"{head.head}{head.mappings[0].source.text}" in text
     assert "relations" not in text
