@@ -13,7 +13,7 @@ annotator.about = (() => {
     Object.entries(given).map(([name, value]) => [m("code", name), write(value)]);
 
   function model() {
-    const { data } = annotator.model;
+    const { data } = annotator.catalog;
     return pairs([
       ["model", data.model.id],
       ["revision", data.model.revision || "a local file"],
@@ -26,12 +26,12 @@ annotator.about = (() => {
 
   const settings = () =>
     pairs([
-      ["annotator", annotator.model.data.annotator],
-      ...coded(annotator.model.data.settings, String),
+      ["annotator", annotator.catalog.data.annotator],
+      ...coded(annotator.catalog.data.settings, String),
     ]);
 
   function measured() {
-    const { data } = annotator.model;
+    const { data } = annotator.catalog;
     return m(".prose", [
       m(
         "p",
@@ -51,7 +51,7 @@ annotator.about = (() => {
   }
 
   function limits() {
-    const { data } = annotator.model;
+    const { data } = annotator.catalog;
     const to = (name, label) => m("a", { href: `#/${name}` }, label);
     const validated = data.pages.includes("validation")
       ? [": see ", to("validation", "validation"), "."]
@@ -87,7 +87,7 @@ annotator.about = (() => {
     m("p", "annotator is Apache-2.0. This page uses, unchanged:"),
     list(
       "plain",
-      annotator.model.data.libraries.map(({ name, version, licence, file }) => [
+      annotator.catalog.data.libraries.map(({ name, version, licence, file }) => [
         `${name} ${version}, `,
         m("a", { href: `vendor/${file}` }, licence),
       ]),
@@ -96,7 +96,7 @@ annotator.about = (() => {
 
   const Page = {
     view() {
-      const { count, data } = annotator.model;
+      const { count, data } = annotator.catalog;
       const facts = `${many(count(), "attention head")} of ${data.model.id}, mapped from the weights alone`;
       return page(
         "About",

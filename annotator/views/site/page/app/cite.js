@@ -79,19 +79,19 @@ annotator.cite = (() => {
 
   /** The head's name in the world, as every export has it. */
   const id = (name) => {
-    const { model } = annotator.model.data;
+    const { model } = annotator.catalog.data;
     return `${model.id}@${model.revision || model.weight_digest.slice(0, 12)}/${name}`;
   };
 
   function reference(name) {
-    const { data } = annotator.model;
+    const { data } = annotator.catalog;
     const revision = data.model.revision ? `, revision ${data.model.revision}` : "";
     return `Attention head ${name} of ${data.model.id}${revision} (weights ${annotator.text.short(data.model.weight_digest)}), mapped from its parameters with annotator ${data.annotator}. ${permalink(name)}\nMethod: ${PAPER}.`;
   }
 
   /** Everything that is known of a head, as anybody would want to read it: names, not places. */
   function plain(index, head, layer) {
-    const { data, name } = annotator.model;
+    const { data, name } = annotator.catalog;
     const token = (at) => ({ id: layer.token_ids[at], text: layer.tokens[at] });
     const targets = (flat) =>
       annotator.mappings.paired(flat).map(([at, logit]) => ({ ...token(at), logit }));
@@ -117,7 +117,7 @@ annotator.cite = (() => {
         ...(bottom && { suppressed: targets(bottom) }),
       })),
       relations: head.relations
-        .map(annotator.model.scored)
+        .map(annotator.catalog.scored)
         .map(({ relation, ...scores }) => ({ relation: relation.name, ...scores })),
       descriptions: head.descriptions.map(named),
       judgments: head.judgments.map(named),
@@ -130,7 +130,7 @@ annotator.cite = (() => {
 
   const Cite = {
     view({ attrs: { index } }) {
-      const name = annotator.model.name(index);
+      const name = annotator.catalog.name(index);
       return m("section.cite", { "data-testid": "cite" }, [
         m("h2", "Cite"),
         m("blockquote", reference(name)),

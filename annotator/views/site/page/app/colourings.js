@@ -37,7 +37,7 @@ annotator.colourings = (() => {
   });
 
   function bestColourings() {
-    const { relations, best, flag } = annotator.model.data;
+    const { relations, best, flag } = annotator.catalog.data;
     if (!relations.length || !best) return [];
     const above = `above ${score(flag)}`;
     const kinds = [...new Set(relations.map((one) => one.category))];
@@ -66,7 +66,7 @@ annotator.colourings = (() => {
   /** One of the scores of all relations, by its column in their files, and that of its q. */
   function scoreColourings(column, q, group, more) {
     const file = (at) => annotator.data.want(`relation-${at}`).value || {};
-    return annotator.model.data.relations.map((one, at) =>
+    return annotator.catalog.data.relations.map((one, at) =>
       number(`${column}:${one.name}`, group, one.name, () => file(at)[column], {
         ...{ relation: at, q: () => file(at)[q], flag: true, ...more(one) },
       }),
@@ -89,7 +89,7 @@ annotator.colourings = (() => {
   ];
 
   function signatureColourings() {
-    const { signatures, signature_help } = annotator.model.data;
+    const { signatures, signature_help } = annotator.catalog.data;
     return Object.keys(signatures).map((name) =>
       number(`signature:${name}`, "Signatures", name, () => signatures[name], {
         title: `Signature: ${name}`,
@@ -101,7 +101,7 @@ annotator.colourings = (() => {
   }
 
   function describerColourings() {
-    const { describers, judged, statuses, categories, accepted, words } = annotator.model.data;
+    const { describers, judged, statuses, categories, accepted, words } = annotator.catalog.data;
     const good = accepted.map((precision) => `“${words.precisions[precision]}”`).join(" or ");
     return describers.flatMap((one, at) => {
       const plausible = judged.find((other) => other.describer === at);
@@ -193,7 +193,7 @@ annotator.colourings = (() => {
     const value = values[index];
     if (colouring.kind === "class") return colouring.classes[value].label;
     if (colouring.id === "best" && value)
-      return `${score(value)} ${annotator.model.data.relations[annotator.model.data.best.relation[index]].name}`;
+      return `${score(value)} ${annotator.catalog.data.relations[annotator.catalog.data.best.relation[index]].name}`;
     return colouring.format(value);
   }
 

@@ -10,7 +10,7 @@ annotator.describers = (() => {
 
   /** What came of asking for a description: a status; null where there is no such describer. */
   function outcome(at, head) {
-    const { describers, statuses } = annotator.model.data;
+    const { describers, statuses } = annotator.catalog.data;
     return describers[at] ? (statuses[describers[at].status[head]] ?? "not asked") : null;
   }
 

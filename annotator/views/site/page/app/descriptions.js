@@ -16,14 +16,14 @@ annotator.descriptions = (() => {
     },
     {
       name: "How well it fits",
-      cell: (one) => answered(one, annotator.model.data.words.precisions[one.precision]),
+      cell: (one) => answered(one, annotator.catalog.data.words.precisions[one.precision]),
     },
     { name: "Category", cell: (one) => answered(one, one.category) },
     { name: "Seconds", class: "number", cell: (one) => plain(one.seconds) },
     { name: "Comment", cell: (one) => written(one.comment) || "" },
   ];
 
-  const who = (at) => annotator.model.data.describers[at];
+  const who = (at) => annotator.catalog.data.describers[at];
   const classOf = (kind, at, label) =>
     annotator.colourings.find(`${kind}:${who(at).id}`).classes.find((one) => one.label === label);
 
@@ -117,7 +117,7 @@ annotator.descriptions = (() => {
       m("h3", which(verdict, descriptions)),
       pairs([
         ["accepted", counted(accepted, described, accepted_share, "who see a pattern")],
-        ...Object.entries(annotator.model.data.words.questions).map(([name, question]) => [
+        ...Object.entries(annotator.catalog.data.words.questions).map(([name, question]) => [
           `agree: ${question}`,
           agreed(verdict, name),
         ]),

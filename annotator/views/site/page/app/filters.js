@@ -36,7 +36,7 @@ annotator.filters = (() => {
   }
 
   function described(state) {
-    const { describers, categories, statuses } = annotator.model.data;
+    const { describers, categories, statuses } = annotator.catalog.data;
     if (!describers.length) return null;
     const by = describers.map((one) => option(one.id, one.by));
     const any = (names, none) => [
@@ -61,7 +61,7 @@ annotator.filters = (() => {
   }
 
   function layers(state) {
-    const last = annotator.model.layers() - 1;
+    const last = annotator.catalog.layers() - 1;
     const input = (name, label, standard) =>
       m("input", {
         ...{

@@ -5,8 +5,8 @@ annotator.head = (() => {
   const { safe, withData } = annotator.parts;
 
   const step = (index, by) =>
-    index + by >= 0 && index + by < annotator.model.count()
-      ? `/${annotator.model.name(index + by)}`
+    index + by >= 0 && index + by < annotator.catalog.count()
+      ? `/${annotator.catalog.name(index + by)}`
       : null;
 
   function turn(index, by, label, testid) {
@@ -23,14 +23,14 @@ annotator.head = (() => {
   }
 
   function title(index, head, layer) {
-    const { name, scored, implemented } = annotator.model;
+    const { name, scored, implemented } = annotator.catalog;
     const strong = head.relations
       .map(scored)
       .filter(({ phi, q }) => implemented(phi, q))
       .sort((a, b) => b.phi - a.phi);
     return m("header.intro.headed", [
       m(".title", [
-        m("h1", { tabindex: -1 }, name(index), m("span.of", ` of ${annotator.model.title()}`)),
+        m("h1", { tabindex: -1 }, name(index), m("span.of", ` of ${annotator.catalog.title()}`)),
         m(
           "nav.turns",
           { "aria-label": "Heads" },
@@ -44,7 +44,7 @@ annotator.head = (() => {
         }),
       ]),
       m("p.facts", [
-        `Layer ${annotator.model.layer(index)}, head ${index % annotator.model.heads()}, KV head ${head.kv_head}`,
+        `Layer ${annotator.catalog.layer(index)}, head ${index % annotator.catalog.heads()}, KV head ${head.kv_head}`,
         strong.length > 0 && [
           " · implements ",
           strong
@@ -61,7 +61,7 @@ annotator.head = (() => {
   }
 
   function page(index, layer) {
-    const head = layer.heads[index % annotator.model.heads()];
+    const head = layer.heads[index % annotator.catalog.heads()];
     const attrs = { index, head, tokens: layer.tokens };
     return m(".one", [
       title(index, head, layer),
@@ -86,7 +86,7 @@ annotator.head = (() => {
 
   const Head = {
     view({ attrs: { index } }) {
-      const layer = annotator.model.layer(index);
+      const layer = annotator.catalog.layer(index);
       return withData(`layer-${layer}`, `Layer ${layer}`, (value) => page(index, value));
     },
   };

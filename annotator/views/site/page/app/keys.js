@@ -79,7 +79,7 @@ annotator.keys = (() => {
 
   /** To a head's neighbour; false where there is none. */
   function turn(by) {
-    const index = annotator.model.index(m.route.get().slice(1).split("?")[0]);
+    const index = annotator.catalog.index(m.route.get().slice(1).split("?")[0]);
     const to = index >= 0 && annotator.head.step(index, by);
     if (to) m.route.set(to);
     return Boolean(to);

@@ -59,8 +59,8 @@ annotator.legend = (() => {
           },
           insetRight: -0.5,
         }),
-        colouring.flag && annotator.model.data.flag < high && zero
-          ? Plot.ruleX([annotator.model.data.flag], {
+        colouring.flag && annotator.catalog.data.flag < high && zero
+          ? Plot.ruleX([annotator.catalog.data.flag], {
               y1: 0,
               y2: 1,
               stroke: "var(--text)",

@@ -19,7 +19,7 @@
 
   const pages = () =>
     Object.keys(NAMES).filter(
-      (page) => page === "about" || annotator.model.data.pages.includes(page),
+      (page) => page === "about" || annotator.catalog.data.pages.includes(page),
     );
 
   /** The overview, once. */
@@ -29,7 +29,7 @@
     if (!file.value) return waiting("the catalog");
     if (taken === null) {
       try {
-        annotator.model.take(file.value);
+        annotator.catalog.take(file.value);
         taken = "";
       } catch (error) {
         console.error(error);
@@ -68,7 +68,7 @@
   }
 
   function unknown(path) {
-    const { name, count } = annotator.model;
+    const { name, count } = annotator.catalog;
     return page(
       "There is no such page",
       null,
@@ -82,7 +82,7 @@
   function content(path) {
     if (path === "") return m(annotator.overview.Overview);
     if (pages().includes(path)) return m(annotator[path].Page);
-    const index = annotator.model.index(path);
+    const index = annotator.catalog.index(path);
     return index < 0 ? unknown(path) : m(annotator.head.Head, { key: index, index });
   }
 
@@ -92,11 +92,11 @@
     const first = place === null;
     if (place === "") scrolled = lastScroll;
     place = path;
-    const index = annotator.model.index(path);
+    const index = annotator.catalog.index(path);
     if (index >= 0) annotator.overview.point(index);
     const what =
-      index >= 0 ? annotator.model.name(index) : NAMES[path] || (path ? "No such page" : "Heads");
-    document.title = `${what} · ${annotator.model.title()} · annotator`;
+      index >= 0 ? annotator.catalog.name(index) : NAMES[path] || (path ? "No such page" : "Heads");
+    document.title = `${what} · ${annotator.catalog.title()} · annotator`;
     if (first) return;
     window.scrollTo(0, path === "" ? scrolled : 0);
     heading = true;
@@ -138,7 +138,7 @@
         m(
           "footer",
           m("p", [
-            `${annotator.model.data.model.id} · mapped by annotator ${annotator.model.data.annotator} · `,
+            `${annotator.catalog.data.model.id} · mapped by annotator ${annotator.catalog.data.annotator} · `,
             m("a", { href: "#/about" }, "what this is"),
           ]),
         ),

@@ -21,7 +21,7 @@ annotator.map = (() => {
 
   /** How large everything is, as both of Plot's drawings have it. */
   function sized(width) {
-    const { layers, heads, layer } = annotator.model;
+    const { layers, heads, layer } = annotator.catalog;
     const tall = Math.round(Math.min(22, Math.max(6, room() / layers()))) * layers();
     const wide = width - MARGIN.marginLeft - MARGIN.marginRight;
     return {
@@ -49,7 +49,7 @@ annotator.map = (() => {
 
   /** The cells, still without their colours. */
   function drawCells({ cell, place, plot }) {
-    const indices = d3.range(annotator.model.count());
+    const indices = d3.range(annotator.catalog.count());
     const bare = { tickSize: 0, label: null };
     const fill = "var(--cell-zero)";
     const shape = { fill, inset: cell > 7 ? 0.75 : 0.4, rx: cell > 10 ? 2 : 0 };
@@ -74,7 +74,7 @@ annotator.map = (() => {
     }
     if (colouring.q) {
       const q = colouring.q();
-      const heads = indices.filter((head) => annotator.model.implemented(values[head], q[head]));
+      const heads = indices.filter((head) => annotator.catalog.implemented(values[head], q[head]));
       const fill = { value: heads.map((head) => inkOn(colouring, values, head)), scale: null };
       const r = Math.max(1.2, Math.min(3, cell * 0.16));
       return { heads, mark: Plot.dot(heads, { ...place, r, fill, stroke: "none" }), plot };
@@ -119,7 +119,7 @@ annotator.map = (() => {
     drawn(svg, width, attrs) {
       this.cells = [...svg.querySelectorAll('g[aria-label="cell"] rect')];
       for (const [head, cell] of this.cells.entries())
-        cell.dataset.head = annotator.model.name(head);
+        cell.dataset.head = annotator.catalog.name(head);
       this.ring = svg.appendChild(shape("rect", { class: "ring" }));
       const beneath = this.cells[0].parentNode;
       beneath.before(shape("path", { class: "specks", d: this.cells.map(speck).join("") }));
@@ -160,7 +160,7 @@ annotator.map = (() => {
     /** Arrows walk, Home and End go to a row's ends, with Ctrl to the model's; Enter opens. */
     pressed(event, { pointed, point }) {
       const at = pointed(); // keys may come faster than the page is drawn
-      const { count, heads, name } = annotator.model;
+      const { count, heads, name } = annotator.catalog;
       const here = at ?? 0;
       const row = here - (here % heads());
       const home = event.ctrlKey ? 0 : row;
@@ -206,8 +206,8 @@ annotator.map = (() => {
           onfocus: (event) => at === null && event.target.matches(":focus-visible") && point(0),
           onpointermove: (event) => {
             const found = head(event);
-            event.redraw = Boolean(found) && annotator.model.index(found) !== at;
-            if (event.redraw) point(annotator.model.index(found));
+            event.redraw = Boolean(found) && annotator.catalog.index(found) !== at;
+            if (event.redraw) point(annotator.catalog.index(found));
           },
           onclick: (event) => {
             const found = head(event);
@@ -215,7 +215,7 @@ annotator.map = (() => {
             if (found && (event.pointerType !== "touch" || this.touched === found))
               m.route.set(`/${found}`);
             this.touched = found;
-            if (found) point(annotator.model.index(found));
+            if (found) point(annotator.catalog.index(found));
           },
         },
         m(Chart, {

@@ -53,7 +53,7 @@ annotator.mappings = (() => {
     },
     view({ attrs: { head, tokens } }) {
       const rows = head.mappings;
-      const { sources } = annotator.model.data.evidence;
+      const { sources } = annotator.catalog.data.evidence;
       const context = {
         tokens,
         largest: extreme(rows, 2),

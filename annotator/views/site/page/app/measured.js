@@ -9,7 +9,7 @@ annotator.measured = (() => {
   const STRONG = 0.05; // what is not folded away
 
   function named({ relation, phi, q, suppression, suppression_q }) {
-    const { implemented } = annotator.model;
+    const { implemented } = annotator.catalog;
     return [
       relationLink(relation.name, `${relation.description} Colour the map by it.`),
       implemented(phi, q) && m("span.badge.good", "implements"),
@@ -32,10 +32,10 @@ annotator.measured = (() => {
 
   const Relations = {
     view({ attrs: { head } }) {
-      const { relations } = annotator.model.data;
+      const { relations } = annotator.catalog.data;
       if (!relations.length) return null;
       const rows = head.relations
-        .map(annotator.model.scored)
+        .map(annotator.catalog.scored)
         .sort((a, b) => b.phi - a.phi || b.suppression - a.suppression);
       const there = new Set(rows.map((one) => one.relation));
       const zero = relations.filter((one) => !there.has(one));
@@ -61,8 +61,8 @@ annotator.measured = (() => {
   };
 
   function columns(index) {
-    const { signatures, signature_help } = annotator.model.data;
-    const above = (name) => annotator.model.percentile(name, index);
+    const { signatures, signature_help } = annotator.catalog.data;
+    const above = (name) => annotator.catalog.percentile(name, index);
     return [
       {
         name: "Signature",
@@ -84,13 +84,13 @@ annotator.measured = (() => {
 
   const Signatures = {
     view({ attrs: { index } }) {
-      const names = Object.keys(annotator.model.data.signatures);
+      const names = Object.keys(annotator.catalog.data.signatures);
       return m(
         "section.signatures",
         m("h2", "Signatures"),
         m(
           "p.help",
-          `The share of the model's ${many(annotator.model.count() - 1, "other head")} that it is above.`,
+          `The share of the model's ${many(annotator.catalog.count() - 1, "other head")} that it is above.`,
         ),
         table(columns(index), names, { head: "thead.hidden" }),
       );
@@ -115,8 +115,8 @@ annotator.measured = (() => {
         "section.similar",
         alike(
           "Its KV group",
-          `They share KV head ${annotator.model.kv(index)}: they read the same values, and write them out each in its own way.`,
-          annotator.model.group(index).map((other) => listed(other)),
+          `They share KV head ${annotator.catalog.kv(index)}: they read the same values, and write them out each in its own way.`,
+          annotator.catalog.group(index).map((other) => listed(other)),
         ),
         alike(
           "Most similar heads",

@@ -28,7 +28,7 @@ annotator.overview = (() => {
   const pointed = () => at;
 
   function introduction() {
-    const { data, layers, heads, count } = annotator.model;
+    const { data, layers, heads, count } = annotator.catalog;
     const facts = [
       `${many(count(), "head")}: ${many(layers(), "layer")} of ${heads()}`,
       data.dims.n_kv_heads < heads() && `${many(data.dims.n_kv_heads, "KV head")} a layer`,
@@ -36,12 +36,12 @@ annotator.overview = (() => {
       data.describers.length > 0 &&
         `described by ${data.describers.map((one) => one.by).join(", ")}`,
     ];
-    return intro(annotator.model.title(), facts.filter(Boolean).join(" · "));
+    return intro(annotator.catalog.title(), facts.filter(Boolean).join(" · "));
   }
 
   /** Who is pointed at, in a panel that keeps its size. */
   function panel(colouring, values, describer) {
-    const { describers, best, relations } = annotator.model.data;
+    const { describers, best, relations } = annotator.catalog.data;
     const walked = document.activeElement?.matches(".map"); // a pointer is not read out
     const live = { "aria-live": walked ? "polite" : "off", "aria-atomic": "true" };
     if (at === null)
@@ -85,7 +85,7 @@ annotator.overview = (() => {
   }
 
   function counted(listing) {
-    const total = annotator.model.count();
+    const total = annotator.catalog.count();
     const changed = Object.keys(m.route.param()).length > 0;
     return m(".counted", [
       m(
@@ -122,7 +122,7 @@ annotator.overview = (() => {
           ".sides",
           {
             style: {
-              "--map": `${Math.min(40, Math.max(24, 2.5 + 0.58 * annotator.model.heads()))}rem`,
+              "--map": `${Math.min(40, Math.max(24, 2.5 + 0.58 * annotator.catalog.heads()))}rem`,
             },
           },
           [

@@ -99,7 +99,7 @@ annotator.parts = (() => {
   }
 
   function headLink(index) {
-    const name = annotator.model.name(index);
+    const name = annotator.catalog.name(index);
     return m("a.head", { href: `#/${name}` }, name);
   }
 

@@ -10,7 +10,7 @@ annotator.relations = (() => {
 
   /** Where its heads are: a column for each layer, a row for each head, and those that score. */
   function small(phi, width) {
-    const { layers, heads, layer } = annotator.model;
+    const { layers, heads, layer } = annotator.catalog;
     const row = Math.min(8, Math.max(1.5, 72 / heads()));
     const scoring = d3.range(phi.length).filter((head) => phi[head] >= LEAST);
     const colours = scoring.map((head) => annotator.colourings.ramp(phi[head]));
@@ -54,7 +54,9 @@ annotator.relations = (() => {
           headLink(head),
           " ",
           m(
-            annotator.model.implemented(phi[head], q[head]) ? "strong.number" : "span.number.muted",
+            annotator.catalog.implemented(phi[head], q[head])
+              ? "strong.number"
+              : "span.number.muted",
             score(phi[head]),
           ),
         ),
@@ -90,7 +92,7 @@ annotator.relations = (() => {
 
   const Page = {
     view() {
-      const { relations, not_valid } = annotator.model.data;
+      const { relations, not_valid } = annotator.catalog.data;
       const kinds = d3.group(
         relations.map((one, at) => ({ one, at })),
         ({ one }) => one.category,

@@ -50,14 +50,14 @@ annotator.search = (() => {
       found = { key, hits: null, matched: [] };
       return found;
     }
-    const hits = new Uint8Array(annotator.model.count());
-    const matched = new Array(annotator.model.count());
+    const hits = new Uint8Array(annotator.catalog.count());
+    const matched = new Array(annotator.catalog.count());
     const sides = ["sources", "targets"].filter((side) => places.includes(side));
     const files = [
       ...(places.includes("descriptions") ? [inDescriptions(query, describer, hits)] : []),
       ...(sides.length ? [inTokens(query, sides, hits, matched)] : []),
     ];
-    const named = annotator.model.index(query.trim());
+    const named = annotator.catalog.index(query.trim());
     if (named >= 0) hits[named] = 1;
     const waiting = files.some((file) => !file.value && !file.problem);
     const problem = files.map((file) => file.problem).find(Boolean);
@@ -67,13 +67,13 @@ annotator.search = (() => {
 
   /** Whether a head passes what is picked besides the search. */
   function passes(state, describer) {
-    const { statuses, categories, describers } = annotator.model.data;
+    const { statuses, categories, describers } = annotator.catalog.data;
     const place = (names, name) => (name === "" ? null : names.indexOf(name)); // "none" is -1
     const [category, status] = [place(categories, state.category), place(statuses, state.status)];
     const [from, to] = [+state.from, +state.to];
     const said = describers[describer];
     return (head) => {
-      const layer = annotator.model.layer(head);
+      const layer = annotator.catalog.layer(head);
       if (layer < from || layer > to) return false;
       if (category !== null && (!said || said.category[head] !== category)) return false;
       return status === null || (said && said.status[head] === status);
@@ -89,13 +89,13 @@ annotator.search = (() => {
   }
 
   function sortValues(state, colouring, values, describer) {
-    const { best, describers, signatures } = annotator.model.data;
+    const { best, describers, signatures } = annotator.catalog.data;
     const said = describers[describer];
     const texts = annotator.describers.texts(describer).value;
     const name = state.sort.replace(/^-/, "");
     const columns = {
       head: (head) => head,
-      kv: (head) => annotator.model.kv(head),
+      kv: (head) => annotator.catalog.kv(head),
       value: order(colouring, values),
       best: (head) => (best ? best.phi[head] : null),
       category: (head) =>
@@ -111,7 +111,7 @@ annotator.search = (() => {
    * Returns {heads, passing: a flag for every head, found: of the search}.
    */
   function list(state, colouring, values) {
-    const describer = annotator.model.describer(state.by);
+    const describer = annotator.catalog.describer(state.by);
     const found = find(state.q, state.in, describer);
     const loaded = Boolean(annotator.describers.texts(describer).value);
     const key = JSON.stringify([
@@ -123,7 +123,7 @@ annotator.search = (() => {
     if (listed.key === key) return listed;
     const passed = passes(state, describer);
     const passing = Uint8Array.from(
-      { length: annotator.model.count() },
+      { length: annotator.catalog.count() },
       (_, head) => (!found.hits || found.hits[head]) && passed(head),
     );
     const heads = d3.range(passing.length).filter((head) => passing[head]);

@@ -6,24 +6,24 @@ annotator.state = (() => {
   const SORTS = ["head", "kv", "value", "best", "category", "description"];
   let last = {}; // the parameters that were last seen on the overview
 
-  const described = (by) => annotator.model.data.describers.some((one) => one.id === by);
-  const layerNumber = (text) => /^\d{1,5}$/.test(text) && +text < annotator.model.layers();
+  const described = (by) => annotator.catalog.data.describers.some((one) => one.id === by);
+  const layerNumber = (text) => /^\d{1,5}$/.test(text) && +text < annotator.catalog.layers();
   const sortable = (text) =>
     SORTS.includes(text.replace(/^-/, "")) ||
-    Object.hasOwn(annotator.model.data.signatures, text.replace(/^-/, ""));
+    Object.hasOwn(annotator.catalog.data.signatures, text.replace(/^-/, ""));
   const listed = (names) => (text) => [...names, "none"].includes(text);
 
   /** By parameter: its standard value, which values it may have, and what any other is. */
   function fields() {
-    const { categories, statuses } = annotator.model.data;
-    const last = String(annotator.model.layers() - 1);
+    const { categories, statuses } = annotator.catalog.data;
+    const last = String(annotator.catalog.layers() - 1);
     const nobody = "nobody who described heads of this catalog";
     const nothing = "nothing that the map can be coloured by";
     const placed = (text) => text.split(",").every((place) => PLACES.includes(place));
     const field = (standard, fits, expected) => ({ standard, fits, expected });
     return {
       color: field(annotator.colourings.standard(), annotator.colourings.find, nothing),
-      by: field(annotator.model.data.describers[0]?.id || "", described, nobody),
+      by: field(annotator.catalog.data.describers[0]?.id || "", described, nobody),
       q: field("", () => true),
       in: field(PLACES.join(), placed, `not among ${PLACES.join(", ")}`),
       category: field("", listed(categories), "no category"),

@@ -10,7 +10,7 @@ annotator.study = (() => {
   const options = (label) => ({ domain: [0, 1], label, format: percent });
 
   /** The words of what shares and answers come to, the same as on the terminal. */
-  const words = (kind) => annotator.model.data.words[kind];
+  const words = (kind) => annotator.catalog.data.words[kind];
 
   /** What was published of the same share. */
   const published = (study, name) => study.published.filter((one) => one.figure === name);
@@ -117,7 +117,7 @@ annotator.study = (() => {
     );
 
   function one(study) {
-    const { by } = annotator.model.data.describers[study.describer];
+    const { by } = annotator.catalog.data.describers[study.describer];
     const quarters = study.quarters.map((own) => [
       own.first === own.last ? `L${own.first}` : `L${own.first} to L${own.last}`,
       own,

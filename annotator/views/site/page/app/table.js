@@ -13,7 +13,7 @@ annotator.table = (() => {
     const now = state.sort.replace(/^-/, "") === id;
     const down = state.sort.startsWith("-");
     const first =
-      ["value", "best"].includes(id) || id in annotator.model.data.signatures ? "-" : "";
+      ["value", "best"].includes(id) || id in annotator.catalog.data.signatures ? "-" : "";
     const next = now ? (down ? id : `-${id}`) : first + id;
     const sorted = now ? (down ? "descending" : "ascending") : "none";
     return m(
@@ -30,9 +30,9 @@ annotator.table = (() => {
 
   /** Category, or what else came of asking. */
   function category(describer, index) {
-    const { describers } = annotator.model.data;
+    const { describers } = annotator.catalog.data;
     return (
-      annotator.model.data.categories[describers[describer].category[index]] ||
+      annotator.catalog.data.categories[describers[describer].category[index]] ||
       m("span.muted", outcome(describer, index))
     );
   }
@@ -60,7 +60,7 @@ annotator.table = (() => {
     );
 
   function strongest(index) {
-    const { best, relations } = annotator.model.data;
+    const { best, relations } = annotator.catalog.data;
     if (best.relation[index] < 0) return m("span.muted", "none");
     const { name } = relations[best.relation[index]];
     return [m("span.number", score(best.phi[index])), " ", m("span.name", name)];
@@ -69,7 +69,7 @@ annotator.table = (() => {
   /** The columns that there are; what the map is coloured by is not told once more. */
   function columns(attrs) {
     const { state, colouring, listing } = attrs;
-    const { best, describers, signatures, signature_help } = annotator.model.data;
+    const { best, describers, signatures, signature_help } = annotator.catalog.data;
     const described = describers.length > 0;
     return [
       { id: "head", name: "Head", heading: "sticky", class: "sticky", cell: headLink },
@@ -97,7 +97,7 @@ annotator.table = (() => {
       },
       {
         ...{ id: "kv", name: "KV", title: "The KV head that it shares" },
-        ...{ number: true, cell: annotator.model.kv },
+        ...{ number: true, cell: annotator.catalog.kv },
       },
       ...SIGNATURES.filter((name) => `signature:${name}` !== colouring.id).map((name) => ({
         ...{ id: name, name, title: signature_help[name] },

@@ -69,7 +69,7 @@ annotator.text = (() => {
 
   /** From which scores on a head implements a relation, in words. */
   function threshold() {
-    const { flag, level } = annotator.model.data;
+    const { flag, level } = annotator.catalog.data;
     return `above ${score(flag)} and q at most ${score(level)}`;
   }
 

@@ -1,8 +1,8 @@
-/* The model of the page: which heads there are, and what is known of all of them at once.
+/* The catalog as the page has it: which heads there are, and what is known of all of them at once.
    A head is an index, by layer and then head. */
 "use strict";
 
-annotator.model = (() => {
+annotator.catalog = (() => {
   const NEEDED = [
     ...["model", "signatures", "signature_help", "relations", "describers", "judged", "pages"],
     ...["scores", "statuses", "categories", "evidence", "words", "libraries"],
