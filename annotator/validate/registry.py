@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from annotator.errors import SettingInvalid
+from annotator.registry import registered
 
 if TYPE_CHECKING:
     from annotator.validate.experiment import Experiment
@@ -25,9 +24,7 @@ def experiment(name: str) -> Experiment:
     Raises:
         SettingInvalid: there is none.
     """
-    if name not in EXPERIMENTS:
-        raise SettingInvalid("experiment", name, "one of " + ", ".join(EXPERIMENTS))
-    return import_module(EXPERIMENTS[name]).EXPERIMENT
+    return registered("experiment", name, EXPERIMENTS, "EXPERIMENT")
 
 
 def experiments() -> list[Experiment]:

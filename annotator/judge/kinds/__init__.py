@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from annotator.errors import SettingInvalid
 from annotator.judge.kinds.base import Kind as Kind
 from annotator.judge.kinds.base import Maps as Maps
 from annotator.judge.kinds.base import Shown as Shown
+from annotator.registry import registered
 
 KINDS = {"real": "annotator.judge.kinds.real"}
 """By name the module that has it as KIND."""
@@ -19,9 +17,7 @@ def kind_of(name: str) -> Kind:
     Raises:
         SettingInvalid: there is none.
     """
-    if name not in KINDS:
-        raise SettingInvalid("kind", name, "one of " + ", ".join(KINDS))
-    return import_module(KINDS[name]).KIND
+    return registered("kind", name, KINDS, "KIND")
 
 
 def is_real(kind: str) -> bool:

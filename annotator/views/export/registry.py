@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from annotator.errors import SettingInvalid
+from annotator.registry import registered
 
 if TYPE_CHECKING:
     from annotator.views.export.format import Format
@@ -26,6 +25,4 @@ def format_of(name: str) -> Format:
     Raises:
         SettingInvalid: there is none.
     """
-    if name not in FORMATS:
-        raise SettingInvalid("to", name, "one of " + ", ".join(FORMATS))
-    return import_module(FORMATS[name]).FORMAT
+    return registered("to", name, FORMATS, "FORMAT")
