@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_each_is_there_and_says_what_it_is(name: str) -> None:
 
 def test_what_there_is_not_is_named() -> None:
     with pytest.raises(AttributeError, match="'annotator' has no attribute 'maps_model'"):
-        annotator.maps_model  # noqa: B018
+        annotator.__getattr__("maps_model")
 
 
 def test_importing_it_loads_nothing() -> None:
@@ -53,6 +54,21 @@ def test_a_function_of_a_catalog_takes_it_or_its_directory() -> None:
             needed = [p.name for p in given.values() if p.default is p.empty]
             assert needed[:1] == ["catalog"], name
             assert set(needed) <= {"catalog", "llm", "raters", "file", "to", "options", "how"}, name
+
+
+def test_a_catalog_will_do_where_its_directory_does(tiny_folder: Path, tmp_path: Path) -> None:
+    catalog = annotator.map_model(tiny_folder, tmp_path / "catalog", progress=False)
+    for given in (catalog, catalog.folder, str(catalog.folder)):
+        found = annotator.describe_heads(given, "rules", heads=["L0H0"], progress=False)
+        assert (found.heads, found.unanswered) == (1, 0)
+        items = {item.head for item in annotator.plan_study(given).items}
+        assert items == {HeadId(0, 0)}
+        files = annotator.export_study(given, ["ana"], tmp_path / "study")
+        assert [path.name for path in files] == ["screen.xml", "tasks-ana.json"]
+        with pytest.raises(annotator.AnnotatorError, match="no judgment has come back yet"):
+            annotator.study_report(given)
+        with pytest.raises(annotator.AnnotatorError, match="it is not running"):
+            annotator.study_status(given)
 
 
 def test_many_rows_are_a_frame_and_a_table() -> None:

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 TELLING = "telling"
 _TELLING_HTML = 5
-_FILES = {"mappings": "maps"}
-"""Of a table that its file is not called by; that name is taken too, as it was before."""
+_FILES = {"mappings" if file == "maps" else file: file for file in MAP_TABLES}
+"""Of each table of the map its file; that name is taken too, as it was before."""
 TABLE_NAMES = (
-    *(next((one for one, file in _FILES.items() if file == name), name) for name in MAP_TABLES),
+    *_FILES,
     descriptions.DESCRIPTIONS,
     *judgments.JUDGMENT_TABLES,
     *relations.RELATION_TABLES,

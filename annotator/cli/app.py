@@ -12,6 +12,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
+CATALOG = click.argument("catalog", type=FOLDER)
 
 REVISION = click.option("--revision", help="Branch, tag or commit on the hub.")
 DTYPE = click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from annotator.cli.app import COUNT, FOLDER, app, heads_named
+from annotator.cli.app import CATALOG, COUNT, FOLDER, app, heads_named
 from annotator.cli.descriptions import counted, tokens_spent
 from annotator.cli.layout import plural
 from annotator.records import BASELINE, Signatures, by_whom
@@ -25,7 +25,7 @@ KEY_FILE = click.option(
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option(
     "--llm",
     required=True,
@@ -90,7 +90,7 @@ def prompts() -> None:
 
 @prompts.command("show")
 @click.argument("head")
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option("--llm", help="Show it as this one would get it, and have it count the tokens.")
 @KEY_FILE
 @PROMPTS

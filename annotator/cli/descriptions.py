@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.app import FOLDER, app
+from annotator.cli.app import CATALOG, app
 from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.kinds import is_real
 from annotator.records import BASELINE, Description
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option("--llm", help="Only this one's; any part of a name that is clear.")
 def descriptions(catalog: Path, llm: str | None) -> None:
     """List what language models said of heads.

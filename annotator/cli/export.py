@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from annotator.cli.app import FOLDER, app
+from annotator.cli.app import CATALOG, FOLDER, app
 from annotator.views.export.registry import FORMATS, format_of
 
 _PUSHED = "--private, --revision and --dry-run say how to --push"
@@ -28,7 +28,7 @@ class FormatName(click.ParamType[str]):
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option("--to", required=True, type=FormatName(), help="Format.")
 @click.option(
     "--out",

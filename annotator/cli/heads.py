@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from annotator.cli.app import COUNT, FOLDER, app
+from annotator.cli.app import CATALOG, COUNT, app
 from annotator.cli.descriptions import in_short, one_voice
 from annotator.cli.layout import (
     SCORE_COLUMNS,
@@ -33,7 +33,7 @@ SAID_WIDTH = 24
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option("--sort", type=click.Choice([*Signatures.names(), "telling"]), help="Largest first.")
 @click.option("--relation", metavar="NAME", help="By their score on it, largest first.")
 @click.option("--telling", is_flag=True, help="The most telling, one per KV group, in mappings.")

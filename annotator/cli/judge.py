@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from annotator.cli.app import COUNT, FOLDER, Command, app, heads_named
+from annotator.cli.app import CATALOG, COUNT, FOLDER, Command, app, heads_named
 from annotator.cli.layout import new_console, new_table, plural
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from annotator.pipeline.judge import RaterProject
     from annotator.pipeline.judge_answers import PullResult
 
-CATALOG = click.argument("catalog", type=FOLDER)
 URL = click.option(
     "--url", is_eager=True, help="A team's Label Studio.  [default: the catalog's own]"
 )

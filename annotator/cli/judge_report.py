@@ -9,7 +9,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.judge import CATALOG, judge
+from annotator.cli.app import CATALOG
+from annotator.cli.judge import judge
 from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.aggregate import OUTCOME_WORDS, SHARE_WORDS, Share, Summary
 from annotator.judge.report import PUBLISHED_STUDY, Report

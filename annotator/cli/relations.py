@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.app import DEVICE, FOLDER, REVISION, Command, app
+from annotator.cli.app import CATALOG, DEVICE, FOLDER, REVISION, Command, app
 from annotator.cli.heatmap import BLOCKS, NO_SCORE, Cell, heads_in_a_cell, heatmap
 from annotator.cli.layout import new_console, new_table
 from annotator.errors import NoRelations
@@ -40,7 +40,7 @@ def opened_options(command: Command) -> Command:
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option(
     "--relations",
     type=FOLDER,

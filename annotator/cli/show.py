@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from annotator.cli.app import COUNT, FOLDER, app
+from annotator.cli.app import CATALOG, COUNT, app
 from annotator.cli.descriptions import print_said
 from annotator.cli.layout import (
     SCORE_COLUMNS,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.argument("head")
 @click.option(
     "--rows", default=30, show_default=True, type=COUNT, help="Sources, most salient first."

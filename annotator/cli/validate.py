@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from annotator.cli.app import FOLDER, app
+from annotator.cli.app import CATALOG, FOLDER, app
 from annotator.cli.layout import new_console, new_table
 from annotator.cli.relations import opened_options
 from annotator.records.table import CHANGE, INTERVAL, NUMBER, PAIRED, REASON, TEXT, Column, Table
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from annotator.pipeline.validate import Findings
     from annotator.validate.experiment import Experiment
 
-CATALOG = click.argument("catalog", type=FOLDER)
 OUT = click.option(
     "--out",
     type=FOLDER,

@@ -8,11 +8,11 @@ from threading import Thread
 
 import click
 
-from annotator.cli.app import FOLDER, app
+from annotator.cli.app import CATALOG, FOLDER, app
 
 
 @app.command()
-@click.argument("catalog", type=FOLDER)
+@CATALOG
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +44,7 @@ class AnswerFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = f"file:{path.name}"
-        self._replies  # noqa: B018  (read before anything is asked)
-
-    @cached_property
-    def _replies(self) -> dict[str, str]:
-        """Each reply by its request's key."""
-        try:
-            lines = self.path.read_bytes().removeprefix(BOM_UTF8).splitlines()
-        except OSError as error:
-            raise LlmInvalid(f"file:{self.path}", error.strerror or str(error)) from error
-        replies: dict[str, str] = {}
-        for number, text in enumerate(lines, start=1):
-            if not text.strip():
-                continue
-            try:
-                line = _Line.model_validate_json(text)
-            except ValidationError as error:
-                said = error.errors(include_url=False, include_input=False)[0]["msg"]
-                raise LlmInvalid(f"file:{self.path}", f"line {number}: {said}") from None
-            reply = line.reply if isinstance(line.reply, str) else json.dumps(line.reply)
-            if replies.setdefault(line.key, reply) != reply:
-                reason = f"line {number}: another reply to a key that it has already"
-                raise LlmInvalid(f"file:{self.path}", reason)
-        return replies
+        self._replies = _read(path)
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The request that asks for a reply; the file's place does not count, its name does."""
@@ -87,6 +64,28 @@ class AnswerFile:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _read(path: Path) -> dict[str, str]:
+    """Each reply by its request's key."""
+    try:
+        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines()
+    except OSError as error:
+        raise LlmInvalid(f"file:{path}", error.strerror or str(error)) from error
+    replies: dict[str, str] = {}
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        try:
+            line = _Line.model_validate_json(text)
+        except ValidationError as error:
+            said = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise LlmInvalid(f"file:{path}", f"line {number}: {said}") from None
+        reply = line.reply if isinstance(line.reply, str) else json.dumps(line.reply)
+        if replies.setdefault(line.key, reply) != reply:
+            reason = f"line {number}: another reply to a key that it has already"
+            raise LlmInvalid(f"file:{path}", reason)
+    return replies
 
 
 def open_llm_named(named: NamedLlm) -> AnswerFile:

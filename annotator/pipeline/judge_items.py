@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.catalog.read import Catalog, open_catalog
@@ -11,8 +12,6 @@ from annotator.errors import NothingToJudge, SettingInvalid
 from annotator.records import REAL, Description, Item
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from annotator.judge.kinds import Shown
     from annotator.label_studio.task import Task
 

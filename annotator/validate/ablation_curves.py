@@ -15,13 +15,13 @@ from functools import cached_property
 from torch import nn
 
 from annotator.records import HeadId, RelationPairs, RelationScore
+from annotator.tokens.relation_files import PLACEHOLDER
 from annotator.tokens.vocabulary import Vocabulary
 from annotator.validate.ablation_accuracy import CONTROL, OWN, RANDOM, Measured
 from annotator.validate.zero_ablation import Watched, count_right
 from annotator.weights.dims import Dims
 from annotator.weights.model import Model
 
-PLACEHOLDER = "<X>"
 LEAST_BASE = 0.1
 RANDOM_DRAWS, CONTROLS = 5, 5
 MOST_SHARED, MOST_APART = 0.15, 0.2

@@ -49,7 +49,7 @@ def few() -> Iterator[None]:
 def quickstarted(few: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The embedded model mapped, its heads described by itself; and what that printed.
 
-    In a process of its own, where no type is checked: it takes half the time.
+    In a process of its own, as users run it.
     """
     out = tmp_path_factory.mktemp("quickstart") / "catalog"
     command = [sys.executable, "-c", FEW, "quickstart", "--out", str(out)]

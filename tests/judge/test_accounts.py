@@ -109,3 +109,20 @@ def test_somebody_elses_server() -> None:
             with pytest.raises(ServerUnusable, match="something else than JSON"):
                 accounts.whoami()
         thread.join()
+
+
+def test_a_file_that_cannot_be_read_is_to_be_made_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_credentials(tmp_path, new_credentials())
+
+    def refused(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        with pytest.raises(ServerUnusable, match=r"Permission denied.*Make it readable"):
+            read_credentials(tmp_path)
+    (tmp_path / "credentials.json").write_text("{}")
+    with pytest.raises(ServerUnusable, match=r"not as annotator wrote it.*Put back the file"):
+        read_credentials(tmp_path)

@@ -13,6 +13,7 @@ import jwt
 import pytest
 
 from annotator.errors import JudgeError, ServerUnusable, TokenRefused
+from annotator.http import AddressInvalid, plain_address
 from annotator.label_studio.client import Studio
 from tests.describe.loopback import Answer
 from tests.judge import fake_studio
@@ -265,3 +266,10 @@ def test_the_sdk_is_imported_only_to_ask() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_message_repeats_what_may_be_a_password() -> None:
+    for url in ("ada:hunter2@host:80", "http://ada:hunter2@host", "ftp://ada:hunter2@host"):
+        with pytest.raises(AddressInvalid) as raised:
+            plain_address(url)
+        assert "hunter2" not in f"{raised.value} {raised.value.shown}"
