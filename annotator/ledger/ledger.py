@@ -1,4 +1,4 @@
-"""The only code that opens the database: SQLite in WAL mode, or any SQLAlchemy URL in its place."""
+"""The only code that asks the database: what is asked, sent and answered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from annotator.ledger.attempt_results import (
     answered,
     recorded,
 )
-from annotator.ledger.location import open_engine, shown
+from annotator.ledger.location import open_engine
 from annotator.ledger.process_owner import at_work, enter, leave
 from annotator.ledger.sqlite import READ_ONLY
 from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, OUTCOMES, REQUESTS
@@ -32,20 +32,14 @@ from annotator.records import Describer, HeadId
 CLAIM_SECONDS = 1800.0
 _LOST = AttemptResult(LOST, {}, final=False)
 _KEYS_AT_ONCE = 500
-_UNUSABLE = (
-    errors.ArgumentError,  # no such URL, no such database
-    errors.DBAPIError,
-    errors.TimeoutError,
-    ModuleNotFoundError,  # the database's driver
-    sqlite3.Error,  # on the way to SQLAlchemy
-)
+_UNUSABLE = (errors.DBAPIError, errors.TimeoutError, sqlite3.Error)
 
 
 class Ledger:
     """Requests, attempts and outcomes of one catalog. Threads may share it; close it at the end.
 
     Args:
-        where: the database file, made where it is missing; or, as a text, an SQLAlchemy URL.
+        where: the database file, made where it is missing.
         read_only: only to read a file that is there, even where nothing can be written.
 
     Raises (as every method does):
@@ -53,10 +47,10 @@ class Ledger:
     """
 
     def __init__(self, where: Path | str, *, read_only: bool = False) -> None:
-        self.where = shown(where)
+        self.where = str(where)
         self._turn = threading.Lock()  # writers of one process queue here; SQLite lets them poll
         with self._named_errors(), ExitStack() as opened:
-            self._engine = open_engine(where, read_only, opened)
+            self._engine = open_engine(Path(where).absolute(), read_only, opened)
             self._opened = opened.pop_all()
         self._readers = self._engine.execution_options(**{READ_ONLY: True})
         self.owner = enter()

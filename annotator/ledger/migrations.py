@@ -5,8 +5,7 @@ nothing. A step is frozen SQL, never made from today's tables, and is one transa
 number it ends in: a run that is killed within leaves the version before, whole. Nothing is written
 to a newer file or one of something else; who only reads an older one reads a migrated copy.
 
-This is less than a page, and so not alembic: two more packages for a numbered list. Databases other
-than SQLite carry no number; one that lacks a column of today says so itself.
+This is less than a page, and so not alembic: two more packages for a numbered list.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy import exc as errors
 
 from annotator.errors import LedgerUnusable
 from annotator.ledger.sqlite import READ_ONLY, file_uri, file_url, open_sqlite
@@ -118,12 +116,6 @@ def prepare(engine: Engine) -> None:
     Raises:
         LedgerUnusable: it is newer, or of something else.
     """
-    if engine.dialect.name != "sqlite":
-        try:
-            SCHEMA.create_all(engine)
-        except (errors.IntegrityError, errors.ProgrammingError):
-            SCHEMA.create_all(engine)  # another process made them meanwhile
-        return
     while not _stepped(engine):
         pass
 

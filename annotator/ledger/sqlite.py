@@ -63,8 +63,7 @@ def _set_up(connection: Any, settings: Sequence[str]) -> None:
     try:
         connection.isolation_level = None  # a transaction begins where `_begin` says
         for setting in settings:
-            if _in_turn(connection, f"PRAGMA {setting}") == ("memory",):
-                raise sqlite3.OperationalError("a database in memory keeps nothing; name a file")
+            _in_turn(connection, f"PRAGMA {setting}")
     except BaseException:
         connection.close()
         raise
@@ -91,10 +90,9 @@ def guard(metadata: MetaData, *tables: Table) -> None:
     """Have the database refuse to change rows of these tables, whoever asks."""
 
     def _make(_: MetaData, connection: Connection, **__: Any) -> None:
-        if connection.dialect.name == "sqlite":
-            for table in tables:
-                for trigger in _triggers(table):
-                    connection.exec_driver_sql(trigger)
+        for table in tables:
+            for trigger in _triggers(table):
+                connection.exec_driver_sql(trigger)
 
     events.listen(metadata, "after_create", _make)
 

@@ -7,15 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-from sqlalchemy import Engine, MetaData
-from sqlalchemy.exc import IntegrityError
-
 from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
-from annotator.ledger.migrations import prepare
-from annotator.ledger.sqlite import file_url, open_sqlite
-from annotator.ledger.tables import SCHEMA
 from annotator.records import HeadId
 from tests import PATIENCE
 from tests.ledger.others import KEY, Other, ask, key_of, rows
@@ -129,24 +122,3 @@ def test_readers_wait_for_no_writer(tmp_path: Path) -> None:
         with writer.writing():
             assert KEY in ledger.answers([KEY])
             assert ledger.count() == len(ledger.described()) == 1
-
-
-def test_tables_that_another_process_makes_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the database does not have the second wait (PostgreSQL), it refuses it."""
-    calls: list[Engine] = []
-
-    def late(engine: Engine) -> None:
-        calls.append(engine)
-        MetaData.create_all(SCHEMA, engine)
-        if len(calls) == 1:
-            raise IntegrityError("CREATE TABLE requests", {}, Exception("duplicate key"))
-
-    monkeypatch.setattr(SCHEMA, "create_all", late)
-    engine = open_sqlite(file_url(tmp_path / "ledger.db", read_only=False))
-    monkeypatch.setattr(engine.dialect, "name", "postgresql")
-    prepare(engine)
-    engine.dispose()
-    assert len(calls) == 2
-    assert rows(tmp_path / "ledger.db", "SELECT * FROM requests") == []
