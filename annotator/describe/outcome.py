@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -89,10 +89,22 @@ class Failed:
     fatal: bool = False
 
 
-Outcome = Described | Unclear | Refused | Truncated | Malformed | Failed
-OUTCOME_KINDS: dict[str, type[Any]] = {
-    one.kind: one for one in (Described, Unclear, Refused, Truncated, Malformed, Failed)
-}
+@dataclass(frozen=True)
+class MaybePaid:
+    """No answer came, after the server may have worked: nothing says whether it was paid for.
+
+    Attributes:
+        problem: how the sending ended, without any key.
+        status: the HTTP status, or None.
+    """
+
+    kind: ClassVar[str] = "maybe_paid"
+    problem: str
+    status: int | None = None
+
+
+Outcome = Described | Unclear | Refused | Truncated | Malformed | Failed | MaybePaid
+OUTCOME_KINDS: dict[str, type[Any]] = {one.kind: one for one in get_args(Outcome)}
 
 
 def fields_of(outcome: Outcome) -> dict[str, Any]:
@@ -112,7 +124,7 @@ def problem_of(outcome: Outcome) -> str | None:
             return reason
         case Truncated(limit):
             return f"cut at {limit} tokens"
-        case Malformed(problem) | Failed(problem):
+        case Malformed(problem) | Failed(problem) | MaybePaid(problem):
             return problem
         case _:
             return None

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from annotator.ledger.tables import ATTEMPTS, OUTCOMES
 from annotator.records import Describer, HeadId
 
-LOST, FAILED = "lost", "failed"
-UNSETTLED = (LOST, FAILED)
+LOST, FAILED, MAYBE_PAID = "lost", "failed", "maybe_paid"
+UNSETTLED = (LOST, FAILED, MAYBE_PAID)
 """Kinds of outcome that are no answer of a model: such a request is asked again."""
 _OF, _ENDS = ATTEMPTS.alias(), OUTCOMES.alias()
 _ENDED = select(_OF.c.key).join_from(_OF, _ENDS).where(_ENDS.c.final)
