@@ -42,7 +42,7 @@ from annotator.describe.rule_baseline import Rules
 from annotator.judge.items import JUDGED_STATUSES
 from annotator.ledger.judgments import Judgments
 from annotator.ledger.ledger import Ledger
-from annotator.ledger.tables import ATTEMPTS, HEADS, OUTCOMES, REQUESTS
+from annotator.ledger.tables import ATTEMPTS, DESCRIBERS, HEADS, OUTCOMES, REQUESTS
 from annotator.records import HeadId, Judgment, RelationPairs, Signatures
 from annotator.tokens.relation_files import load_relations
 from tests.judge.made import items_of
@@ -203,32 +203,36 @@ def _tiled(names: pa.Array, times: int, each: int) -> pa.Array:
 def described(folder: Path, llms: Sequence[str] = (FAKE, Rules.name)) -> None:
     """An answer on every head: by the rules, and by a language model that does not exist."""
     summaries = to_summaries(open_catalog(folder).table("signatures"))
-    rows: dict[Any, list[dict[str, Any]]] = {t: [] for t in (REQUESTS, HEADS, ATTEMPTS, OUTCOMES)}
+    tables = (REQUESTS, DESCRIBERS, HEADS, ATTEMPTS, OUTCOMES)
+    rows: dict[Any, list[dict[str, Any]]] = {table: [] for table in tables}
     random = np.random.default_rng(2)
-    for llm in llms:
+    for describer, llm in enumerate(llms, start=1):
+        rows[DESCRIBERS].append({"number": describer, "llm": llm, "template": "", "name": ""})
         for place, one in enumerate(summaries):
             number = int(random.integers(30)) if place % 50 == 3 else int(random.integers(30, 1000))
             faked = llm == FAKE
             request, outcome = _faked(one.head, number) if faked else _ruled(one.signatures)
             tokens = (900 + one.head.head, 60 + one.head.layer) if faked else (0, 0)
-            _add(rows, one.head, llm, request, outcome, tokens)
+            _add(rows, one.head, describer, request, outcome, tokens)
     with Ledger(folder / LEDGER) as ledger, ledger.writing() as connection:
         for table, values in rows.items():
             connection.execute(insert(table), values)
 
 
 def _add(
-    rows: dict[Any, list[dict[str, Any]]], head: HeadId, llm: str, request: Request,
+    rows: dict[Any, list[dict[str, Any]]], head: HeadId, describer: int, request: Request,
     outcome: Outcome, tokens: tuple[int, int],
 ) -> None:  # fmt: skip
     """The rows that asking would have left."""
     number = len(rows[ATTEMPTS]) + 1
     at, key = AT + number, request.key
     rows[REQUESTS].append({"key": key, "content": request.content(), "at": at})
-    rows[HEADS].append({"layer": head.layer, "head": head.head, "llm": llm, "key": key})
+    named = {"layer": head.layer, "head": head.head}
+    rows[HEADS].append({**named, "describer": describer, "key": key})
     sent = {"id": number, "key": key, "number": 1, "parameters": {}, "owner": "made up:1::1"}
     rows[ATTEMPTS].append({**sent, "at": at})
     came = {"attempt": number, "kind": outcome.kind, "content": fields_of(outcome), "reply": ""}
+    came["written_off"] = False
     spent = {"tokens_in": tokens[0], "tokens_out": tokens[1], "seconds": 1.5, "final": True}
     rows[OUTCOMES].append({**came, **spent, "at": at + 1.5})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from annotator.catalog.describers import Describers, read_describers
 from annotator.errors import DescriberUnknown
-from annotator.records import BASELINE, Describer, Description
+from annotator.records import BASELINE, Describer, Description, HeadId
 
 if TYPE_CHECKING:
-    from annotator.ledger.attempt_results import HeadAnswer
+    from annotator.ledger.head_answers import HeadAnswer
 
 DESCRIPTIONS = "descriptions"
 LEDGER = "ledger.db"
@@ -45,13 +45,18 @@ DESCRIPTIONS_SCHEMA = pa.schema(
 
 
 def read_descriptions(
-    folder: Path, by: str | None = None, *, superseded: bool = False
+    folder: Path,
+    by: str | None = None,
+    *,
+    heads: Sequence[HeadId] | None = None,
+    superseded: bool = False,
 ) -> list[Description]:
     """The last answer of each describer on each head, by head, language model and prompt.
 
     Args:
         folder: the catalog's directory.
         by: only this describer's: any name of theirs, or an unambiguous part of one.
+        heads: only of these; nothing of others is read.
         superseded: whether earlier ones that people have judged are there as well.
 
     Raises:
@@ -68,7 +73,7 @@ def read_descriptions(
     with Ledger(folder / LEDGER, read_only=True) as ledger:
         describers = read_describers(ledger)
         who = None if by is None else describers.find(by)
-        answers = ledger.described(superseded=superseded)
+        answers = ledger.described(heads, superseded=superseded)
         judged = Judgments(ledger).judged() if superseded else set[tuple[str, Describer]]()
     return [
         _description(one, describers)

@@ -189,8 +189,9 @@ class Catalog:
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
         of = _parsed(head)
-        found = descriptions.read_descriptions(self.folder, llm, superseded=superseded)
-        return Rows((one for one in found if of in (None, one.head)), Description)
+        heads = None if of is None else [of]
+        read = descriptions.read_descriptions
+        return Rows(read(self.folder, llm, heads=heads, superseded=superseded), Description)
 
     def judgments(self) -> Rows[tuple[Item, Judgment]]:
         """What people judged of the descriptions, by head, language model and rater.

@@ -11,11 +11,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 
 import click
 
 from annotator.cli.commands import app
+from annotator.cli.signals import end_in_order, exit_code
 from annotator.errors import AnnotatorError
 
 RESUMED = (
@@ -28,11 +30,13 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0, or 1 for an error of the input, 2 for one of the arguments, 130 when stopped by Ctrl-C.
+        0, or 1 for an error of the input, 2 for one of the arguments, 130 when stopped by Ctrl-C,
+        143 by SIGTERM, 129 by SIGHUP.
     """
     words = sys.argv[1:] if args is None else args
     if args is None:
         warnings.formatwarning = _warning
+        end_in_order()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
             stream.reconfigure(errors="backslashreplace")
@@ -41,13 +45,15 @@ def main(args: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        code = exit_code(stopped if isinstance(stopped, KeyboardInterrupt) else stopped.__cause__)
         more = " What is finished is kept; run the same command again to go on."
-        click.echo("\nStopped." + (more if {*words} & {*RESUMED} else ""), err=True)
-        if args is None and threading.active_count() > 1:
+        with suppress(OSError):  # a closed terminal
+            click.echo("\nStopped." + (more if {*words} & {*RESUMED} else ""), err=True)
             sys.stdout.flush()
-            os._exit(130)  # nobody wants to wait for what was left behind; what counts is on disk
-        return 130
+        if args is None and threading.active_count() > 1:
+            os._exit(code)  # nobody wants to wait for what was left behind; what counts is on disk
+        return code
     except (AnnotatorError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         return 1

@@ -14,7 +14,8 @@ from annotator.cli.layout import plural
 from annotator.records import BASELINE, Signatures, by_whom
 
 if TYPE_CHECKING:
-    from annotator.pipeline.describe import DescribeResult, PromptPreview
+    from annotator.pipeline.describe import DescribeResult
+    from annotator.pipeline.prompt import PromptPreview
 
 PROMPTS = click.option(
     "--prompts", type=FOLDER, help="A directory with a describe_head.jinja of your own."
@@ -50,6 +51,18 @@ KEY_FILE = click.option(
     "--max-tokens",
     type=COUNT,
     help="An answer's limit, reasoning included.  [default: 1024; local: 512]",
+)
+@click.option(
+    "--leave-unsure",
+    is_flag=True,
+    help="Leave out heads that may have been paid for without an answer; they are asked once more "
+    "otherwise.",
+)
+@click.option(
+    "--reserve-mb",
+    default=8.0,
+    show_default=True,
+    help="Room kept free for answers that ledger.db cannot take.",
 )
 @KEY_FILE
 @PROMPTS
@@ -100,19 +113,28 @@ def show_prompt(head: str, catalog: Path, llm: str | None, **options: Any) -> No
     Nothing is asked. With --llm, a provider that counts tokens is sent the prompt to count them,
     which costs nothing; without it the number is an estimate.
     """
-    from annotator.pipeline.describe import prompt_of
+    from annotator.pipeline.prompt import prompt_of
 
     click.echo(prompt_text(prompt_of(catalog, head, llm, **options), llm))
 
 
 def result_line(result: DescribeResult, llm: str) -> str:
-    """What a description run came to."""
+    """What a description run came to; of heads without a description how many, and why."""
     kinds = counted(result.kinds) or "no answer"
     by = f" by {by_whom(llm)}" if llm == BASELINE else ""
-    return (
+    line = (
         f"{plural(result.heads, 'head')}{by}: {kinds}. {result.sent} asked now, "
         f"{result.before} had an answer; {tokens_spent(result.tokens_in, result.tokens_out)}."
     )
+    if 0 < result.without < result.heads:
+        causes = "; ".join(result.causes()) or "another process is asking about them"
+        line += f"\n{plural(result.without, 'head')} got no description: {causes}."
+    if result.maybe_paid:
+        line += (
+            f"\n{plural(result.maybe_paid, 'head')} may have been paid for without an answer; the "
+            "next run asks once more, with --leave-unsure it does not."
+        )
+    return line
 
 
 def prompt_text(prompt: PromptPreview, llm: str | None) -> str:

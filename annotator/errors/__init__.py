@@ -20,6 +20,7 @@ AnnotatorError
 │   ├── KeyInvalid            a key, or a file of one, that cannot be used
 │   ├── LlmFailed             a failure that every other request would meet alike
 │   ├── HeadsUnanswered       a run that ended without an answer for each head
+│   ├── NoneDescribed         a run whose answers describe no head
 │   ├── NameTaken             a describer's name that stands for another
 │   ├── DescriberUnknown      nobody who described heads here, or several of them
 │   ├── PromptInvalid         a prompt template that cannot be rendered
@@ -75,6 +76,7 @@ from annotator.errors.describing import LedgerUnusable as LedgerUnusable
 from annotator.errors.describing import LlmFailed as LlmFailed
 from annotator.errors.describing import LlmInvalid as LlmInvalid
 from annotator.errors.describing import NameTaken as NameTaken
+from annotator.errors.describing import NoneDescribed as NoneDescribed
 from annotator.errors.describing import PromptInvalid as PromptInvalid
 from annotator.errors.exporting import PushFailed as PushFailed
 from annotator.errors.judging import AnswersInvalid as AnswersInvalid

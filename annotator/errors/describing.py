@@ -105,6 +105,28 @@ class HeadsUnanswered(DescribeError):
 
 
 @dataclass(eq=False)
+class NoneDescribed(DescribeError):
+    """A description run in which every request was answered, and no answer describes a head.
+
+    Attributes:
+        llm: the language model.
+        heads: how many heads.
+        causes: what came in place of descriptions.
+    """
+
+    llm: str
+    heads: int
+    causes: Sequence[str]
+
+    def __str__(self) -> str:
+        return (
+            f"no head of {self.heads} got a description of {self.llm}: {'; '.join(self.causes)}. "
+            "Its answers are kept and not asked for again; another language model, --prompts or "
+            "--max-tokens may do better."
+        )
+
+
+@dataclass(eq=False)
 class PromptInvalid(DescribeError):
     """A prompt template that cannot be rendered."""
 

@@ -1,23 +1,26 @@
-"""What the ledger gives and takes: what came of an attempt, and what a head's answer is."""
+"""What came of an attempt: what the ledger is given, and what of it is an answer."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from annotator.ledger.tables import ATTEMPTS, OUTCOMES
-from annotator.records import Describer, HeadId
 
 LOST, FAILED, MAYBE_PAID = "lost", "failed", "maybe_paid"
 UNSETTLED = (LOST, FAILED, MAYBE_PAID)
 """Kinds of outcome that are no answer of a model: such a request is asked again."""
 _OF, _ENDS = ATTEMPTS.alias(), OUTCOMES.alias()
-_ENDED = select(_OF.c.key).join_from(_OF, _ENDS).where(_ENDS.c.final)
-SETTLED = OUTCOMES.c.kind.not_in(UNSETTLED) & ATTEMPTS.c.key.in_(_ENDED)
-"""An answer of a request that has ended; of several, the last is the request's."""
+_ENDED = select(_OF.c.key).join_from(_OF, _ENDS).where(_ENDS.c.final, _OF.c.key == ATTEMPTS.c.key)
+SETTLED = OUTCOMES.c.kind.not_in(UNSETTLED) & _ENDED.correlate(ATTEMPTS).exists()
+"""An answer of a request that has ended."""
+STANDING = (OUTCOMES.c.final, case((OUTCOMES.c.final, -OUTCOMES.c.at), else_=ATTEMPTS.c.number))
+"""Of several, the last in this order is the request's: the final one, of two the first recorded."""
+_BYTES_BESIDE = 256  # of a chat's form around the messages
 
 
 @dataclass(frozen=True)
@@ -45,51 +48,36 @@ class AttemptResult:
 
 
 @dataclass(frozen=True)
-class HeadAnswer:
-    """A head's answer by a describer.
+class Attempt:
+    """A sending of a request.
 
     Attributes:
-        head: the head.
-        who: the describer.
-        key: the request's.
-        request: the request's content.
-        came: the answer.
-        tokens_in: prompt tokens of all attempts of the request.
-        tokens_out: completion tokens of all attempts of the request.
-        at: when it was recorded, seconds since 1970.
-        superseded: whether the describer has answered a later request on the head.
+        parameters: what it changed of the request's settings.
+        came: all that came of it: nothing yet; or lost, with the answer that came late after it.
     """
 
-    head: HeadId
-    who: Describer
-    key: str
-    request: Mapping[str, Any]
-    came: AttemptResult
-    tokens_in: int
-    tokens_out: int
-    at: float
-    superseded: bool = False
+    parameters: Mapping[str, Any]
+    came: tuple[AttemptResult, ...] = ()
+
+
+def tokens_at_most(content: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """What a sending may have cost of which no answer came: its upper price.
+
+    Args:
+        content: the request's.
+        parameters: what this sending changed.
+
+    Returns:
+        Tokens in, each a byte of the messages as JSON at least, and out, the limit; 0 of a request
+        that has no limit, for then it is no language model that is asked.
+    """
+    limit = {**content.get("sampling", {}), **parameters}.get("max_tokens")
+    if limit is None:
+        return 0, 0
+    shown = json.dumps([content.get(name) for name in ("system", "prompt", "schema")])
+    return len(shown) + _BYTES_BESIDE, limit
 
 
 def recorded(row: Any) -> AttemptResult:
     """Of a row of the outcomes."""
     return AttemptResult(**{field.name: row[field.name] for field in fields(AttemptResult)})
-
-
-def answered(row: Any) -> HeadAnswer:
-    """Of a row of the outcomes with its head, request and what was spent on it."""
-    return HeadAnswer(
-        head=HeadId(row["layer"], row["head"]),
-        who=describer(row),
-        key=row["key"],
-        request=row["request"],
-        came=recorded(row),
-        tokens_in=row["spent_in"],
-        tokens_out=row["spent_out"],
-        at=row["at"],
-    )
-
-
-def describer(row: Any) -> Describer:
-    """Of a row of the heads or items."""
-    return Describer(**{field.name: row[field.name] for field in fields(Describer)})

@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select
 
-from annotator.ledger.ledger import Ledger, insert_new
+from annotator.ledger.inserting import insert_new
+from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import ITEMS, JUDGMENTS, PROJECTS
 from annotator.records import Describer, HeadId, Item, Judgment
 

@@ -1,38 +1,43 @@
-"""The only code that asks the database: what is asked, sent and answered."""
+"""The only code that opens the database: each method is one transaction of what others ask."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, fields, replace
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy import exc as errors
 
-from annotator.errors import LedgerUnusable, NameTaken
+from annotator.errors import LedgerUnusable
+from annotator.ledger import claims, head_answers
 from annotator.ledger.attempt_results import (
-    LOST,
+    MAYBE_PAID,
     SETTLED,
+    STANDING,
+    Attempt,
     AttemptResult,
-    HeadAnswer,
-    answered,
     recorded,
 )
+from annotator.ledger.head_answers import HeadAnswer
+from annotator.ledger.inserting import insert_new, insert_outcome
 from annotator.ledger.location import open_engine
-from annotator.ledger.process_owner import at_work, enter, leave
+from annotator.ledger.process_owner import enter, leave
+from annotator.ledger.spill import Spill, is_left, read_spill, spills
 from annotator.ledger.sqlite import READ_ONLY
-from annotator.ledger.tables import ATTEMPTS, CLAIMS, HEADS, OUTCOMES, REQUESTS
+from annotator.ledger.tables import ATTEMPTS, OUTCOMES, REQUESTS
 from annotator.records import Describer, HeadId
 
-CLAIM_SECONDS = 1800.0
-_LOST = AttemptResult(LOST, {}, final=False)
 _KEYS_AT_ONCE = 500
 _UNUSABLE = (errors.DBAPIError, errors.TimeoutError, sqlite3.Error)
+
+
+class ClaimLost(Exception):
+    """Another process has taken the request over: nothing more is to be sent here."""
 
 
 class Ledger:
@@ -48,16 +53,26 @@ class Ledger:
 
     def __init__(self, where: Path | str, *, read_only: bool = False) -> None:
         self.where = str(where)
+        self._file = Path(where).absolute()
         self._turn = threading.Lock()  # writers of one process queue here; SQLite lets them poll
         with self._named_errors(), ExitStack() as opened:
-            self._engine = open_engine(Path(where).absolute(), read_only, opened)
+            self._engine = open_engine(self._file, read_only, opened)
             self._opened = opened.pop_all()
         self._readers = self._engine.execution_options(**{READ_ONLY: True})
+        self._spill: Spill | None = None
         self.owner = enter()
+        try:
+            self._read_spills([] if read_only else spills(self._file))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close every connection; what is in flight or claimed here may be taken up by others."""
         leave(self.owner)
+        spill, self._spill = self._spill, None
+        if spill is not None:
+            spill.close()
         self._opened.close()
 
     def __enter__(self) -> Ledger:
@@ -79,80 +94,56 @@ class Ledger:
         Raises:
             NameTaken: the name stands for another language model or prompt.
         """
-        requests = list(requests)
+        numbers: dict[Describer, int] = {}
         with self.writing() as connection:
-            for template in {content.get("template") or "" for *_, content in requests}:
-                _require_free(connection, Describer(llm, template, name))
             for head, key, content in requests:
                 who = Describer(llm, content.get("template") or "", name)
-                insert_new(
-                    connection, REQUESTS, ["key"], key=key, content=dict(content), at=time.time()
-                )
-                of_head = {"layer": head.layer, "head": head.head, **asdict(who)}
-                same = [HEADS.c[name] == value for name, value in of_head.items()]
-                last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
-                if connection.scalar(last) != key:
-                    connection.execute(insert(HEADS).values(**of_head, key=key))
+                if who not in numbers:
+                    numbers[who] = head_answers.number_of(connection, who)
+                row = {"key": key, "content": dict(content), "at": time.time()}
+                insert_new(connection, REQUESTS, ["key"], **row)
+                head_answers.add_request(connection, head, numbers[who], key)
 
     def answers(self, keys: Iterable[str]) -> dict[str, AttemptResult]:
-        """Of each request its answer, where it has one; of several, the last."""
-        wanted = list(dict.fromkeys(keys))
+        """Of each request its answer, where it has one."""
         query = select(ATTEMPTS.c.key, OUTCOMES).join_from(ATTEMPTS, OUTCOMES)
-        query = query.where(SETTLED).order_by(ATTEMPTS.c.number)
-        found: dict[str, AttemptResult] = {}
+        query = query.where(SETTLED).order_by(*STANDING)
+        return {key: recorded(row) for key, row in self._by_key(query, keys).items()}
+
+    def unsure(self, keys: Iterable[str]) -> set[str]:
+        """Those of the requests for which a sending may have been paid without an answer."""
+        query = select(ATTEMPTS.c.key).join_from(ATTEMPTS, OUTCOMES)
+        return {*self._by_key(query.where(OUTCOMES.c.kind == MAYBE_PAID), keys)}
+
+    def attempts(self, key: str) -> list[Attempt]:
+        """All sendings of a request, in the order they were begun."""
+        query = select(ATTEMPTS.c.number, ATTEMPTS.c.parameters, OUTCOMES)
+        query = query.join_from(ATTEMPTS, OUTCOMES, isouter=True).where(ATTEMPTS.c.key == key)
+        query = query.order_by(ATTEMPTS.c.number, OUTCOMES.c.written_off.desc())
+        found: dict[int, Attempt] = {}
         with self.reading() as connection:
-            for start in range(0, len(wanted), _KEYS_AT_ONCE):
-                some = ATTEMPTS.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
-                rows = connection.execute(query.where(some)).mappings()
-                found.update((row["key"], recorded(row)) for row in rows)
-        return {key: found[key] for key in wanted if key in found}
+            for row in connection.execute(query).mappings():
+                before = found.get(row["number"], Attempt(row["parameters"]))
+                came = () if row["kind"] is None else (recorded(row),)
+                found[row["number"]] = Attempt(before.parameters, (*before.came, *came))
+        return list(found.values())
 
-    def described(self, *, superseded: bool = False) -> list[HeadAnswer]:
-        """Each head's answer by each describer, of their last request that has one.
-
-        They are ordered by head and language model, then as they were first asked.
-
-        Args:
-            superseded: whether those of earlier requests are there as well.
-        """
-        spent = select(
-            ATTEMPTS.c.key,
-            func.sum(OUTCOMES.c.tokens_in).label("spent_in"),
-            func.sum(OUTCOMES.c.tokens_out).label("spent_out"),
-        )
-        spent = spent.join_from(ATTEMPTS, OUTCOMES).group_by(ATTEMPTS.c.key).subquery()
-        content = REQUESTS.c.content.label("request")
-        query = select(HEADS, content, spent.c.spent_in, spent.c.spent_out, OUTCOMES)
-        query = query.join_from(HEADS, REQUESTS).join(ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key)
-        query = query.join(OUTCOMES).join(spent, spent.c.key == HEADS.c.key).where(SETTLED)
+    def described(
+        self, heads: Iterable[HeadId] | None = None, *, superseded: bool = False
+    ) -> list[HeadAnswer]:
+        """Each head's answer by each describer; see `annotator.ledger.head_answers.described`."""
         with self.reading() as connection:
-            rows = connection.execute(query.order_by(HEADS.c.number, ATTEMPTS.c.number)).mappings()
-            found: dict[tuple[HeadId, Describer, str], HeadAnswer] = {}
-            last: dict[tuple[HeadId, Describer], str] = {}
-            for one in map(answered, rows):
-                found[one.head, one.who, one.key] = one
-                last[one.head, one.who] = one.key
-        places = {whose: place for place, whose in enumerate(last)}
-        every = [
-            replace(one, superseded=key != last[head, who])
-            for (head, who, key), one in found.items()
-        ]
-        every.sort(key=lambda one: (one.head, one.who.llm, places[one.head, one.who]))
-        return [one for one in every if superseded or not one.superseded]
+            return head_answers.described(connection, heads, superseded)
 
     def describers(self) -> list[Describer]:
         """Who has described heads, in the order of their first requests."""
-        columns = [HEADS.c[field.name] for field in fields(Describer)]
-        query = select(*columns).join(ATTEMPTS, HEADS.c.key == ATTEMPTS.c.key).join(OUTCOMES)
-        query = query.where(SETTLED).group_by(*columns).order_by(func.min(HEADS.c.number))
         with self.reading() as connection:
-            return [Describer(*row) for row in connection.execute(query)]
+            return head_answers.describers(connection)
 
     def llms(self) -> list[str]:
         """Every LLM that was to describe heads, in the order of the first requests."""
-        query = select(HEADS.c.llm).group_by(HEADS.c.llm).order_by(func.min(HEADS.c.number))
         with self.reading() as connection:
-            return list(connection.scalars(query))
+            return head_answers.llms(connection)
 
     def begin(self, key: str, parameters: Mapping[str, Any]) -> int:
         """Write down that a request is about to be sent; only then may it be.
@@ -162,12 +153,15 @@ class Ledger:
 
         Raises:
             ValueError: no such request was added.
+            ClaimLost: another process is at it by now.
         """
         last = select(func.max(ATTEMPTS.c.number)).where(ATTEMPTS.c.key == key)
         row = {"key": key, "parameters": dict(parameters), "owner": self.owner, "at": time.time()}
         with self.writing() as connection:
             if connection.scalar(select(REQUESTS.c.key).where(REQUESTS.c.key == key)) is None:
                 raise ValueError(f"no request {key} was added")
+            if claims.claimed_by_another(connection, key, self.owner):
+                raise ClaimLost(key)
             number = (connection.scalar(last) or 0) + 1
             made = connection.execute(insert(ATTEMPTS).values(**row, number=number))
         assert made.inserted_primary_key is not None
@@ -176,36 +170,60 @@ class Ledger:
     def record(self, attempt: int, came: AttemptResult) -> None:
         """Write down what came back; from here on it stays, and an answer is never asked for again.
 
+        What comes after its attempt was written off stands beside that. A claim on the request ends
+        with its last answer.
+
         Raises:
-            ValueError: the attempt was not begun, or what came of it is recorded already.
+            ValueError: the attempt was not begun, or something else came of it before.
         """
-        begun = select(ATTEMPTS.c.id).where(ATTEMPTS.c.id == attempt)
         with self.writing() as connection:
-            there = connection.scalar(begun) is not None
-            if not (there and _insert_outcome(connection, attempt, came)):
-                raise ValueError(f"attempt {attempt} was not begun, or has its outcome already")
+            self._record(connection, attempt, came)
+
+    def reserve(self, room: int) -> None:
+        """Have room for answers that the database cannot take, until this is closed.
+
+        Args:
+            room: bytes.
+        """
+        try:
+            self._spill = Spill(self._file, self.owner, room)
+        except OSError as error:
+            reason = f"no {room / 1e6:g} MB can be kept free beside it ({error.strerror or error})"
+            raise LedgerUnusable(self.where, reason) from error
+
+    def spill(self, attempt: int, came: AttemptResult) -> Path | None:
+        """Put what came back where room was kept for it; `record` it all the same, once it can be.
+
+        Returns:
+            The file; None where there is no room in it.
+        """
+        if self._spill is None:
+            return None
+        try:
+            self._spill.put(attempt, came)
+        except OSError:
+            return None
+        return self._spill.file
+
+    def unspill(self) -> None:
+        """What was put there is recorded by now."""
+        assert self._spill is not None
+        self._spill.taken()
 
     def claim(self, key: str) -> bool:
         """Whether this ledger may ask for it now: it has no answer, and nobody else is at it."""
-        there = select(OUTCOMES.c.attempt).join_from(ATTEMPTS, OUTCOMES)
-        there = there.where(ATTEMPTS.c.key == key, SETTLED).limit(1)
         with self.writing() as connection:
-            if connection.scalar(there) is not None:
-                return False
-            held = connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
-            if held is not None:
-                if held.owner != self.owner and at_work(held.owner, held.until):
-                    return False
-                left = CLAIMS.c.key == key, CLAIMS.c.owner == held.owner
-                connection.execute(delete(CLAIMS).where(*left))
-            until = time.time() + CLAIM_SECONDS
-            return insert_new(connection, CLAIMS, ["key"], key=key, owner=self.owner, until=until)
+            return claims.take(connection, key, self.owner)
+
+    def renew(self) -> None:
+        """Begin the lease of all claims anew."""
+        with self.writing() as connection:
+            claims.renew(connection, self.owner)
 
     def release(self, key: str) -> None:
         """Let go of a claim."""
-        own = CLAIMS.c.key == key, CLAIMS.c.owner == self.owner
         with self.writing() as connection:
-            connection.execute(delete(CLAIMS).where(*own))
+            claims.release(connection, key, self.owner)
 
     def sweep(self) -> int:
         """Mark as lost what was in flight where nobody is at work any more; it will be asked again.
@@ -213,12 +231,8 @@ class Ledger:
         Returns:
             How many attempts were lost.
         """
-        query = select(ATTEMPTS.c.id, ATTEMPTS.c.owner, ATTEMPTS.c.at)
-        query = query.outerjoin(OUTCOMES).where(OUTCOMES.c.attempt.is_(None))
         with self.writing() as connection:
-            rows = connection.execute(query).all()
-            gone = [row.id for row in rows if not at_work(row.owner, row.at + CLAIM_SECONDS)]
-            return sum(_insert_outcome(connection, attempt, _LOST) for attempt in gone)
+            return claims.write_off(connection)
 
     def count(self, kind: str | None = None) -> int:
         """How many attempts ended so; None: how many were made."""
@@ -240,6 +254,41 @@ class Ledger:
         with self._named_errors(), self._readers.begin() as connection:
             yield connection
 
+    def _record(self, connection: Connection, attempt: int, came: AttemptResult) -> None:
+        key = connection.scalar(select(ATTEMPTS.c.key).where(ATTEMPTS.c.id == attempt))
+        if key is None:
+            raise ValueError(f"attempt {attempt} was not begun")
+        if not insert_outcome(connection, attempt, came):
+            own = OUTCOMES.c.attempt == attempt, ~OUTCOMES.c.written_off
+            there = connection.execute(select(OUTCOMES).where(*own)).mappings().one_or_none()
+            if there is None or recorded(there) != came:
+                raise ValueError(f"attempt {attempt} has its outcome already")
+        if came.final:
+            claims.release(connection, key, self.owner)
+
+    def _read_spills(self, files: Iterable[Path]) -> None:
+        """Take in what others, or this one before, could not record; what is not of here stays."""
+        for file in files:
+            with suppress(FileNotFoundError, ValueError):  # another took it in; another ledger's
+                answers, left = read_spill(file), is_left(file)
+                if answers:
+                    with self.writing() as connection:
+                        for attempt, came in answers:
+                            self._record(connection, attempt, came)
+                if left:
+                    file.unlink()
+
+    def _by_key(self, query: Any, keys: Iterable[str]) -> dict[str, Any]:
+        """Of each key the last row that there is."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, Any] = {}
+        with self.reading() as connection:
+            for start in range(0, len(wanted), _KEYS_AT_ONCE):
+                some = ATTEMPTS.c.key.in_(wanted[start : start + _KEYS_AT_ONCE])
+                rows = connection.execute(query.where(some)).mappings()
+                found.update((row["key"], row) for row in rows)
+        return {key: found[key] for key in wanted if key in found}
+
     @contextmanager
     def _named_errors(self) -> Generator[None]:
         try:
@@ -247,37 +296,3 @@ class Ledger:
         except _UNUSABLE as error:
             lines = str(getattr(error, "orig", None) or error).splitlines()
             raise LedgerUnusable(self.where, next(iter(lines), type(error).__name__)) from error
-
-
-def _require_free(connection: Connection, who: Describer) -> None:
-    """A describer's name stands for one language model and one prompt."""
-    columns = [HEADS.c[field.name] for field in fields(Describer)]
-    named = select(*columns).where(HEADS.c.name == who.name).limit(1)
-    row = connection.execute(named).first() if who.name else None
-    if row is not None and Describer(*row) != who:
-        raise NameTaken(who.name, row.llm)
-
-
-def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: Any) -> bool:
-    """Insert a row unless there is one of its key; whether it was inserted.
-
-    Args:
-        connection: within a transaction.
-        table: where.
-        by: the columns of the key. Whatever else forbids the row is an error.
-        row: all of its columns.
-    """
-    same = [table.c[name] == row[name] for name in by]
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(row))
-    except errors.IntegrityError:
-        if connection.execute(select(table.c[by[0]]).where(*same)).first() is None:
-            raise
-        return False
-    return True
-
-
-def _insert_outcome(connection: Connection, attempt: int, came: AttemptResult) -> bool:
-    row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
-    return insert_new(connection, OUTCOMES, ["attempt"], **row)

@@ -22,7 +22,7 @@ from annotator.ledger.sqlite import READ_ONLY, file_uri, file_url, open_sqlite
 from annotator.ledger.tables import SCHEMA
 
 APPLICATION = int.from_bytes(b"anno")
-LEDGER_VERSION = 2
+LEDGER_VERSION = 3
 NEW, FIRST_VERSION = 0, 1
 _HEADER = 72  # bytes, of which the last twelve are user_version, ..., application_id
 _MAGIC = b"SQLite format 3\0"
@@ -85,6 +85,42 @@ STEPS: Mapping[int, Sequence[str]] = {
             '"number" = NEW."number" OR "id" = NEW."id" AND "llm" = NEW."llm" '
             'AND "key" = NEW."key" AND "name" = NEW."name"',
         ),
+    ),
+    2: (
+        # Describers have a table of their own, so that nobody reads all heads to find them.
+        "CREATE TABLE describers (number INTEGER NOT NULL, llm VARCHAR(500) NOT NULL, "
+        "template VARCHAR(64) NOT NULL, name VARCHAR(40) NOT NULL, PRIMARY KEY (number), "
+        "UNIQUE (llm, template, name))",
+        "CREATE INDEX describers_by_name ON describers (name)",
+        "INSERT INTO describers (llm, template, name) SELECT llm, template, name FROM heads "
+        "GROUP BY llm, template, name ORDER BY MIN(number)",
+        "CREATE TABLE heads_3 (number INTEGER NOT NULL, layer INTEGER NOT NULL, "
+        'head INTEGER NOT NULL, describer INTEGER NOT NULL, "key" VARCHAR(64) NOT NULL, '
+        "PRIMARY KEY (number), FOREIGN KEY(describer) REFERENCES describers (number), "
+        'FOREIGN KEY("key") REFERENCES requests ("key"))',
+        "INSERT INTO heads_3 SELECT heads.number, layer, head, describers.number, key FROM heads "
+        "JOIN describers USING (llm, template, name)",
+        "DROP TABLE heads",
+        "ALTER TABLE heads_3 RENAME TO heads",
+        "CREATE INDEX heads_by_name ON heads (layer, head, describer)",
+        "CREATE INDEX heads_by_describer ON heads (describer)",
+        *_kept(
+            "describers",
+            '"number" = NEW."number" OR "llm" = NEW."llm" AND "template" = NEW."template" '
+            'AND "name" = NEW."name"',
+        ),
+        *_kept("heads", '"number" = NEW."number"'),
+        # An answer that comes after its attempt was written off stands beside that.
+        "CREATE TABLE outcomes_3 (attempt INTEGER NOT NULL, written_off BOOLEAN NOT NULL, "
+        "kind VARCHAR(20) NOT NULL, content JSON NOT NULL, reply JSON NOT NULL, "
+        "tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds DOUBLE NOT NULL, "
+        "final BOOLEAN NOT NULL, at DOUBLE NOT NULL, PRIMARY KEY (attempt, written_off), "
+        "FOREIGN KEY(attempt) REFERENCES attempts (id))",
+        "INSERT INTO outcomes_3 SELECT attempt, kind = 'lost', kind, content, reply, tokens_in, "
+        "tokens_out, seconds, final, at FROM outcomes",
+        "DROP TABLE outcomes",
+        "ALTER TABLE outcomes_3 RENAME TO outcomes",
+        *_kept("outcomes", '"attempt" = NEW."attempt" AND "written_off" = NEW."written_off"'),
     ),
 }
 """By the version that it begins with, what makes the next one of it."""

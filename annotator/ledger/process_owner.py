@@ -1,18 +1,22 @@
 """Who is at a request: an open ledger of a process on a machine, and whether it still is.
 
-An owner is written `host:process:start:number`. The start tells a process from a later one that
-was given the same number by the system. The last number tells the ledgers of one process apart, so
-that what a closed one left can be taken up.
+An owner is written `host:boot:namespace:process:start:number`. Boot id and PID namespace say where
+a process can be seen: two containers may have one hostname, and a machine forgets its processes
+when it starts again. Where they differ, only a lease tells. The start tells a process from a later
+one that was given the same number by the system. The last number tells the ledgers of one process
+apart, so that what a closed one left can be taken up.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
 import socket
 import time
 from pathlib import Path
 
+_BOOT, _NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 _OPEN: set[str] = set()
 _NUMBERS = itertools.count(1)
 
@@ -20,7 +24,7 @@ _NUMBERS = itertools.count(1)
 def enter() -> str:
     """A new owner of this process; it is at work until it leaves."""
     process = os.getpid()
-    owner = f"{socket.gethostname()}:{process}:{_start_of(process)}:{next(_NUMBERS)}"
+    owner = f"{_place()}:{process}:{_start_of(process)}:{next(_NUMBERS)}"
     _OPEN.add(owner)
     return owner
 
@@ -35,16 +39,25 @@ def at_work(owner: str, until: float) -> bool:
 
     Args:
         owner: as `enter` wrote it.
-        until: when one on another machine, where it cannot be seen, is given up; seconds since
-            1970.
+        until: when one that cannot be seen from here is given up; seconds since 1970.
     """
-    host, process, start, _ = owner.rsplit(":", 3)
-    if host != socket.gethostname():
+    place, process, start, _ = owner.rsplit(":", 3)
+    if place != _place():
         return time.time() < until
     if int(process) == os.getpid():
         return owner in _OPEN
     now = _start_of(int(process))
     return now is not None and (now == start or not (now and start))
+
+
+def _place() -> str:
+    """Where a process can be seen by its number; boot and namespace are "" where there are none."""
+    try:
+        boot = _BOOT.read_text("ascii").strip()
+        namespace = re.sub(r"\D", "", str(_NAMESPACE.readlink()))
+    except OSError:
+        boot = namespace = ""
+    return f"{socket.gethostname()}:{boot}:{namespace}"
 
 
 def _start_of(process: int) -> str | None:

@@ -31,17 +31,27 @@ REQUESTS = Table(
     Column("at", Double, nullable=False, comment="seconds since 1970"),
 )
 
+DESCRIBERS = Table(
+    "describers",
+    SCHEMA,
+    Column("number", Integer, primary_key=True, comment="grows"),
+    Column("llm", String(500), nullable=False, comment="as --llm names it"),
+    Column("template", String(64), nullable=False, comment="SHA-256 of the prompt's, or none"),
+    Column("name", String(40), nullable=False, comment="what it is called here, or none"),
+    UniqueConstraint("llm", "template", "name"),
+    Index("describers_by_name", "name"),
+)
+
 HEADS = Table(
     "heads",
     SCHEMA,
     Column("number", Integer, primary_key=True, comment="grows; a head's last request counts"),
     Column("layer", Integer, nullable=False),
     Column("head", Integer, nullable=False),
-    Column("llm", String(500), nullable=False, comment="as --llm names it"),
+    Column("describer", ForeignKey("describers.number"), nullable=False),
     Column("key", ForeignKey("requests.key"), nullable=False),
-    Column("template", String(64), nullable=False, server_default="", comment="SHA-256, or none"),
-    Column("name", String(40), nullable=False, server_default="", comment="who describes; or none"),
-    Index("heads_by_name", "layer", "head", "llm"),
+    Index("heads_by_name", "layer", "head", "describer"),
+    Index("heads_by_describer", "describer"),
 )
 
 ATTEMPTS = Table(
@@ -60,6 +70,12 @@ OUTCOMES = Table(
     "outcomes",
     SCHEMA,
     Column("attempt", ForeignKey("attempts.id"), primary_key=True),
+    Column(
+        "written_off",
+        Boolean,
+        primary_key=True,
+        comment="true: its maker was taken for dead; an answer that comes late stands beside it",
+    ),
     Column("kind", String(20), nullable=False),
     Column("content", JSON, nullable=False),
     Column("reply", JSON, nullable=False, comment='the model\'s own words, or ""'),
@@ -123,4 +139,4 @@ JUDGMENTS = Table(
     Index("judgments_by_item", "item"),
 )
 
-guard(SCHEMA, REQUESTS, HEADS, ATTEMPTS, OUTCOMES, ITEMS, PROJECTS, JUDGMENTS)
+guard(SCHEMA, REQUESTS, DESCRIBERS, HEADS, ATTEMPTS, OUTCOMES, ITEMS, PROJECTS, JUDGMENTS)

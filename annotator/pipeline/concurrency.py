@@ -63,7 +63,7 @@ def flying(
                 break
             try:
                 came.put(ask(request))  # pyright: ignore[reportArgumentType]
-            except Exception as error:  # noqa: BLE001 - raised where the run is
+            except BaseException as error:  # noqa: BLE001 - raised where the run is
                 came.put(error)
                 stop.set()
         came.put(_DONE)
@@ -86,6 +86,24 @@ def flying(
     _join(threads)
 
 
+@contextmanager
+def repeating(act: Callable[[], None], seconds: float) -> Generator[None]:
+    """Do something again and again until the end of the block, in a thread of its own."""
+    over = Event()
+
+    def work() -> None:
+        while not over.wait(seconds):
+            act()
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def _join(threads: list[Thread]) -> None:
     for thread in threads:
         thread.join()
@@ -97,7 +115,7 @@ def _arrivals(came: SimpleQueue[Any], workers: int) -> Iterator[Any]:
             one = came.get(timeout=TICK)
         except Empty:
             one = None
-        if isinstance(one, Exception):
+        if isinstance(one, BaseException):
             raise one
         if one is _DONE:
             workers -= 1

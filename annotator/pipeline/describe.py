@@ -5,27 +5,34 @@ A run that was stopped or killed goes on where it was: what has an answer is not
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.describe.outcome import Failed
-from annotator.errors import HeadsUnanswered, SettingInvalid
-from annotator.pipeline.concurrency import Stop, flying
+from annotator.describe.outcome import (
+    Described,
+    Failed,
+    MaybePaid,
+    Unclear,
+    outcome_of,
+    problem_of,
+)
+from annotator.errors import HeadsUnanswered, LedgerUnusable, NoneDescribed, SettingInvalid
+from annotator.pipeline.concurrency import Stop, flying, repeating
 from annotator.pipeline.progress import bar, say
+from annotator.pipeline.prompt import request_of
 from annotator.records import BASELINE, HeadId, HeadMap
 
 if TYPE_CHECKING:
     from annotator.describe.llm import Llm, Reply
-    from annotator.describe.prompt import Template
     from annotator.describe.request import Request
+    from annotator.ledger.attempt_results import AttemptResult
     from annotator.ledger.ledger import Ledger
 
 
@@ -45,9 +52,10 @@ class DescribeResult:
         sent: how many requests were sent.
         kinds: how many heads have which answer now.
         unanswered: how many have none: their requests failed, or another process is at them.
-        problems: what their requests failed at, and how many.
-        tokens_in: prompt tokens of this run.
-        tokens_out: completion tokens of this run.
+        problems: why heads have no description, and how many for each reason.
+        maybe_paid: how many of those without an answer may have been paid for.
+        tokens_in: prompt tokens of this run; of what may have been paid for, as many as it can be.
+        tokens_out: completion tokens of this run, likewise.
     """
 
     heads: int
@@ -56,18 +64,38 @@ class DescribeResult:
     kinds: Counter[str] = field(default_factory=Counter[str])
     unanswered: int = 0
     problems: Counter[str] = field(default_factory=Counter[str])
+    maybe_paid: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
 
     def add(self, reply: Reply | None) -> None:
         """Count a reply."""
         if reply is not None:
-            if isinstance(reply.outcome, Failed):
+            if isinstance(reply.outcome, Failed | MaybePaid):
                 self.problems[reply.outcome.problem] += 1
             self.sent += 1
             self.kinds[reply.outcome.kind] += 1
             self.tokens_in += reply.tokens_in
             self.tokens_out += reply.tokens_out
+
+    @property
+    def without(self) -> int:
+        """How many heads are neither described nor said to have no pattern."""
+        return self.heads - self.kinds[Described.kind] - self.kinds[Unclear.kind]
+
+    def end(self, requests: Iterable[Request], answers: Mapping[str, AttemptResult]) -> None:
+        """Count what the heads have in the end, and why some have no description."""
+        came = [answers[request.key] for request in requests if request.key in answers]
+        self.kinds = Counter(one.kind for one in came)
+        self.unanswered = self.heads - len(came)
+        said = (problem_of(outcome_of(one.kind, dict(one.content))) for one in came)
+        self.problems.update(problem for problem in said if problem is not None)
+
+    def causes(self) -> list[str]:
+        """The most frequent problems, each with its number."""
+        causes = [f"{problem} ({count})" for problem, count in self.problems.most_common(3)]
+        more = len(self.problems) - len(causes)
+        return [*causes, f"and {more} more"] if more else causes
 
     def postfix(self) -> str:
         """What a bar shows beside the rate: tokens in and out, and outcomes."""
@@ -77,27 +105,23 @@ class DescribeResult:
 
 
 @dataclass(frozen=True)
-class PromptPreview:
-    """What would be sent about a head.
+class _How:
+    """How a run asks; see `describe_heads`.
 
-    Attributes:
-        system: the system message.
-        prompt: the user message.
-        schema: that the answer has to fit; empty where nobody is named who would get it.
-        counted: its tokens, as the language model counts them; None where it does not.
-        key: of the request; "" where nobody is named who would get it.
+    Raises:
+        SettingInvalid: a number that cannot be.
     """
 
-    system: str
-    prompt: str
-    schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    counted: int | None = None
-    key: str = ""
+    concurrency: int
+    leave_unsure: bool
+    reserve_mb: float
+    progress: bool
 
-    @property
-    def estimated(self) -> int:
-        """Its tokens, estimated from its length: SmolLM2's tokenizer comes to 2.3 bytes a token."""
-        return round(len(f"{self.system}{self.prompt}".encode()) / 2.3)
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise SettingInvalid("concurrency", self.concurrency, "at least 1")
+        if not 0.01 <= self.reserve_mb <= 1e6:
+            raise SettingInvalid("reserve-mb", self.reserve_mb, "0.01 to 1,000,000")
 
 
 def _short(tokens: int) -> str:
@@ -120,6 +144,8 @@ def describe_heads(
     prompts: str | Path | None = None,
     max_tokens: int | None = None,
     name: str = "",
+    leave_unsure: bool = False,
+    reserve_mb: float = 8.0,
     progress: bool = True,
 ) -> DescribeResult:
     """Have a language model describe heads.
@@ -136,6 +162,9 @@ def describe_heads(
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
         name: what this language model with this prompt is called here; by default it goes by the
             prompt's digest.
+        leave_unsure: leave out what may have been paid for without an answer, where it would be
+            asked once more.
+        reserve_mb: room that is kept free for answers that the ledger cannot take, in megabytes.
         progress: show a bar.
 
     Raises:
@@ -150,6 +179,7 @@ def describe_heads(
     from annotator.pipeline.quickstart import embedded_model
 
     _require_name(name, llm if isinstance(llm, str) else llm.name)
+    how = _How(concurrency, leave_unsure, reserve_mb, progress)
     opened = open_catalog(catalog)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
@@ -160,7 +190,7 @@ def describe_heads(
         requests = {head.head: request_of(model, head, template) for head in chosen}
         asked = [(head, r.key, r.content()) for head, r in requests.items()]
         ledger.add(model.name, asked, name)
-        return _run(model, ledger, requests, concurrency, progress)
+        return _run(model, ledger, requests, how)
 
 
 def _require_name(name: str, llm: str) -> None:
@@ -189,108 +219,70 @@ def choose_heads(
     return [catalog.head(summary.head) for summary in catalog.heads(sort=by, top=top)]
 
 
-def request_of(llm: Llm, head: HeadMap, template: Template) -> Request:
-    """What a language model is asked about a head; the rules are asked with its signatures."""
-    from annotator.describe.evidence import evidence_of
-    from annotator.describe.prompt import render
+def _run(llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], how: _How) -> DescribeResult:
+    from annotator.describe.attempts import Asker
+    from annotator.describe.gate import Gate
+    from annotator.ledger.claims import RENEW_SECONDS
 
-    if llm.name == BASELINE:
-        return llm.request("", json.dumps(asdict(head.signatures)), "")
-    rendered = render(evidence_of(head), template)
-    return llm.request(rendered.system, rendered.prompt, rendered.digest)
-
-
-def prompt_of(
-    catalog: Catalog | str | Path,
-    head: str,
-    llm: str | None = None,
-    *,
-    key_file: str | Path | None = None,
-    prompts: str | Path | None = None,
-) -> PromptPreview:
-    """What would be sent about a head. No model is asked.
-
-    Args:
-        catalog: a finished catalog's directory.
-        head: the head's name.
-        llm: as --llm names it: who it would be sent to, and counts its tokens; None: nobody.
-        key_file: a file that holds the provider's key.
-        prompts: a directory with a template of one's own.
-
-    Raises:
-        PromptInvalid: a template of one's own that cannot be used.
-        DescribeError: there is no such language model, or no key for it.
-    """
-    from annotator.describe.evidence import evidence_of
-    from annotator.describe.prompt import read_template, render
-    from annotator.describe.providers import open_llm
-    from annotator.pipeline.quickstart import embedded_model
-
-    map_of_head, template = open_catalog(catalog).head(head), read_template(prompts)
-    if llm is None:
-        rendered = render(evidence_of(map_of_head), template)
-        return PromptPreview(rendered.system, rendered.prompt)
-    with closing(open_llm(llm, key_file, embedded_model)) as model:
-        request = request_of(model, map_of_head, template)
-        schema = {} if model.name == BASELINE else request.schema
-        counted = model.count(request)
-        return PromptPreview(request.system, request.prompt, schema, counted, request.key)
-
-
-def _run(
-    llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], concurrency: int, progress: bool
-) -> DescribeResult:
-    if concurrency < 1:
-        raise SettingInvalid("concurrency", concurrency, "at least 1")
     by_key = {request.key: request for request in requests.values()}
     answered = ledger.answers(by_key)
     result = DescribeResult(len(requests), before=sum(r.key in answered for r in requests.values()))
-    missing = [request for key, request in by_key.items() if key not in answered]
-    concurrency = min(concurrency, len(missing), llm.at_once or concurrency)
-    with bar("Describing", len(by_key), done=len(answered), unit="head", show=progress) as shown:
+    unsure = ledger.unsure(by_key.keys() - answered.keys())
+    _say_unsure(len(unsure), how.leave_unsure)
+    left_out = answered.keys() | (unsure if how.leave_unsure else ())
+    missing = [request for key, request in by_key.items() if key not in left_out]
+    if missing:
+        ledger.reserve(round(how.reserve_mb * 1e6))
+    concurrency = min(how.concurrency, len(missing), llm.at_once or how.concurrency)
+    shown = bar("Describing", len(by_key), done=len(answered), unit="head", show=how.progress)
+    with shown, repeating(_renewal(ledger), RENEW_SECONDS):
         shown.bar_format = BAR
         stop = Stop()
-        ask = _asker(llm, ledger, stop)
-        with flying(ask, missing, concurrency, stop, _waiting) as replies:
+        asker = Asker(llm, ledger, Gate(llm.name, stop.sleep), say)
+        with flying(asker.ask, missing, concurrency, stop, _waiting) as replies:
             for reply in replies:
                 result.add(reply)
                 shown.set_postfix_str(result.postfix(), refresh=False)
                 shown.update(0 if reply is None else 1)
-    now = ledger.answers(by_key)
-    result.kinds = Counter(now[r.key].kind for r in requests.values() if r.key in now)
-    result.unanswered = len(requests) - result.kinds.total()
+    answered = ledger.answers(by_key)
+    result.end(requests.values(), answered)
+    result.maybe_paid = len(ledger.unsure(by_key.keys() - answered.keys()))
     return result
 
 
 def refuse_unanswered(result: DescribeResult, llm: str) -> None:
-    """Nothing, where every head has an answer.
+    """Nothing, where every head has an answer, and not all of them are none that describes.
 
     Raises:
         HeadsUnanswered: some have none.
+        NoneDescribed: no head got a description.
     """
     if result.unanswered:
-        problems = [f"{problem} ({count})" for problem, count in result.problems.most_common(3)]
-        if more := len(result.problems) - len(problems):
-            problems.append(f"and {more} more")
-        raise HeadsUnanswered(llm, result.unanswered, problems)
+        raise HeadsUnanswered(llm, result.unanswered, result.causes())
+    if result.heads and result.without == result.heads:
+        raise NoneDescribed(llm, result.heads, result.causes())
 
 
-def _asker(llm: Llm, ledger: Ledger, stop: Stop) -> Callable[[Request], Reply | None]:
-    """Sees a request through to its last reply; None where another process is at it."""
-    from annotator.describe.attempts import ask
+def _say_unsure(heads: int, left: bool) -> None:
+    if heads:
+        which = "1 head" if heads == 1 else f"{heads} heads"
+        then = "left out" if left else "asked once more; --leave-unsure leaves them out"
+        say(f"{which} may have been paid for without an answer: {then}.")
 
-    def one(request: Request) -> Reply | None:
-        if not ledger.claim(request.key):
-            return None
-        try:
-            return ask(llm, ledger, request, sleep=stop.sleep)
-        finally:
-            ledger.release(request.key)
 
-    return one
+def _renewal(ledger: Ledger) -> Callable[[], None]:
+    def renew() -> None:
+        with suppress(LedgerUnusable):  # the next time, or the lease ends
+            ledger.renew()
+
+    return renew
 
 
 def _waiting(requests: int) -> None:
     """On Ctrl-C: a word on what is still waited for."""
     if requests:
-        say(f"Stopping. {requests} under way are waited for and recorded; Ctrl-C leaves at once.")
+        with suppress(OSError):  # a closed terminal
+            say(
+                f"Stopping. {requests} under way are waited for and recorded; Ctrl-C leaves at "
+                "once."
+            )

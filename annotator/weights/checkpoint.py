@@ -125,23 +125,26 @@ class Checkpoint:
 
 @contextmanager
 def _uninterrupted() -> Generator[None]:
-    """Ctrl-C waits for the end of the block.
+    """Ctrl-C, and whatever else ends a run in order, waits for the end of the block.
 
     In the middle of safetensors' making of a tensor torch takes it for a ValueError about the
     storage's shape, and a stopped run would end as a broken one.
     """
-    previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    previous = {one: handler for one, handler in handlers.items() if callable(handler)}
     caught: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    for one in previous:
+        signal.signal(one, lambda number, frame: caught.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-        if caught:
-            previous(*caught[0])
+        for one, handler in previous.items():
+            signal.signal(one, handler)
+        for number, frame in caught[:1]:
+            previous[signal.Signals(number)](number, frame)
 
 
 def open_folder(folder: Path) -> Checkpoint:

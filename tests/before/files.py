@@ -21,3 +21,9 @@ def again(into: Path) -> Path:
     catalog = first(into)
     (catalog / LEDGER).write_bytes(gzip.decompress((HERE / "again.db.gz").read_bytes()))
     return catalog
+
+
+def version_2(into: Path) -> Path:
+    """That ledger as the annotator of 2026-11-27 left it, which had brought it to version 2."""
+    into.write_bytes(gzip.decompress((HERE / "version_2.db.gz").read_bytes()))
+    return into

@@ -16,7 +16,7 @@ from annotator.describe import local
 from annotator.describe.evidence import evidence_of
 from annotator.describe.prompt import read_template, render
 from annotator.pipeline import quickstart
-from annotator.pipeline.describe import PromptPreview
+from annotator.pipeline.prompt import PromptPreview
 from annotator.records import Description
 from tests.commands import text_of
 

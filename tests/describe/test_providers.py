@@ -15,7 +15,7 @@ from annotator.describe.outcome import Failed, Malformed
 from annotator.describe.prompt import read_template
 from annotator.describe.providers import PROVIDERS, open_llm
 from annotator.errors import LlmInvalid
-from annotator.pipeline.describe import request_of
+from annotator.pipeline.prompt import request_of
 from tests.commands import text_of
 
 Capture = pytest.CaptureFixture[str]

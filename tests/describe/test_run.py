@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from annotator.catalog.descriptions import LEDGER as FILE
 from annotator.cli import main
 from annotator.describe.openai import OpenAi
-from annotator.errors import HeadInvalid, LlmFailed, LlmInvalid, SettingInvalid
+from annotator.errors import HeadInvalid, LedgerUnusable, LlmFailed, LlmInvalid, SettingInvalid
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline import progress
 from annotator.pipeline.describe import describe_heads
@@ -78,12 +80,64 @@ def test_heads_without_an_answer_are_counted_and_the_exit_code_says_so(
     assert "HTTP 400: too long (2). Once that is mended or over, run the same" in said.err
 
 
+def test_where_no_head_got_a_description_the_exit_code_says_so_and_why(
+    catalog: Path, provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declined = Sent(body=completion(None, refusal="I would rather not."))
+    provider.answer = lambda asked: declined
+    llm = f"openai:tiny@{provider.url}/v1"
+    assert main(["describe", str(catalog), "--llm", llm, "--heads", "L1H2,L0H0"]) == 1
+    said = capsys.readouterr()
+    assert "2 heads: 2 refused" in said.out
+    assert f"no head of 2 got a description of {llm}: I would rather not. (2)" in said.err
+    assert main(["describe", str(catalog), "--llm", llm, "--heads", "L1H2,L0H0"]) == 1, "as before"
+    assert len(provider.asked) == 2
+
+
+def test_where_some_got_none_it_says_how_many_and_why(
+    catalog: Path, provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unclear = Sent(body=completion(json.dumps({**SAID, "pattern": "unclear"})))
+    given = iter([GOOD, unclear, Sent(body=completion("", finish="content_filter"))])
+    provider.answer = lambda asked: next(given)
+    llm = f"openai:tiny@{provider.url}/v1"
+    heads = "L1H2,L0H0,L0H1"
+    assert main(["describe", str(catalog), "--llm", llm, "--heads", heads]) == 0
+    said = capsys.readouterr()
+    assert "1 head got no description: the provider's content filter (1)." in said.out
+
+
+def test_a_run_that_has_no_room_for_answers_sends_nothing(
+    catalog: Path, provider: Provider, llm: OpenAi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("annotator.ledger.spill.os.pwrite", full)
+    with pytest.raises(LedgerUnusable, match="no 8 MB can be kept free beside it"):
+        describe_heads(catalog, llm, progress=False)
+    assert provider.asked == []
+    with pytest.raises(SettingInvalid, match="reserve-mb"):
+        describe_heads(catalog, llm, reserve_mb=0.0, progress=False)
+
+
+def test_a_fault_of_any_kind_in_a_worker_ends_the_run(
+    catalog: Path, llm: OpenAi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leaves(*_: object, **__: object) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(llm, "send", leaves)
+    with pytest.raises(SystemExit):
+        describe_heads(catalog, llm, progress=False)
+
+
 def test_what_another_process_is_at_is_not_asked_twice(
     catalog: Path, provider: Provider, llm: OpenAi
 ) -> None:
     from annotator.catalog.read import open_catalog
     from annotator.describe.prompt import read_template
-    from annotator.pipeline.describe import request_of
+    from annotator.pipeline.prompt import request_of
 
     request = request_of(llm, open_catalog(catalog).head("L1H2"), read_template())
     with Ledger(catalog / FILE) as other:

@@ -4,14 +4,19 @@ again, and no key is left anywhere. The installed command, the real SDK, a loopb
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
+import termios
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.ledger.ledger import Ledger
@@ -96,25 +101,71 @@ def test_after_kill_9_only_what_has_no_answer_is_asked(catalog: Path, provider: 
         assert (ledger.count(), ledger.count("lost")) == (HEADS + 2, 2)
 
 
-def test_ctrl_c_waits_for_what_is_under_way_and_records_it(
-    catalog: Path, provider: Provider
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_run_that_is_told_to_stop_waits_for_what_is_under_way_and_records_it(
+    catalog: Path, provider: Provider, number: signal.Signals, code: int
 ) -> None:
     slow = Slow(provider, BEFORE)
     process = started(catalog, provider)
     for _ in range(2):
         assert slow.waiting.acquire(timeout=PATIENCE)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said = stopping(process)
     assert "Stopping. 2 under way are waited for and recorded; Ctrl-C leaves at once." in said
     slow.go_on.set()
     _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Stopped. What is finished is kept; run the same command again to go on." in said
     assert "Traceback" not in said
     assert len(provider.asked) == recorded(catalog) == BEFORE + 2
     done = run(*command(catalog, provider), OPENAI_API_KEY=KEY)
     assert f"{HEADS - BEFORE - 2} asked now, {BEFORE + 2} had an answer" in done.stdout
-    assert len(set(prompts(provider))) == len(provider.asked) == HEADS
+    assert len(set(prompts(provider))) == len(provider.asked) == HEADS, "each is sent once"
+
+
+def test_a_closed_terminal_stops_it_in_order_too(catalog: Path, provider: Provider) -> None:
+    """What it would say has nowhere to go then."""
+    slow = Slow(provider, BEFORE)
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(
+        [SCRIPT, *command(catalog, provider)],
+        env={**os.environ, "OPENAI_API_KEY": KEY},
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(side)
+    for _ in range(2):
+        assert slow.waiting.acquire(timeout=PATIENCE)
+    os.close(terminal)
+    time.sleep(0.5)
+    slow.go_on.set()
+    assert process.wait(PATIENCE) == 129
+    assert len(provider.asked) == recorded(catalog) == BEFORE + 2
+
+
+def test_what_ignores_a_closed_terminal_goes_on_ignoring_it(
+    catalog: Path, provider: Provider
+) -> None:
+    """As under `nohup`."""
+    slow = Slow(provider, BEFORE)
+    process = subprocess.Popen(
+        ["nohup", SCRIPT, *command(catalog, provider)],
+        env={**os.environ, "OPENAI_API_KEY": KEY},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(2):
+        assert slow.waiting.acquire(timeout=PATIENCE)
+    process.send_signal(signal.SIGHUP)
+    slow.go_on.set()
+    assert process.wait(PATIENCE) == 0
+    assert recorded(catalog) == HEADS
 
 
 def test_a_second_ctrl_c_leaves_at_once(catalog: Path, provider: Provider) -> None:

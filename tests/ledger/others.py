@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -69,10 +70,19 @@ def rows(where: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 class Other:
-    """Another process, running a few lines; it speaks JSON with us, a line at a time."""
+    """Another process, running a few lines; it speaks JSON with us, a line at a time.
 
-    def __init__(self, code: str, where: Path, given: Any = None) -> None:
-        command = [sys.executable, "-c", _BEFORE + code, str(where), json.dumps(given)]
+    Args:
+        code: the lines.
+        where: the ledger.
+        given: what they find under that name.
+        within: a command that runs it, such as `unshare`.
+    """
+
+    def __init__(
+        self, code: str, where: Path, given: Any = None, within: Sequence[str] = ()
+    ) -> None:
+        command = [*within, sys.executable, "-c", _BEFORE + code, str(where), json.dumps(given)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 

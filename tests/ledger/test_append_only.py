@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from annotator.ledger.ledger import Ledger
 from annotator.ledger.tables import (
     ATTEMPTS,
     CLAIMS,
+    DESCRIBERS,
     HEADS,
     ITEMS,
     JUDGMENTS,
@@ -32,6 +34,7 @@ ITEM = item()
 JUDGMENT = judgment(ITEM)
 KEPT: dict[Any, dict[str, Any]] = {
     REQUESTS: {"content": {}},
+    DESCRIBERS: {"name": "v2"},
     HEADS: {"layer": 0},
     ATTEMPTS: {"owner": "nobody:1:1:1"},
     OUTCOMES: {"kind": "failed"},
@@ -106,9 +109,10 @@ def test_a_judgment_of_the_same_moment_does_not_replace_the_other(where: Path) -
             rows(where, f"{verb} INTO judgments {values}", JUDGMENT.annotation, JUDGMENT.at)
 
 
-@pytest.mark.parametrize("second", [ANSWER, FAILURE, AttemptResult(LOST, {})])
+@pytest.mark.parametrize("second", [replace(ANSWER, seconds=2.0), FAILURE, AttemptResult(LOST, {})])
 def test_an_attempt_has_one_outcome(where: Path, second: AttemptResult) -> None:
     with Ledger(where) as ledger:
+        ledger.record(1, ANSWER)  # the very same, once more
         with pytest.raises(ValueError, match="has its outcome already"):
             ledger.record(1, second)
         assert ledger.answers([KEY]) == {KEY: ANSWER}

@@ -114,9 +114,19 @@ def test_an_answer_is_there_for_ever(ledger: Ledger) -> None:
 
 
 def test_what_was_cut_is_asked_again_under_the_same_key(ledger: Ledger) -> None:
-    ask(ledger, KEY, AttemptResult("truncated", {"limit": 100}), max_tokens=100)
+    ask(ledger, KEY, AttemptResult("truncated", {"limit": 100}, final=False), max_tokens=100)
     ask(ledger, KEY, ANSWER, max_tokens=800)
     assert ledger.answers([KEY]) == {KEY: ANSWER}
+
+
+def test_of_two_answers_the_first_that_was_recorded_stands(ledger: Ledger) -> None:
+    """Two who could not see each other asked: nobody's answer changes under them."""
+    first, second = ask(ledger, KEY, None), ask(ledger, KEY, None)
+    ledger.record(second, ANSWER)
+    ledger.record(first, AttemptResult("unclear", {"reasoning": "late"}))
+    assert ledger.answers([KEY]) == {KEY: ANSWER}
+    assert described(ledger) == {(HEAD, LLM): ANSWER}
+    assert ledger.count("unclear") == 1
 
 
 def test_an_answer_that_is_asked_for_once_more_is_no_answer_yet(ledger: Ledger) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table
 from sqlalchemy.exc import IntegrityError
 
 from annotator.errors import LedgerUnusable, NameTaken
+from annotator.ledger.inserting import insert_new
 from annotator.ledger.judgments import Judgments
-from annotator.ledger.ledger import Ledger, insert_new
+from annotator.ledger.ledger import Ledger
 from annotator.records import Describer, HeadId
 from tests.judge.made import item
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, ask, key_of, rows

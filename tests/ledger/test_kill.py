@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,8 @@ import pytest
 
 from annotator.ledger import process_owner as owner
 from annotator.ledger.attempt_results import LOST
-from annotator.ledger.ledger import CLAIM_SECONDS, Ledger
+from annotator.ledger.claims import LEASE_SECONDS
+from annotator.ledger.ledger import Ledger
 from tests import PATIENCE
 from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 
@@ -126,7 +126,7 @@ def test_a_claim_is_let_go(where: Path, ledger: Ledger) -> None:
 def left_by(where: Path, ledger: Ledger, name: str, age: float = 0) -> tuple[int, bool]:
     """How an attempt and a claim of that owner are taken: as lost, as free."""
     ledger.add(LLM, [(HEAD, KEY, {})])
-    at, until = time.time() - age, time.time() - age + CLAIM_SECONDS
+    at, until = time.time() - age, time.time() - age + LEASE_SECONDS
     rows(where, "INSERT INTO claims VALUES (?, ?, ?)", KEY, name, until)
     statement = (
         "INSERT INTO attempts (key, number, parameters, owner, at) VALUES (?, 1, '{}', ?, ?)"
@@ -138,32 +138,36 @@ def left_by(where: Path, ledger: Ledger, name: str, age: float = 0) -> tuple[int
 @pytest.mark.parametrize(
     ("name", "taken"),
     [
-        ("{host}:{parent}:{start}:1", AT_WORK),
-        ("{host}:{parent}:123:1", LOST_AND_FREE),  # the number was given to a later process
-        ("{host}:{parent}::1", AT_WORK),  # written where starts are not told
-        ("{host}:{this}:{own}:999999", LOST_AND_FREE),  # no ledger of ours is open under it
-        ("{host}:{this}:123:1", LOST_AND_FREE),
-        ("{host}:99999999:123:1", LOST_AND_FREE),
-        ("another:{parent}:123:1", AT_WORK),
+        ("{place}:{parent}:{start}:1", AT_WORK),
+        ("{place}:{parent}:123:1", LOST_AND_FREE),  # the number was given to a later process
+        ("{place}:{parent}::1", AT_WORK),  # written where starts are not told
+        ("{place}:{this}:{own}:999999", LOST_AND_FREE),  # no ledger of ours is open under it
+        ("{place}:{this}:123:1", LOST_AND_FREE),
+        ("{place}:99999999:123:1", LOST_AND_FREE),
+        ("another:{boot}:{space}:{parent}:123:1", AT_WORK),
+        ("{host}:another boot:{space}:{parent}:123:1", AT_WORK),
+        ("{host}:{boot}:1:{parent}:123:1", AT_WORK),
+        ("{host}:{parent}:123:1", AT_WORK),  # as it was written before boot and namespace were
         ("2001:db8::1:{parent}:123:1", AT_WORK),
     ],
 )
 def test_who_is_at_work(where: Path, ledger: Ledger, name: str, taken: tuple[int, bool]) -> None:
     numbers = {"this": os.getpid(), "parent": os.getppid()}
+    places = dict(zip(("host", "boot", "space"), owner._place().rsplit(":", 2), strict=True))
     starts = {"start": owner._start_of(os.getppid()), "own": owner._start_of(os.getpid())}
-    named = name.format(host=socket.gethostname(), **numbers, **starts)
+    named = name.format(place=owner._place(), **places, **numbers, **starts)
     assert left_by(where, ledger, named) == taken
 
 
 def test_another_machine_is_given_its_time(where: Path, ledger: Ledger) -> None:
-    assert left_by(where, ledger, "another:1:1:1", CLAIM_SECONDS + 1) == LOST_AND_FREE
+    assert left_by(where, ledger, "another:1:1:1", LEASE_SECONDS + 1) == LOST_AND_FREE
 
 
 def test_a_claim_ends_by_itself(where: Path, ledger: Ledger) -> None:
     before = time.time()
     assert ledger.claim(KEY)
     ((until,),) = rows(where, "SELECT until FROM claims")
-    assert before <= until - CLAIM_SECONDS <= time.time()
+    assert before <= until - LEASE_SECONDS <= time.time()
 
 
 class Untold(psutil.Process):
@@ -197,14 +201,14 @@ def test_a_process_of_another_user_is_at_work(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(psutil, "Process", hidden)
     monkeypatch.setattr(owner.os, "kill", refused)
-    assert owner.at_work(f"{socket.gethostname()}:1:123:1", 0.0)
+    assert owner.at_work(f"{owner._place()}:1:123:1", 0.0)
 
 
 def test_where_there_is_no_proc_the_clock_tells_processes_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(psutil, "LINUX", False)
-    parent = f"{socket.gethostname()}:{os.getppid()}"
+    parent = f"{owner._place()}:{os.getppid()}"
     start = round(psutil.Process(os.getppid()).create_time())
     assert owner.at_work(f"{parent}:{start}:1", 0.0)
     assert not owner.at_work(f"{parent}:{start - 60}:1", 0.0)

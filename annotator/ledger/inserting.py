@@ -1,0 +1,49 @@
+"""Rows go in once: of all that can forbid one, only the expected duplicate is passed over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import exc as errors
+
+from annotator.ledger.attempt_results import LOST, AttemptResult
+from annotator.ledger.tables import OUTCOMES
+
+
+def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: Any) -> bool:
+    """Insert a row unless there is one of its key; whether it was inserted.
+
+    Args:
+        connection: within a transaction.
+        table: where.
+        by: the columns of the key. Whatever else forbids the row is an error.
+        row: all of its columns.
+    """
+    same = [table.c[name] == row[name] for name in by]
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(row))
+    except errors.IntegrityError:
+        if connection.execute(select(table.c[by[0]]).where(*same)).first() is None:
+            raise
+        return False
+    return True
+
+
+def insert_outcome(connection: Connection, attempt: int, came: AttemptResult) -> bool:
+    """Insert what came of an attempt: an answer, be it beside the row that wrote the attempt off.
+
+    Returns:
+        Whether it was inserted; not where there is an answer already, or a row that is the same.
+    """
+    row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
+    written_off = came.kind == LOST
+    any_row = select(OUTCOMES.c.attempt).where(OUTCOMES.c.attempt == attempt).limit(1)
+    if written_off and connection.scalar(any_row) is not None:
+        return False
+    return insert_new(
+        connection, OUTCOMES, ["attempt", "written_off"], written_off=written_off, **row
+    )

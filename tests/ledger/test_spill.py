@@ -1,0 +1,196 @@
+"""Answers that the database cannot take: kept beside it, read in once, not lost or doubled."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from annotator.errors import LedgerUnusable
+from annotator.ledger.ledger import Ledger
+from annotator.ledger.spill import Spill, SpillFull, is_left, read_spill, spills
+from tests.ledger.others import ANSWER, KEY, Other, ask, key_of, rows
+
+ROOM = 50_000
+# The disk takes no more than so many bytes a file, as after `ulimit -f`.
+FULL = """
+import hashlib, resource, signal
+from annotator.errors import LedgerUnusable
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with Ledger(where) as ledger:
+    ledger.reserve(given["room"])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (given["limit"], given["limit"]))
+    recorded, spilled = [], []
+    for number in range(40):
+        key = hashlib.sha256(str(number).encode()).hexdigest()
+        try:
+            ledger.add("rules", [(HeadId(0, number), key, {})])
+            attempt = ledger.begin(key, {})
+        except LedgerUnusable:
+            break  # nothing was sent
+        came = AttemptResult("described", {"of": key}, "x" * 500)
+        try:
+            ledger.record(attempt, came)
+            recorded.append(key)
+        except LedgerUnusable:
+            assert ledger.spill(attempt, came) is not None
+            spilled.append(key)
+    say([recorded, spilled])
+    wait()
+"""
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(where: Path) -> Iterator[Ledger]:
+    with Ledger(where) as ledger:
+        yield ledger
+
+
+def test_the_room_is_there_before_anything_is_sent_and_gone_when_all_is_recorded(
+    where: Path,
+) -> None:
+    with Ledger(where) as ledger:
+        ledger.reserve(ROOM)
+        [file] = spills(where)
+        assert file.stat().st_size == ROOM
+        assert file.stat().st_blocks * 512 >= ROOM, "not only promised"
+        assert read_spill(file) == []
+        ask(ledger, KEY)
+    assert spills(where) == []
+
+
+def test_what_is_put_there_is_read_in_by_the_next_and_not_again(where: Path) -> None:
+    with Ledger(where) as ledger:
+        ledger.reserve(ROOM)
+        assert ledger.spill(ask(ledger, KEY, None), ANSWER) in spills(where)
+        with Ledger(where) as beside:
+            assert beside.answers([KEY]) == {KEY: ANSWER}
+            assert len(spills(where)) == 1, "its maker may still write"
+    assert len(spills(where)) == 1
+    with Ledger(where) as again:
+        assert again.answers([KEY]) == {KEY: ANSWER}
+        assert again.count("described") == 1
+    assert spills(where) == []
+
+
+def test_what_is_recorded_after_all_is_not_kept(where: Path) -> None:
+    with Ledger(where) as ledger:
+        ledger.reserve(ROOM)
+        attempt = ask(ledger, KEY, None)
+        ledger.spill(attempt, ANSWER)
+        ledger.record(attempt, ANSWER)
+        ledger.unspill()
+    assert spills(where) == []
+
+
+def test_after_kill_9_what_is_there_is_there(where: Path) -> None:
+    code = """
+ledger = Ledger(where)
+ledger.reserve(given)
+ledger.add("rules", [(HeadId(0, 0), "k", {})])
+ledger.spill(ledger.begin("k", {}), AttemptResult("described", {"kept": True}))
+say("kept")
+wait()
+"""
+    with Other(code, where, ROOM) as other:
+        other.hear()
+        other.kill()
+    [file] = spills(where)
+    assert is_left(file)
+    with Ledger(where) as ledger:
+        assert ledger.sweep() == 0, "it is no longer in flight"
+        assert ledger.answers(["k"])["k"].content == {"kept": True}
+    assert spills(where) == []
+
+
+@pytest.mark.parametrize("cut", [1, 40, 100])
+def test_a_line_that_was_cut_by_a_kill_is_none_and_those_before_it_count(
+    where: Path, ledger: Ledger, cut: int
+) -> None:
+    spill = Spill(where, "h:b:1:99999999:1:1", ROOM)
+    for number in range(2):
+        spill.put(ask(ledger, key_of(number), None), ANSWER)
+    spill.close()
+    whole, _, _ = spill.file.read_bytes().partition(b"\0")
+    content = whole[:-cut]
+    spill.file.write_bytes(content + bytes(ROOM - len(content)))
+    with Ledger(where) as again:
+        assert again.answers([key_of(0), key_of(1)]) == {key_of(0): ANSWER}
+
+
+def test_a_room_that_is_full_says_so_and_keeps_what_it_has(where: Path, ledger: Ledger) -> None:
+    spill = Spill(where, ledger.owner, 2000)
+    spill.put(1, ANSWER)
+
+    def fill() -> None:
+        for _ in range(10):
+            spill.put(2, ANSWER)
+
+    with pytest.raises(SpillFull):
+        fill()
+    kept = read_spill(spill.file)
+    assert kept[0] == (1, ANSWER)
+    assert len(kept) == spill.waiting
+    assert spill.file.stat().st_size == 2000
+    spill.close()
+
+
+def test_what_belongs_to_another_ledger_stays_and_is_no_error(where: Path) -> None:
+    spill = Spill(where, "h:b:1:99999999:1:1", ROOM)
+    spill.put(77, ANSWER)
+    spill.close()
+    with Ledger(where) as ledger:
+        assert ledger.count() == 0
+    assert spills(where) == [spill.file]
+
+
+def test_an_answer_that_cannot_be_put_there_either_is_told(ledger: Ledger) -> None:
+    assert ledger.spill(1, ANSWER) is None, "no room was reserved"
+    ledger.reserve(200)
+    assert ledger.spill(1, ANSWER) is None, "it does not fit"
+
+
+@pytest.mark.parametrize("pages", range(0, 24, 3))
+def test_a_disk_that_is_full_at_any_write_loses_nothing(where: Path, pages: int) -> None:
+    """Whatever was sent is on record, in the database or beside it; nothing is asked twice."""
+    with Ledger(where) as ledger:
+        ask(ledger, KEY)
+    size = max(file.stat().st_size for file in where.parent.iterdir())
+    limit = size + 4096 * pages
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    assert signal.getsignal(signal.SIGXFSZ) in (signal.SIG_IGN, signal.SIG_DFL)
+    with Other(FULL, where, {"room": ROOM, "limit": limit}) as other:
+        recorded, spilled = other.hear()
+        other.kill()
+    assert len(recorded) + len(spilled) < 40
+    with Ledger(where) as ledger:
+        ledger.sweep()
+        assert ledger.answers([*recorded, *spilled]).keys() == {*recorded, *spilled}
+        assert ledger.count("lost") == 0
+        assert not any(map(ledger.claim, [*recorded, *spilled]))
+    assert rows(where, "PRAGMA integrity_check") == [("ok",)]
+    assert spills(where) == []
+
+
+def test_no_room_is_named_before_anything_is_sent(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        with pytest.raises(LedgerUnusable, match="no 8 MB can be kept free beside it"):
+            ledger.reserve(8_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert spills(Path(ledger.where)) == []
