@@ -54,6 +54,19 @@ def uri_of(file: Path, *settings: str) -> str:
     return f"file:{quote(str(file))}?{'&'.join(settings)}"
 
 
+def open_unchanged(file: Path) -> sqlite3.Connection:
+    """A connection that only reads, and leaves the files as they are and none beside them.
+
+    SQLite deletes a -wal of its own making only for one who may write, and folds in one that it
+    found; so whoever finds none says that they may write, and does not.
+    """
+    found = file.with_name(f"{file.name}-wal").exists()
+    uri = file_uri(file) if found or stands_still(file) else uri_of(file, "mode=rw")
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
 def open_sqlite(url: URL) -> Engine:
     """An engine whose connections are set up as the ledger needs them; it connects later."""
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
