@@ -1,4 +1,4 @@
-"""Is a ledger whole, and what does it hold? Nothing of it is changed, and nothing left beside it."""
+"""Is a ledger whole, and what does it hold? Nothing is changed, and nothing left beside it."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -29,10 +30,10 @@ wait()
 """
 
 
-@pytest.fixture
-def where(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger with something of everything."""
-    path = tmp_path / "catalog" / "ledger.db"
+    path = tmp_path_factory.mktemp("made") / "catalog" / "ledger.db"
     path.parent.mkdir()
     (path.parent / "catalog.json").write_text("{}")
     with Ledger(path) as ledger:
@@ -45,7 +46,13 @@ def where(tmp_path: Path) -> Path:
         judgments.add_items([item()])
         judgments.add_project("http://127.0.0.1:8080", "ada", 1)
         judgments.record([(judgment(item()), {})])
-    return path
+    return path.parent
+
+
+@pytest.fixture
+def where(made: Path, tmp_path: Path) -> Path:
+    """That ledger, to damage."""
+    return shutil.copytree(made, tmp_path / "catalog") / "ledger.db"
 
 
 def files(folder: Path) -> dict[str, object]:
@@ -53,6 +60,7 @@ def files(folder: Path) -> dict[str, object]:
     return {
         file.name: file.suffix == ".db-shm" or (file.read_bytes(), file.stat().st_mtime_ns)
         for file in folder.iterdir()
+        if file.is_file()
     }
 
 
