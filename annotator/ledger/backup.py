@@ -78,7 +78,8 @@ def _require_place(file: Path, into: Path, force: bool) -> None:
     Raises:
         BackupFailed: it may not.
     """
-    beside = [into.name + end for end in _BESIDE if into.with_name(into.name + end).exists()]
+    beside = [one for end in _BESIDE if (one := into.with_name(into.name + end)).exists()]
+    unread = [one.name for one in beside if one.stat().st_size]
     if into.is_dir():
         raise BackupFailed(str(into), "it is a folder", "Name a file in it")
     if not into.parent.is_dir():
@@ -86,8 +87,8 @@ def _require_place(file: Path, into: Path, force: bool) -> None:
         raise BackupFailed(str(into), f"there is no folder {into.parent}", remedy)
     if into.exists() and into.samefile(file):
         raise BackupFailed(str(into), "it is the ledger itself", "Name another file")
-    if beside:
-        reason = f"{beside[0]} is there, which SQLite would take for a part of it"
+    if unread:
+        reason = f"{unread[0]} is there, which SQLite would take for a part of it"
         raise BackupFailed(str(into), reason, "Name another file")
     if into.exists() and not force:
         raise BackupFailed(str(into), "it exists", "Name another file, or replace it with --force")

@@ -19,6 +19,7 @@ from annotator.catalog.read import Catalog, open_catalog
 from annotator.describe.outcome import Failed
 from annotator.errors import HeadsUnanswered, SettingInvalid
 from annotator.pipeline.concurrency import Stop, flying
+from annotator.pipeline.ledger import require_ledger
 from annotator.pipeline.progress import bar, say
 from annotator.records import BASELINE, HeadId, HeadMap
 
@@ -151,6 +152,7 @@ def describe_heads(
 
     _require_name(name, llm if isinstance(llm, str) else llm.name)
     opened = open_catalog(catalog)
+    require_ledger(opened)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
     own = isinstance(llm, str)

@@ -221,6 +221,9 @@ def test_what_another_database_left_would_be_read_into_it(
         into.write_bytes(b"another database")
     why = refused(where, into, force=True)
     assert why.reason == f"{into.name}{end} is there, which SQLite would take for a part of it"
+    into.with_name(into.name + end).write_bytes(b"")  # as readers leave it, with nothing to read
+    back_up(where, into, silent, force=True)
+    assert check(into).problems == ()
 
 
 def test_none(tmp_path: Path, into: Path) -> None:
