@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from annotator.pipeline.judge_files import import_answers as import_answers
     from annotator.pipeline.judge_items import plan_study as plan_study
     from annotator.pipeline.judge_report import study_report as study_report
+    from annotator.pipeline.ledger import backup_ledger as backup_ledger
+    from annotator.pipeline.ledger import check_ledger as check_ledger
     from annotator.pipeline.map import map_model as map_model
     from annotator.pipeline.publish import publish as publish
     from annotator.pipeline.quickstart import quickstart as quickstart
@@ -67,6 +69,7 @@ _HOMES = {
     "annotator.pipeline.judge_files": "export_study import_answers",
     "annotator.pipeline.judge_items": "plan_study",
     "annotator.pipeline.judge_report": "study_report",
+    "annotator.pipeline.ledger": "backup_ledger check_ledger",
     "annotator.pipeline.map": "map_model",
     "annotator.pipeline.publish": "publish",
     "annotator.pipeline.quickstart": "quickstart",

@@ -267,7 +267,7 @@ def _faked(head: HeadId, number: int) -> tuple[Request, Outcome]:
 def judged(folder: Path, heads: int = 300) -> None:
     """What three raters answer on some of the made-up model's descriptions."""
     catalog = open_catalog(folder)
-    said = [one for one in read_descriptions(folder, FAKE) if one.status in JUDGED_STATUSES]
+    said = [one for one in read_descriptions(catalog.ledger, FAKE) if one.status in JUDGED_STATUSES]
     said = said[:: max(1, len(said) // heads)][:heads]
     maps, signatures = catalog.table("maps"), catalog.table("signatures")
     rows, n_heads = SOURCES * TARGETS, catalog.manifest.dims["n_heads"]

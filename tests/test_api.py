@@ -16,11 +16,11 @@ NAMES = [
     *("AnnotatorError", "Catalog", "Description", "HeadId", "HeadMap", "HeadSummary"),
     *("Hit", "Item", "Judgment", "MapSettings", "Relation", "RelationPairs"),
     *("RelationScore", "RowView", "SalientMapping", "Signatures", "Target", "Token"),
-    *("ablate", "check", "compare", "correlate", "describe_heads", "export"),
-    *("export_study", "find", "from_module", "from_state_dict", "import_answers"),
-    *("load_relations", "map_model", "multi_token", "open_catalog", "plan_study"),
-    *("publish", "pull_study", "push_study", "quickstart", "row", "score_relations"),
-    *("study_report", "study_status"),
+    *("ablate", "backup_ledger", "check", "check_ledger", "compare", "correlate"),
+    *("describe_heads", "export", "export_study", "find", "from_module"),
+    *("from_state_dict", "import_answers", "load_relations", "map_model", "multi_token"),
+    *("open_catalog", "plan_study", "publish", "pull_study", "push_study", "quickstart"),
+    *("row", "score_relations", "study_report", "study_status"),
 ]
 
 

@@ -45,7 +45,7 @@ DESCRIPTIONS_SCHEMA = pa.schema(
 
 
 def read_descriptions(
-    folder: Path,
+    file: Path | None,
     by: str | None = None,
     *,
     heads: Sequence[HeadId] | None = None,
@@ -54,7 +54,7 @@ def read_descriptions(
     """The last answer of each describer on each head, by head, language model and prompt.
 
     Args:
-        folder: the catalog's directory.
+        file: the ledger; there may be none.
         by: only this describer's: any name of theirs, or an unambiguous part of one.
         heads: only of these; nothing of others is read.
         superseded: whether earlier ones that people have judged are there as well.
@@ -63,14 +63,14 @@ def read_descriptions(
         DescriberUnknown: nobody is called so, or several are.
         LedgerUnusable: its ledger cannot be read.
     """
-    if not (folder / LEDGER).is_file():
+    if file is None or not file.is_file():
         if by is not None:
             raise DescriberUnknown(by, [])
         return []
     from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
-    with Ledger(folder / LEDGER, read_only=True) as ledger:
+    with Ledger(file, read_only=True) as ledger:
         describers = read_describers(ledger)
         who = None if by is None else describers.find(by)
         answers = ledger.described(heads, superseded=superseded)

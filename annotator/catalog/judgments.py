@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from annotator.catalog.describers import Describers, read_describers
-from annotator.catalog.descriptions import LEDGER, in_utf8
+from annotator.catalog.descriptions import in_utf8
 from annotator.judge.verdicts import COUNTS, MEASURES, row, standings, verdicts
 from annotator.records import Describer, Item, Judgment
 
@@ -106,21 +106,21 @@ class LedgerJudgments:
         return {"llm": who.llm, "describer": self.describers.full(who)}
 
 
-def read_judged(folder: Path) -> LedgerJudgments:
+def read_judged(file: Path | None) -> LedgerJudgments:
     """What the ledger of a catalog has of people.
 
     Args:
-        folder: the catalog's directory.
+        file: the ledger; there may be none.
 
     Raises:
         LedgerUnusable: it cannot be read.
     """
-    if not (folder / LEDGER).is_file():
+    if file is None or not file.is_file():
         return LedgerJudgments(Describers((), ()))
     from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
-    with Ledger(folder / LEDGER, read_only=True) as ledger:
+    with Ledger(file, read_only=True) as ledger:
         judgments = Judgments(ledger)
         items = sorted(judgments.shown(), key=lambda item: (item.head, item.llm))
         return LedgerJudgments(

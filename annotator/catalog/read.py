@@ -55,17 +55,20 @@ class Catalog:
 
     Args:
         folder: its directory.
+        ledger: whether descriptions and judgments are read.
 
     Attributes:
         manifest: what was mapped, and how.
+        ledger: the file that descriptions and judgments are in; None: they are left out.
 
     Raises:
         CatalogMissing: there is none, or it is not finished.
         CatalogBroken: its manifest cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ledger: bool = True) -> None:
         self.folder = folder
+        self.ledger = folder / descriptions.LEDGER if ledger else None
         self.manifest = Manifest.read(folder)
         if not is_finished(folder):
             raise CatalogMissing(str(folder), "it is not finished")
@@ -135,7 +138,7 @@ class Catalog:
         if name == descriptions.DESCRIPTIONS:
             return descriptions.to_table(self.descriptions(superseded=True))
         if name in judgments.JUDGMENT_TABLES:
-            return judgments.read_judged(self.folder).table(name)
+            return judgments.read_judged(self.ledger).table(name)
         if name in relations.RELATION_TABLES:
             return relations.read_relation_table(self.folder, name)
         if name not in MAP_TABLES:
@@ -191,7 +194,7 @@ class Catalog:
         of = _parsed(head)
         heads = None if of is None else [of]
         read = descriptions.read_descriptions
-        return Rows(read(self.folder, llm, heads=heads, superseded=superseded), Description)
+        return Rows(read(self.ledger, llm, heads=heads, superseded=superseded), Description)
 
     def judgments(self) -> Rows[tuple[Item, Judgment]]:
         """What people judged of the descriptions, by head, language model and rater.
@@ -216,7 +219,7 @@ class Catalog:
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
         of = _parsed(head)
-        found = judgments.read_judged(self.folder).verdicts()
+        found = judgments.read_judged(self.ledger).verdicts()
         return [one for one in found if of in (None, one.item.head)]
 
     def describers(self) -> Describers:
@@ -225,7 +228,7 @@ class Catalog:
         Raises:
             LedgerUnusable: the ledger, where they are, cannot be read.
         """
-        return judgments.read_judged(self.folder).describers
+        return judgments.read_judged(self.ledger).describers
 
     def frame(self, name: str = "signatures") -> pd.DataFrame:
         """A whole table as a pandas frame."""

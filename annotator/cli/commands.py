@@ -8,7 +8,7 @@ from annotator.cli.app import app as app
 
 FILES = (
     *("quickstart", "map", "row_and_find", "show", "heads", "relations", "validate", "compare"),
-    *("describe", "descriptions", "judge", "judge_report", "export", "view", "families"),
+    *("describe", "descriptions", "judge", "judge_report", "export", "view", "ledger", "families"),
 )
 for file in FILES:
     import_module(f"annotator.cli.{file}")

@@ -76,9 +76,12 @@ def export(
         for path in files[:1] if form.opened else files:
             click.echo(path)
         return
+    from annotator.catalog.read import open_catalog
+    from annotator.pipeline.ledger import require_ledger
     from annotator.pipeline.publish import publish, require_repo
 
     require_repo(push, revision)
+    require_ledger(open_catalog(catalog), read_only=True)  # what it lacks is deleted there
     folder = run(catalog, to, out, license=license)[0].parent
     if dry_run:
         _would_send(folder, push, private, revision)

@@ -59,13 +59,15 @@ def heads(
     """
     from annotator.catalog.read import open_catalog
     from annotator.cli.relations import require_relation
+    from annotator.pipeline.ledger import open_to_show
 
     if sum(map(bool, (telling, sort, relation))) > 1:
         raise click.UsageError("--telling, --sort and --relation are each an order; give one.")
-    opened = open_catalog(catalog)
     if telling:
-        print_telling(opened.telling(top or 8))
-    elif relation:
+        print_telling(open_catalog(catalog).telling(top or 8))
+        return
+    opened = open_to_show(catalog)
+    if relation:
         valid = [one.name for one in opened.relation_pairs() if one.valid]
         require_relation(opened, relation, valid)
         scores = opened.relation_scores(relation=relation)

@@ -58,12 +58,12 @@ def quickstart(out: Path | None, describe: bool) -> None:
 def _describe(folder: Path, heads: list[str]) -> None:
     from annotator.catalog.read import open_catalog
     from annotator.cli.descriptions import print_descriptions
-    from annotator.errors import MissingExtra
+    from annotator.errors import LedgerUnlockable, MissingExtra
     from annotator.pipeline.describe import describe_heads, refuse_unanswered
 
     try:
         result = describe_heads(folder, "local:", heads=heads)
-    except MissingExtra as missing:
+    except (MissingExtra, LedgerUnlockable) as missing:
         click.echo(f"Left out: {missing}\n")
         return
     said = open_catalog(folder).descriptions()

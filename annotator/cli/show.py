@@ -39,9 +39,9 @@ def show(catalog: Path, head: str, rows: int) -> None:
 
     HEAD is layer and head from 0, as in L23H4. The model is not loaded.
     """
-    from annotator.catalog.read import open_catalog
+    from annotator.pipeline.ledger import open_to_show
 
-    opened = open_catalog(catalog)
+    opened = open_to_show(catalog)
     print_head(opened, opened.head(head), rows)
 
 

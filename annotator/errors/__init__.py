@@ -24,7 +24,11 @@ AnnotatorError
 │   ├── NameTaken             a describer's name that stands for another
 │   ├── DescriberUnknown      nobody who described heads here, or several of them
 │   ├── PromptInvalid         a prompt template that cannot be rendered
-│   └── LedgerUnusable        the database of calls cannot be opened, read or written
+│   ├── LedgerUnusable        the database of calls cannot be opened, read or written
+│   │   ├── LedgerMissing      there is none
+│   │   └── LedgerUnlockable   its disk lacks what SQLite needs
+│   ├── LedgerDamaged         it is not as it should be; every problem is named
+│   └── BackupFailed          a backup of it that was not written
 ├── JudgeError                a human study cannot go on; what was judged is kept
 │   ├── ServerUnusable        a Label Studio that cannot be started, reached or understood
 │   ├── TokenRefused          a token that the server does not take
@@ -87,6 +91,10 @@ from annotator.errors.judging import ProjectGone as ProjectGone
 from annotator.errors.judging import ServerUnusable as ServerUnusable
 from annotator.errors.judging import StudyForeign as StudyForeign
 from annotator.errors.judging import TokenRefused as TokenRefused
+from annotator.errors.ledgers import BackupFailed as BackupFailed
+from annotator.errors.ledgers import LedgerDamaged as LedgerDamaged
+from annotator.errors.ledgers import LedgerMissing as LedgerMissing
+from annotator.errors.ledgers import LedgerUnlockable as LedgerUnlockable
 from annotator.errors.models import CheckpointBroken as CheckpointBroken
 from annotator.errors.models import CheckpointRefused as CheckpointRefused
 from annotator.errors.models import Disproved as Disproved

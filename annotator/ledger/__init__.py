@@ -3,8 +3,9 @@
 `ledger` is the only code that opens the database, a method a transaction, of what `claims`,
 `head_answers` and `inserting` ask; `judgments` is the people's side of it, `attempt_results` what
 goes in and comes out; `spill` keeps what the database cannot take. `location` opens it, `tables` is
-its form, `migrations` makes that of older ones, `sqlite` is all that is SQLite's own,
-`process_owner` tells who is still at work. Rows are added and never changed: an intent is committed
-before anything is sent, and an outcome that was recorded is never asked for again, overwritten or
-deleted (triggers see to that). Only claims, which say who is at a request now, come and go.
+its form, `migrations` makes that of older ones, `sqlite` is all that is SQLite's own, `locks` tells
+whether a disk has what that needs, `process_owner` who is still at work; `check` looks whether a
+ledger is whole, `backup` copies it. Rows are added and never changed: an intent is committed before
+anything is sent, and an outcome that was recorded is never asked for again, overwritten or deleted
+(triggers see to that). Only claims, which say who is at a request now, come and go.
 """

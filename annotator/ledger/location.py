@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
 
+from annotator.ledger.locks import require_locks
 from annotator.ledger.migrations import LEDGER_VERSION, copied, prepare, version_of
 from annotator.ledger.sqlite import file_url, open_sqlite
 
@@ -21,9 +22,11 @@ def open_engine(file: Path, read_only: bool, opened: ExitStack) -> Engine:
         opened: closes what was opened.
 
     Raises:
+        LedgerUnlockable: its disk lacks what SQLite needs.
         LedgerUnusable: it is of a newer version, or of something else.
         SQLAlchemyError: it cannot be opened.
     """
+    require_locks(file, read_only=read_only)
     if version_of(file) != LEDGER_VERSION and read_only and file.is_file():
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="annotator-")))
         copied(file, folder / "ledger.db")

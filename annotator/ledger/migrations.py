@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from annotator.errors import LedgerUnusable
-from annotator.ledger.sqlite import READ_ONLY, file_uri, file_url, open_sqlite
+from annotator.ledger.sqlite import READ_ONLY, file_uri, file_url, open_sqlite, uri_of
 from annotator.ledger.tables import SCHEMA
 
 APPLICATION = int.from_bytes(b"anno")
 LEDGER_VERSION = 3
 NEW, FIRST_VERSION = 0, 1
-_HEADER = 72  # bytes, of which the last twelve are user_version, ..., application_id
-_MAGIC = b"SQLite format 3\0"
+_NUMBERS = ("application_id", "user_version")
 _FIRST_TABLES = {"requests", "heads", "attempts", "outcomes", "claims"}
 _TEMPLATE = (
     "COALESCE((SELECT CASE WHEN json_valid(content) THEN json_extract(content, '$.template') END "
@@ -134,10 +133,11 @@ def version_of(file: Path) -> int:
     """
     if not file.is_file() or not file.stat().st_size:
         return NEW
-    with file.open("rb") as opened:  # not by SQLite, which would leave files beside it
-        header = opened.read(_HEADER)
-    if header.startswith(_MAGIC) and len(header) == _HEADER:
-        _known(file, int.from_bytes(header[68:]), int.from_bytes(header[60:64]))
+    # As it stands: else SQLite would leave files beside a file of something else. And by SQLite: to
+    # close a descriptor of one's own would end every lock of this process on the file.
+    still = sqlite3.connect(uri_of(file, "mode=ro", "immutable=1"), uri=True)
+    with closing(still), suppress(sqlite3.DatabaseError):  # what is wrong with it is told below
+        _known(file, *(still.execute(f"PRAGMA {name}").fetchone()[0] for name in _NUMBERS))
     engine = open_sqlite(file_url(file, read_only=True))
     try:
         with engine.execution_options(**{READ_ONLY: True}).begin() as connection:
@@ -185,7 +185,7 @@ def copied(file: Path, into: Path) -> None:
 
 
 def _version(file: Path, connection: Connection) -> int:
-    numbers = (f"PRAGMA {name}" for name in ("application_id", "user_version"))
+    numbers = (f"PRAGMA {name}" for name in _NUMBERS)
     application, version = (connection.exec_driver_sql(one).scalar_one() for one in numbers)
     found = _known(file, application, version)
     if found != FIRST_VERSION:

@@ -41,9 +41,30 @@ def file_url(file: Path, read_only: bool) -> URL:
 
 def file_uri(file: Path) -> str:
     """A database file to be read only, as SQLite itself names it."""
-    at_work = file.with_name(f"{file.name}-wal").exists()
-    closed = not os.access(file.parent, os.W_OK) and not at_work
-    return f"file:{quote(str(file))}?mode=ro{'&immutable=1' if closed else ''}"
+    return uri_of(file, "mode=ro", *(["immutable=1"] if stands_still(file) else []))
+
+
+def stands_still(file: Path) -> bool:
+    """Whether a file is read as it stands, without locks: nobody is at it, or can set up WAL."""
+    return not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
+
+
+def uri_of(file: Path, *settings: str) -> str:
+    """A database file as SQLite names it, with settings of its own."""
+    return f"file:{quote(str(file))}?{'&'.join(settings)}"
+
+
+def open_unchanged(file: Path) -> sqlite3.Connection:
+    """A connection that only reads, and leaves the files as they are and none beside them.
+
+    SQLite deletes a -wal of its own making only for one who may write, and folds in one that it
+    found; so whoever finds none says that they may write, and does not.
+    """
+    found = file.with_name(f"{file.name}-wal").exists()
+    uri = file_uri(file) if found or stands_still(file) else uri_of(file, "mode=rw")
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
 
 
 def open_sqlite(url: URL) -> Engine:

@@ -25,6 +25,7 @@ from annotator.describe.outcome import (
 )
 from annotator.errors import HeadsUnanswered, LedgerUnusable, NoneDescribed, SettingInvalid
 from annotator.pipeline.concurrency import Stop, flying, repeating
+from annotator.pipeline.ledger import require_ledger
 from annotator.pipeline.progress import bar, say
 from annotator.pipeline.prompt import request_of
 from annotator.records import BASELINE, HeadId, HeadMap
@@ -181,6 +182,7 @@ def describe_heads(
     _require_name(name, llm if isinstance(llm, str) else llm.name)
     how = _How(concurrency, leave_unsure, reserve_mb, progress)
     opened = open_catalog(catalog)
+    require_ledger(opened)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
     own = isinstance(llm, str)

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from annotator.catalog.manifest import MANIFEST_FILE as MANIFEST
-from annotator.catalog.read import Catalog, open_catalog
+from annotator.catalog.read import Catalog
 from annotator.errors import CatalogForeign, SettingInvalid
 from annotator.paths import user_path
 from annotator.pipeline.experiment_results import read_results
 from annotator.pipeline.judge_report import study_report
+from annotator.pipeline.ledger import open_to_show
 from annotator.pipeline.progress import track
 from annotator.views.export.folder import together
 from annotator.views.export.format import NO_LICENSE, Contents
@@ -30,7 +31,8 @@ def export(
 ) -> list[Path]:
     """Write every table that a catalog has in one format, or its page.
 
-    An older export of that format in the same folder is replaced, whole; other files stay.
+    An older export of that format in the same folder is replaced, whole; other files stay. On a
+    disk without locks descriptions and judgments are left out, and a line says so.
 
     Args:
         catalog: the catalog or its directory.
@@ -51,7 +53,7 @@ def export(
     if not re.fullmatch(_LICENSE, license.lower()):
         wanted = "a licence's identifier as the hub has it, such as cc-by-4.0 or apache-2.0"
         raise SettingInvalid("license", license, wanted)
-    opened = open_catalog(catalog)
+    opened = open_to_show(catalog)
     folder = opened.folder / form.folder if out is None else user_path(out)
     if (folder / MANIFEST).exists():
         raise CatalogForeign(str(folder), [MANIFEST], "holds a catalog, which files would replace")

@@ -21,6 +21,7 @@ from annotator.errors import ProjectGone, ServerUnusable
 from annotator.pipeline.judge_answers import PullResult, judgments_of
 from annotator.pipeline.judge_items import plan_study, pseudonyms, tasks_of
 from annotator.pipeline.judge_server import OpenServer, open_studio
+from annotator.pipeline.ledger import require_ledger
 from annotator.pipeline.progress import bar
 from annotator.records import REAL
 
@@ -119,6 +120,7 @@ def study_status(
         JudgeError: the server cannot be used.
     """
     opened = open_catalog(catalog)
+    require_ledger(opened)
     with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
         return [
             _place(server.studio, judgments, rater, project, 0)
@@ -143,6 +145,7 @@ def pull_study(
     from annotator.label_studio.folder import clear_exports
 
     opened, pulled = open_catalog(catalog), PullResult()
+    require_ledger(opened)
     with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
         projects = _projects(server, judgments)
         items = judgments.items()

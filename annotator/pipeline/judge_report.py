@@ -28,7 +28,7 @@ def study_report(catalog: Catalog | str | Path, llm: str | None = None) -> tuple
     from annotator.judge.report import report as sum_up
 
     opened = open_catalog(catalog)
-    judged = read_judged(opened.folder)
+    judged = read_judged(opened.ledger)
     if not judged.items:
         raise NothingToJudge("no judgment has come back yet. Run: annotator judge push")
     describers = judged.describers

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ServerUnusable
 from annotator.pipeline.judge_items import pseudonyms
+from annotator.pipeline.ledger import require_ledger
 from annotator.pipeline.progress import say
 
 if TYPE_CHECKING:
@@ -35,16 +36,18 @@ def serve(catalog: Catalog | str | Path, raters: Sequence[str], port: int | None
     Raises:
         ServerUnusable: it cannot be installed.
         SettingInvalid: a name that no rater can have.
+        LedgerUnlockable: what raters answer could not be written down.
     """
     from annotator.label_studio import install as environment
     from annotator.label_studio.server import Server
 
     named = pseudonyms(raters)
-    folder = open_catalog(catalog).folder / SERVER
+    opened = open_catalog(catalog)
+    require_ledger(opened)
     home = environment.home()
     if not environment.ready(home):
         environment.install(home, say)
-    return Server(folder, named, port)
+    return Server(opened.folder / SERVER, named, port)
 
 
 def accounts(catalog: Catalog | str | Path) -> list[str]:

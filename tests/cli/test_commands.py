@@ -21,7 +21,7 @@ from tests.commands import SCRIPT, mapped, run, text_of
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
     *("map", "quickstart", "show", "heads", "row", "find", "export", "describe", "prompts"),
-    *("descriptions", "judge", "families", "check", "relations", "validate", "view"),
+    *("descriptions", "judge", "families", "check", "relations", "validate", "view", "ledger"),
 )
 HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "pydantic", "huggingface_hub")
 SOURCE, TARGET = 257, 261

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from annotator.errors import LedgerUnusable
+from annotator.ledger.check import check
 from annotator.ledger.ledger import Ledger
 from annotator.ledger.spill import Spill, SpillFull, is_left, read_spill, spills
 from tests.ledger.others import ANSWER, KEY, Other, ask, key_of, rows
@@ -76,6 +77,9 @@ def test_what_is_put_there_is_read_in_by_the_next_and_not_again(where: Path) -> 
             assert beside.answers([KEY]) == {KEY: ANSWER}
             assert len(spills(where)) == 1, "its maker may still write"
     assert len(spills(where)) == 1
+    contents = check(where).contents
+    assert contents is not None
+    assert contents.waiting == 1
     with Ledger(where) as again:
         assert again.answers([KEY]) == {KEY: ANSWER}
         assert again.count("described") == 1

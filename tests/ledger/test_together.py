@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
 from annotator.records import HeadId
@@ -122,3 +124,23 @@ def test_readers_wait_for_no_writer(tmp_path: Path) -> None:
         with writer.writing():
             assert KEY in ledger.answers([KEY])
             assert ledger.count() == len(ledger.described()) == 1
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_opening_a_ledger_again_takes_no_locks_from_the_first(
+    tmp_path: Path, read_only: bool
+) -> None:
+    """Without its locks, the next process to close the file would fold the -wal in and delete it,
+    and what is written here from then on would be in a file without a name."""
+    where = tmp_path / "ledger.db"
+    with Ledger(where) as ledger:
+        ask(ledger, key_of(0))
+        with Ledger(where, read_only=read_only) as again:
+            assert again.count() == 1
+        for done in (1, 2):
+            with Other("with Ledger(where) as ledger: say(ledger.count())", where) as other:
+                assert other.hear() == done
+                assert other.process.wait(timeout=PATIENCE) == 0
+            ask(ledger, key_of(done))
+        assert where.with_name("ledger.db-wal").exists()
+    assert rows(where, "SELECT count(*) FROM outcomes") == [(3,)]

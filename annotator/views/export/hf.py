@@ -89,7 +89,9 @@ def write(folder: Path, contents: Contents) -> Iterator[Path]:
     relations = catalog.relation_pairs() if "relations" in tables else ()
     results = [table for one in contents.results if one.sums for table in one.sums.tables]
     with whole_file(folder / CARD) as file:
-        file.write(card(catalog.manifest, tables, relations, results, contents.license).encode())
+        made_of = catalog.manifest, tables, relations, results
+        said = card(*made_of, contents.license, without_ledger=catalog.ledger is None)
+        file.write(said.encode())
     yield folder / CARD
     make_folder(folder / "data")
     for name, table in tables.items():
@@ -111,6 +113,8 @@ def card(
     relations: Sequence[RelationPairs],
     results: Sequence[Table],
     license: str = NO_LICENSE,
+    *,
+    without_ledger: bool = False,
 ) -> str:
     """The dataset's card.
 
@@ -120,6 +124,7 @@ def card(
         relations: those that were scored, valid or not.
         results: what experiments came to.
         license: as the hub identifies one.
+        without_ledger: whether descriptions and judgments were left out.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -130,7 +135,7 @@ def card(
     source = files("annotator.views.export").joinpath("card.md.jinja")
     template = environment.from_string(source.read_text(encoding="utf-8"))
     said = _about(manifest, tables, relations, results)
-    return template.render(**said, license=license) + "\n"
+    return template.render(**said, license=license, without_ledger=without_ledger) + "\n"
 
 
 def _about(

@@ -7,7 +7,6 @@ who they are. How describers are called, `annotator.catalog.describers` says.
 from __future__ import annotations
 
 from annotator.catalog.describers import FOLDER_LIKE, SLASH
-from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import Catalog
 
@@ -25,11 +24,11 @@ def pseudonyms(catalog: Catalog) -> dict[str, str]:
     Raises:
         LedgerUnusable: the ledger, where they are, cannot be read.
     """
-    if not (catalog.folder / LEDGER).is_file():
+    if catalog.ledger is None or not catalog.ledger.is_file():
         return {}
     from annotator.ledger.judgments import Judgments
     from annotator.ledger.ledger import Ledger
 
-    with Ledger(catalog.folder / LEDGER, read_only=True) as ledger:
+    with Ledger(catalog.ledger, read_only=True) as ledger:
         raters = dict.fromkeys(one.rater for one in Judgments(ledger).all())
     return {rater: f"R{number}" for number, rater in enumerate(raters, start=1)}

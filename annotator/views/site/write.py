@@ -154,6 +154,7 @@ def _overview(
         **_fixed(),
         "draws": run.settings["draws"] if run else None,
         "best": None if scores is None else best_relations(heads, scores, names),
+        "without_ledger": catalog.ledger is None,
         "describers": told,
         "judged": []
         if verdicts is None or said is None

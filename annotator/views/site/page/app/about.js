@@ -58,7 +58,9 @@ annotator.about = (() => {
       : "; it was not measured for this model.";
     const judged = data.pages.includes("study")
       ? [" that people judged: see ", to("study", "the study"), "."]
-      : ", which nobody has judged here yet.";
+      : data.without_ledger
+        ? "; this page was written without descriptions and judgments: the ledger could not be read."
+        : ", which nobody has judged here yet.";
     const limits = [
       "A map shows what a head can do when it attends to a token. It does not show when it attends, nor what the head does together with others.",
       "No bias and no later norm enters the map, and every layer is taken to read what the first MLP writes, layer 0 the embedding itself, unless the settings say otherwise.",

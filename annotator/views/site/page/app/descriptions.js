@@ -86,7 +86,12 @@ annotator.descriptions = (() => {
         m("h2", "Descriptions"),
         head.descriptions.length
           ? head.descriptions.map(description)
-          : m("p.muted", "Nobody has described this head."),
+          : m(
+              "p.muted",
+              annotator.catalog.data.without_ledger
+                ? "Descriptions were left out when this page was written: the ledger could not be read."
+                : "Nobody has described this head.",
+            ),
       );
     },
   };

@@ -35,6 +35,7 @@ annotator.overview = (() => {
       data.relations.length > 0 && `${many(data.relations.length, "relation")} scored`,
       data.describers.length > 0 &&
         `described by ${data.describers.map((one) => one.by).join(", ")}`,
+      data.without_ledger && "without descriptions and judgments: the ledger could not be read",
     ];
     return intro(annotator.catalog.title(), facts.filter(Boolean).join(" · "));
   }
