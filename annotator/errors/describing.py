@@ -14,15 +14,21 @@ class DescribeError(AnnotatorError):
 
 @dataclass(eq=False)
 class LlmInvalid(DescribeError):
-    """A --llm that names no language model here."""
+    """A --llm that names no language model here.
+
+    Attributes:
+        llm: as it was named.
+        reason: what is wrong.
+        forms: how to name one, where that is known.
+    """
 
     llm: str
     reason: str
+    forms: Sequence[str] = ()
 
-    _message = (
-        "--llm {llm} names no language model: {reason}. Write openai:MODEL, openai:MODEL@BASE_URL, "
-        "anthropic:MODEL, local:, local:FILE.gguf, file:ANSWERS.jsonl or rules."
-    )
+    def __str__(self) -> str:
+        write = f" Write {' or '.join(self.forms)}." if self.forms else ""
+        return f"--llm {self.llm} names no language model: {self.reason}.{write}"
 
 
 @dataclass(eq=False)
