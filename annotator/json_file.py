@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-_OUR_WORDS = {
+_OUR_WORDS: dict[str, str] = {
     "extra_forbidden": "there is no such field, but {fields}",
     "list_type": "it is not a JSON list",
     **dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "it is not a JSON object"),
@@ -24,12 +24,8 @@ class JsonInvalid(ValueError):
     """
 
     def __init__(self, *faults: str, line: int | None = None) -> None:
+        super().__init__(("" if line is None else f"line {line}: ") + "; ".join(faults))
         self.faults, self.line = faults, line
-
-    def __str__(self) -> str:
-        rest = [f"and {len(self.faults) - 10} more"] if len(self.faults) > 10 else []
-        said = "; ".join([*self.faults[:10], *rest])
-        return said if self.line is None else f"line {self.line}: {said}"
 
 
 class JsonUnreadable(JsonInvalid):
@@ -58,7 +54,7 @@ def checked(value: Any, kind: Any) -> Any:
     """What the json module read, as what it has to be: a type, as pydantic reads those.
 
     Raises:
-        JsonInvalid: it is something else; every place is named, elements by number from 1.
+        JsonInvalid: it is something else; every place is named, elements by number, from #1.
     """
     if kind is Any:
         return value
@@ -74,7 +70,7 @@ def checked(value: Any, kind: Any) -> Any:
 
 def _fault(found: Any, fields: str) -> str:
     """A place, and what is wrong with it."""
-    where = ", ".join(str(one + 1) if isinstance(one, int) else one for one in found["loc"])
+    where = ", ".join(f"#{one + 1}" if isinstance(one, int) else one for one in found["loc"])
     said = found["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
     said = _OUR_WORDS.get(found["type"], said).replace("{fields}", fields)
     return f"{where}: {said}" if where else said

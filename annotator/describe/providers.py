@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from annotator.errors import LlmInvalid
 from annotator.paths import user_path
@@ -15,15 +15,8 @@ if TYPE_CHECKING:
     from annotator.describe.llm import Llm
 
 
-@dataclass(frozen=True)
-class ProviderEntry:
-    """What is known of a provider before its module is imported.
-
-    Attributes:
-        form: how --llm names a language model of it; without a colon where there is only one.
-        help: a line on it.
-        module: has `open_llm_named(named)`.
-    """
+class ProviderEntry(NamedTuple):
+    """How --llm names a model of it, a line on it, and the module with `open_llm_named(named)`."""
 
     form: str
     help: str
@@ -33,29 +26,23 @@ class ProviderEntry:
 PROVIDERS = {
     "openai": ProviderEntry(
         "openai:MODEL[@BASE_URL]",
-        "OpenAI, by the key in OPENAI_API_KEY, or a server that speaks its API.",
+        "OpenAI (key OPENAI_API_KEY), or a server that speaks its API.",
         "annotator.describe.openai",
     ),
     "anthropic": ProviderEntry(
-        "anthropic:MODEL",
-        "Anthropic, by the key in ANTHROPIC_API_KEY.",
-        "annotator.describe.anthropic",
+        "anthropic:MODEL", "Anthropic (key ANTHROPIC_API_KEY).", "annotator.describe.anthropic"
     ),
     "local": ProviderEntry(
-        "local:[FILE.gguf]",
-        "llama.cpp on this machine; without a file, the model of annotator quickstart.",
-        "annotator.describe.local",
+        "local:[FILE.gguf]", "A GGUF model; by default quickstart's.", "annotator.describe.local"
     ),
     "file": ProviderEntry(
         "file:ANSWERS.jsonl", "Replies out of a file.", "annotator.describe.answer_file"
     ),
     "rules": ProviderEntry(
-        "rules",
-        "No language model but a baseline: sentences from the signatures.",
-        "annotator.describe.rule_baseline",
+        "rules", "No LLM: sentences from the signatures.", "annotator.describe.rule_baseline"
     ),
 }
-"""By what its form begins with."""
+"""By what its form begins with; one without a colon names its only model."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +85,12 @@ def open_llm(
     provider, _, model = llm.partition(":")
     entry = PROVIDERS.get(provider)
     if entry is None or (":" in llm) != (":" in entry.form):
-        forms = [known.form for known in PROVIDERS.values()]
-        raise LlmInvalid(llm, "it is of no known kind", forms)
+        forms = ", ".join(known.form for known in PROVIDERS.values())
+        raise LlmInvalid(llm, f"it is of none of the forms {forms}")
     key = None if key_file is None else user_path(key_file)
     options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
     named = NamedLlm(llm, model, key, embedded, options)
-    try:
-        return import_module(entry.module).open_llm_named(named)
-    except LlmInvalid as error:
-        raise LlmInvalid(error.llm, error.reason, [entry.form]) from error
+    return import_module(entry.module).open_llm_named(named)
 
 
 def require_model(named: NamedLlm) -> str:

@@ -14,21 +14,12 @@ class DescribeError(AnnotatorError):
 
 @dataclass(eq=False)
 class LlmInvalid(DescribeError):
-    """A --llm that names no language model here.
-
-    Attributes:
-        llm: as it was named.
-        reason: what is wrong.
-        forms: how to name one, where that is known.
-    """
+    """A --llm that names no language model here."""
 
     llm: str
     reason: str
-    forms: Sequence[str] = ()
 
-    def __str__(self) -> str:
-        write = f" Write {' or '.join(self.forms)}." if self.forms else ""
-        return f"--llm {self.llm} names no language model: {self.reason}.{write}"
+    _message = "--llm {llm} names no language model: {reason}. See annotator describe --help."
 
 
 @dataclass(eq=False)

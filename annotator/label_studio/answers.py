@@ -129,8 +129,9 @@ def _tasks(
     try:
         every: list[_Task] = checked(tasks, list[_Task])
     except JsonInvalid as error:
+        wrong = "; ".join(error.faults[:3])
         reason = (
-            f"it is no list of tasks with data and annotations ({error}); export as JSON, neither "
+            f"it is no list of tasks with data and annotations ({wrong}); export as JSON, neither "
             "as JSON-MIN nor as what was made for import"
         )
         raise StudyForeign(where, reason) from error

@@ -143,8 +143,8 @@ def _pairs(file: Traversable, problems: list[str]) -> tuple[tuple[str, str], ...
 def _problem(pair: Any) -> str | None:
     """What is wrong with an element of the list; None: it is a pair of words.
 
-    By hand: a pydantic model is as many lines, takes 0.2 s for the 14,745 pairs that are shipped,
-    and not 0.07, and speaks of tuples.
+    By hand: a pydantic model, asked line by line, is as long, takes 0.2 s for the 14,745 pairs that
+    are shipped in place of 0.07, and speaks of tuples; of a whole list it would know no lines.
     """
     if not (
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(word, str) for word in pair)

@@ -161,12 +161,12 @@ def test_a_required_answer_that_is_missing_or_there_twice(result: Any, what: str
         ),
         (
             [region("comment"), region("choice", "yes")],
-            "result, 2, from_name: it should be 'pattern', 'precision', 'category' or 'comment'",
+            "result, #2, from_name: it should be 'pattern', 'precision', 'category' or 'comment'",
         ),
-        (["yes"], "result, 1: it is not a JSON object"),
+        (["yes"], "result, #1: it is not a JSON object"),
         (
             [{**region("pattern", "yes"), "type": None}],
-            "result, 1, type: it should be 'choices' or 'textarea'",
+            "result, #1, type: it should be 'choices' or 'textarea'",
         ),
     ],
 )
@@ -177,12 +177,12 @@ def test_a_choice_or_question_that_does_not_exist(result: Any, what: str) -> Non
 def test_all_that_is_wrong_with_the_form_of_answers_is_told() -> None:
     wrong = {"to_name": "elsewhere", "value": {"choices": "yes"}}
     assert problem({**region("pattern"), **wrong}, {**region("comment"), "value": {"text": 3}}) == (
-        "result, 1, to_name: it should be 'mappings'; "
-        "result, 1, value, choices: it is not a JSON list; "
-        "result, 2, value, text: it is not a JSON list"
+        "result, #1, to_name: it should be 'mappings'; "
+        "result, #1, value, choices: it is not a JSON list; "
+        "result, #2, value, text: it is not a JSON list"
     )
     assert problem({"from_name": "pattern", "to_name": "mappings"}) == (
-        "result, 1, type: Field required; result, 1, value: Field required"
+        "result, #1, type: Field required; result, #1, value: Field required"
     )
 
 
@@ -226,12 +226,18 @@ def test_an_answer_without_an_id_of_its_own_is_known_again(unique: Any) -> None:
         ({"tasks": []}, "no list of tasks"),
         ("<html>", "no list of tasks"),
         (None, "no list of tasks"),
-        ([task(), 1], r"no list of tasks with data and annotations \(2: it is not a JSON object\)"),
+        (
+            [task(), 1],
+            r"no list of tasks with data and annotations \(#2: it is not a JSON object\)",
+        ),
         ([{"id": 1, "item": MADE[0].id, "pattern": "yes"}], "neither as JSON-MIN"),
-        ([{"data": {"item": MADE[0].id, "rater": "ana"}}], "1, annotations: Field required"),
-        ([{"data": [], "annotations": []}], "1, data: it is not a JSON object"),
-        ([{"data": {"item": []}, "annotations": []}], "1, data, item: it should be an instance of"),
-        ([{"data": {}, "annotations": [None]}], "1, annotations, 1: it is not a JSON object"),
+        ([{"data": {"item": MADE[0].id, "rater": "ana"}}], "#1, annotations: Field required"),
+        ([{"data": [], "annotations": []}], "#1, data: it is not a JSON object"),
+        (
+            [{"data": {"item": []}, "annotations": []}],
+            "#1, data, item: it should be an instance of",
+        ),
+        ([{"data": {}, "annotations": [None]}], "#1, annotations, #1: it is not a JSON object"),
     ],
 )
 def test_a_file_that_is_no_export(tasks: Any, why: str) -> None:
