@@ -1,4 +1,4 @@
-"""JSON from outside, read in one way: whatever is wrong with a file is one error."""
+"""JSON from outside, read in one way: all that is wrong with a file is one error."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+_OUR_WORDS: dict[str, str] = {
+    "extra_forbidden": "there is no such field, but {fields}",
+    "list_type": "it is not a JSON list",
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "it is not a JSON object"),
+}
+"""What pydantic says of Python's objects, said of JSON."""
+
 
 class JsonInvalid(ValueError):
     """What cannot be read as JSON, or holds something else than it should.
 
     Attributes:
-        reason: what is wrong with it; nothing that it holds is repeated.
-        line: where, where that is known.
+        faults: all that is wrong, each with its place; nothing that it holds is repeated.
+        line: where it is no JSON.
     """
 
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(reason if line is None else f"line {line}: {reason}")
-        self.reason, self.line = reason, line
+    def __init__(self, *faults: str, line: int | None = None) -> None:
+        super().__init__(("" if line is None else f"line {line}: ") + "; ".join(faults))
+        self.faults, self.line = faults, line
 
 
 class JsonUnreadable(JsonInvalid):
@@ -30,7 +37,7 @@ def read_json(file: Path | Traversable, kind: Any = Any) -> Any:
 
     Args:
         file: in UTF-8, with or without a mark of its byte order.
-        kind: what it has to hold, as pydantic reads types, strictly; by default anything.
+        kind: what it has to hold; see `checked`.
 
     Raises:
         JsonInvalid: it cannot be read (JsonUnreadable), is no JSON (nested beyond all bounds,
@@ -40,17 +47,33 @@ def read_json(file: Path | Traversable, kind: Any = Any) -> Any:
         content = file.read_bytes()
     except OSError as error:
         raise JsonUnreadable(error.strerror or str(error)) from error
-    value = _parsed(content)
+    return checked(_parsed(content), kind)
+
+
+def checked(value: Any, kind: Any) -> Any:
+    """What the json module read, as what it has to be: a type, as pydantic reads those.
+
+    Raises:
+        JsonInvalid: it is something else; every place is named, elements by number, from #1.
+    """
     if kind is Any:
         return value
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
+        return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise JsonInvalid(f"{where}: {first['msg']}" if where else first["msg"]) from None
+        fields = ", ".join(getattr(kind, "model_fields", ()))
+        found = error.errors(include_url=False, include_input=False)
+        raise JsonInvalid(*(_fault(one, fields) for one in found)) from None
+
+
+def _fault(found: Any, fields: str) -> str:
+    """A place, and what is wrong with it."""
+    where = ", ".join(f"#{one + 1}" if isinstance(one, int) else one for one in found["loc"])
+    said = found["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
+    said = _OUR_WORDS.get(found["type"], said).replace("{fields}", fields)
+    return f"{where}: {said}" if where else said
 
 
 def _parsed(content: bytes) -> Any:
@@ -58,8 +81,8 @@ def _parsed(content: bytes) -> Any:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise JsonInvalid("it is not UTF-8", line) from error
+        raise JsonInvalid("it is not UTF-8", line=line) from error
     except json.JSONDecodeError as error:
-        raise JsonInvalid(f"it is not JSON ({error.msg})", error.lineno) from error
+        raise JsonInvalid(f"it is not JSON ({error.msg})", line=error.lineno) from error
     except (ValueError, RecursionError) as error:
         raise JsonInvalid(f"it is not JSON ({error})") from error

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import StrictInt
 
 from annotator.catalog.manifest import MANIFEST_FILE, Manifest
 from annotator.catalog.model_location import LOCATION_FILE, recall
@@ -49,14 +50,15 @@ def test_any_bytes_are_json_or_one_error(file: Path, content: bytes) -> None:
         (DEEP, "it is not JSON"),
         (b'{"a": 1,\n"b" 2}', "line 2: it is not JSON"),
         (b'"a\n\xff"', "line 2: it is not UTF-8"),
-        (b'{"a": "1"}', "a: Input should be a valid integer"),
-        (b"[1]", "Input should be an object"),
+        (b'{"a": "1"}', "^a: it should be a valid integer$"),
+        (b'{"a": "1", "b": 2, "c": []}', "^a: it should be a valid integer; c: it should be a"),
+        (b"[1]", "^it is not a JSON object$"),
     ],
 )
 def test_it_says_what_is_wrong(file: Path, content: bytes, said: str) -> None:
     file.write_bytes(content)
     with pytest.raises(JsonInvalid, match=said):
-        read_json(file, dict[str, int])
+        read_json(file, dict[str, StrictInt])
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

@@ -43,11 +43,9 @@ def remember(
 def recall(folder: Path) -> Mapping[str, str | None]:
     """What was noted: model, revision, tokenizer; nothing where there is no note to be read."""
     try:
-        note = read_json(folder / LOCATION_FILE)
+        return read_json(folder / LOCATION_FILE, dict[str, str | None])
     except JsonInvalid:
         return {}
-    known = note.items() if isinstance(note, dict) else ()
-    return {name: value for name, value in known if isinstance(value, str | None)}
 
 
 def _absolute(path: str | Path) -> str:

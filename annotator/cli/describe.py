@@ -11,6 +11,7 @@ import click
 from annotator.cli.app import CATALOG, COUNT, FOLDER, app, heads_named
 from annotator.cli.descriptions import counted, tokens_spent
 from annotator.cli.layout import plural
+from annotator.describe.providers import PROVIDERS
 from annotator.records import BASELINE, Signatures, by_whom
 
 if TYPE_CHECKING:
@@ -25,14 +26,19 @@ KEY_FILE = click.option(
 )
 
 
-@app.command()
+class LlmCommand(click.Command):
+    """A command whose help lists what --llm takes: every provider's form, and a line on it."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, then the forms."""
+        super().format_options(ctx, formatter)
+        with formatter.section("Language models"):
+            formatter.write_dl([(entry.form, entry.help) for entry in PROVIDERS.values()])
+
+
+@app.command(cls=LlmCommand)
 @CATALOG
-@click.option(
-    "--llm",
-    required=True,
-    help="openai:MODEL[@BASE_URL], anthropic:MODEL, local:[FILE.gguf], file:ANSWERS.jsonl or "
-    "rules.",
-)
+@click.option("--llm", required=True, help="Who describes; see below.")
 @click.option("--heads", callback=heads_named, help="Heads by name: L23H4,L5H0.")
 @click.option("--top", type=COUNT, help="So many heads, by --by.")
 @click.option(
@@ -78,12 +84,9 @@ def describe(
     """Have a language model say what heads do.
 
     What it says, and every attempt to ask it, is in the catalog's ledger.db. A run that was stopped
-    goes on where it was: what has an answer is not asked again. Keys are read from OPENAI_API_KEY
-    and ANTHROPIC_API_KEY, or --key-file, and never written down.
+    goes on where it was: what has an answer is not asked again. Keys are never written down.
 
     What is said by another prompt, or under another name, stands beside what was said before.
-
-    `rules` is no language model but a baseline: sentences from the signatures.
     """
     from annotator.pipeline.describe import describe_heads, refuse_unanswered
 
@@ -101,7 +104,7 @@ def prompts() -> None:
     """What language models are asked."""
 
 
-@prompts.command("show")
+@prompts.command("show", cls=LlmCommand)
 @click.argument("head")
 @CATALOG
 @click.option("--llm", help="Show it as this one would get it, and have it count the tokens.")

@@ -6,20 +6,43 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from annotator.describe.llm import Llm
 from annotator.errors import LlmInvalid
 from annotator.paths import user_path
 
+if TYPE_CHECKING:
+    from annotator.describe.llm import Llm
+
+
+class ProviderEntry(NamedTuple):
+    """How --llm names a model of it, a line on it, and the module with `open_llm_named(named)`."""
+
+    form: str
+    help: str
+    module: str
+
+
 PROVIDERS = {
-    "openai": "annotator.describe.openai",
-    "anthropic": "annotator.describe.anthropic",
-    "local": "annotator.describe.local",
-    "file": "annotator.describe.answer_file",
-    "rules": "annotator.describe.rule_baseline",
+    "openai": ProviderEntry(
+        "openai:MODEL[@BASE_URL]",
+        "OpenAI (key OPENAI_API_KEY), or a server that speaks its API.",
+        "annotator.describe.openai",
+    ),
+    "anthropic": ProviderEntry(
+        "anthropic:MODEL", "Anthropic (key ANTHROPIC_API_KEY).", "annotator.describe.anthropic"
+    ),
+    "local": ProviderEntry(
+        "local:[FILE.gguf]", "A GGUF model; by default quickstart's.", "annotator.describe.local"
+    ),
+    "file": ProviderEntry(
+        "file:ANSWERS.jsonl", "Replies out of a file.", "annotator.describe.answer_file"
+    ),
+    "rules": ProviderEntry(
+        "rules", "No LLM: sentences from the signatures.", "annotator.describe.rule_baseline"
+    ),
 }
-"""By what stands before the colon of --llm the module that has `open_llm_named(named)`."""
+"""By what its form begins with; one without a colon names its only model."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +73,7 @@ def open_llm(
     """The language model that a text names.
 
     Args:
-        llm: PROVIDER:MODEL, as the provider's own file has it; or rules.
+        llm: in the form that its provider's entry has.
         key_file: a file that holds the provider's key, in place of the environment.
         embedded: finds the model that `local:` alone stands for.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
@@ -59,13 +82,15 @@ def open_llm(
         LlmInvalid: it names none.
         KeyMissing: its provider's key is nowhere.
     """
-    provider, colon, model = llm.partition(":")
-    if provider not in PROVIDERS or (not colon) != (provider == "rules"):
-        raise LlmInvalid(llm, "it is of no known kind")
+    provider, _, model = llm.partition(":")
+    entry = PROVIDERS.get(provider)
+    if entry is None or (":" in llm) != (":" in entry.form):
+        forms = ", ".join(known.form for known in PROVIDERS.values())
+        raise LlmInvalid(llm, f"it is of none of the forms {forms}")
     key = None if key_file is None else user_path(key_file)
     options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
     named = NamedLlm(llm, model, key, embedded, options)
-    return import_module(PROVIDERS[provider]).open_llm_named(named)
+    return import_module(entry.module).open_llm_named(named)
 
 
 def require_model(named: NamedLlm) -> str:

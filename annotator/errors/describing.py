@@ -19,10 +19,7 @@ class LlmInvalid(DescribeError):
     llm: str
     reason: str
 
-    _message = (
-        "--llm {llm} names no language model: {reason}. Write openai:MODEL, openai:MODEL@BASE_URL, "
-        "anthropic:MODEL, local:, local:FILE.gguf, file:ANSWERS.jsonl or rules."
-    )
+    _message = "--llm {llm} names no language model: {reason}. See annotator describe --help."
 
 
 @dataclass(eq=False)

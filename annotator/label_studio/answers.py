@@ -15,23 +15,54 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal
+
+from pydantic import BaseModel, InstanceOf
 
 from annotator.describe.evidence import plain
 from annotator.errors import StudyForeign
-from annotator.label_studio.task import is_pseudonym, screen
-from annotator.records import Item, Judgment
+from annotator.json_file import JsonInvalid, checked
+from annotator.label_studio.task import is_pseudonym
+from annotator.records import CATEGORIES, PRECISIONS, Item, Judgment
 
-if TYPE_CHECKING:
-    from label_studio_sdk.label_interface.interface import LabelInterface
-
-ASKED = {"pattern": "question 1", "precision": "question 2", "category": "question 3"}
-"""The names of the screen's questions, as raters know them."""
-_COMMENT = "comment"
+CHOICES = {"pattern": ("yes", "no"), "precision": tuple(PRECISIONS), "category": CATEGORIES}
+"""What can be chosen on the screen, by question, in its order."""
 LONGEST_SECONDS = 1e9
 """Seconds on an answer above which nobody counted them: thirty years."""
 _UNIQUE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _Json = Mapping[str, Any]
+
+
+class _Data(BaseModel):
+    item: InstanceOf[str] = ""
+    rater: Any = None
+    title: Any = None
+
+
+class _Task(BaseModel):
+    """As much of a task as is read; what others made may hold anything else."""
+
+    id: Any = None
+    data: _Data
+    annotations: list[dict[Any, Any]]
+
+
+class _Value(BaseModel):
+    choices: list[InstanceOf[str]] = []
+    text: list[InstanceOf[str]] = []
+
+
+class _Region(BaseModel):
+    """An answer to a question, or a comment; half a character of a text is one too."""
+
+    from_name: Literal["pattern", "precision", "category", "comment"]
+    to_name: Literal["mappings"]
+    type: Literal["choices", "textarea"]
+    value: _Value
+
+
+class _Answered(BaseModel):
+    result: list[_Region]
 
 
 @dataclass(frozen=True)
@@ -79,44 +110,40 @@ def read_export(
         StudyForeign: it is no JSON export of Label Studio's, or a file of another catalog's items.
     """
     ours, problems = _tasks(tasks, where, items, rater)
-    if not any(task["annotations"] for task in ours):
-        return ExportAnswers([], problems, [])
-    from label_studio_sdk.label_interface.interface import LabelInterface
-
-    interface = LabelInterface(screen())
     users = {rater: user} if rater is not None and user is not None else _first_users(ours)
     answers: list[tuple[Judgment, _Json]] = []
     for task in ours:
-        for annotation in task["annotations"]:
-            wrong = _stranger(task, annotation, users) or _wrong(annotation, interface)
+        for annotation in task.annotations:
+            wrong = _stranger(task, annotation, users) or _wrong(annotation)
             if wrong:
                 problems.append(f"{_named(task)}: {plain('; '.join(wrong))}")
             else:
-                answers.append((_judgment(task["data"], annotation), annotation))
+                answers.append((_judgment(task.data, annotation), annotation))
     return ExportAnswers(answers, problems, list(_twice(ours, answers)))
 
 
 def _tasks(
     tasks: Any, where: str, items: Mapping[str, Item], rater: str | None
-) -> tuple[list[_Json], list[str]]:
-    """The export's tasks, each with its data and annotations; and what is wrong with others."""
-    if not isinstance(tasks, list):
-        raise StudyForeign(where, "it is no list of tasks, as Label Studio's JSON export is")
-    ours: list[_Json] = []
+) -> tuple[list[_Task], list[str]]:
+    """The export's tasks of this study; and what is wrong with others."""
+    try:
+        every: list[_Task] = checked(tasks, list[_Task])
+    except JsonInvalid as error:
+        wrong = "; ".join(error.faults[:3])
+        reason = (
+            f"it is no list of tasks with data and annotations ({wrong}); export as JSON, neither "
+            "as JSON-MIN nor as what was made for import"
+        )
+        raise StudyForeign(where, reason) from error
+    ours: list[_Task] = []
     foreign: list[str] = []
-    for number, task in enumerate(cast("list[Any]", tasks), start=1):
-        if not _is_task(task):
-            reason = (
-                f"entry {number} is no task with data and annotations; export as JSON, neither "
-                "as JSON-MIN nor as what was made for import"
-            )
-            raise StudyForeign(where, reason)
-        given = task["data"].get("rater")
+    for task in every:
+        given = task.data.rater
         named = is_pseudonym(given) if rater is None else given == rater
-        if named and task["data"].get("item") in items:
+        if named and task.data.item in items:
             ours.append(task)
         else:
-            foreign.append(plain(f"{task.get('id')}"))
+            foreign.append(plain(f"{task.id}"))
     if not foreign:
         return ours, []
     whose = "of an item and a rater of this catalog's" if rater is None else "this rater's"
@@ -126,16 +153,16 @@ def _tasks(
     return ours, [f"{where}: {reason}"]
 
 
-def _first_users(tasks: Sequence[_Json]) -> dict[str, int | None]:
+def _first_users(tasks: Sequence[_Task]) -> dict[str, int | None]:
     """Of each rater the user who answered first."""
-    given = [(task["data"]["rater"], one) for task in tasks for one in task["annotations"]]
+    given = [(task.data.rater, one) for task in tasks for one in task.annotations]
     given.sort(key=lambda one: _moment(one[1]) or math.inf, reverse=True)
     return {rater: _user(annotation) for rater, annotation in given}
 
 
-def _stranger(task: _Json, annotation: _Json, users: Mapping[str, int | None]) -> list[str]:
+def _stranger(task: _Task, annotation: _Json, users: Mapping[str, int | None]) -> list[str]:
     """Whether somebody else than the rater answered."""
-    user, by = users.get(task["data"]["rater"]), _user(annotation)
+    user, by = users.get(task.data.rater), _user(annotation)
     if user is None or by is None or user == by:
         return []
     return [f"user {by} answered it, and not this rater, who is user {user}"]
@@ -148,22 +175,11 @@ def _user(annotation: _Json) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _is_task(task: Any) -> bool:
-    return (
-        isinstance(task, dict)
-        and isinstance(task.get("data"), dict)
-        and isinstance(task["data"].get("item", ""), str)
-        and isinstance(task.get("annotations"), list)
-        and all(isinstance(annotation, dict) for annotation in task["annotations"])
-    )
+def _named(task: _Task) -> str:
+    return plain(f"rater {task.data.rater}, task {task.id} ({task.data.title})")
 
 
-def _named(task: _Json) -> str:
-    data = task["data"]
-    return plain(f"rater {data['rater']}, task {task.get('id')} ({data.get('title')})")
-
-
-def _wrong(annotation: _Json, interface: LabelInterface) -> list[str]:
+def _wrong(annotation: _Json) -> list[str]:
     """Why an annotation cannot be taken."""
     if _moment(annotation) is None:
         return ["it has no time"]
@@ -171,53 +187,35 @@ def _wrong(annotation: _Json, interface: LabelInterface) -> list[str]:
         return ["it has no id"]
     if annotation.get("was_cancelled"):
         return []
-    result = annotation.get("result")
-    if not isinstance(result, list):
-        return ["it holds no list of answers"]
-    wrong: list[str] = []
-    for number, region in enumerate(cast("list[Any]", result)):
-        wrong.extend(_wrong_region(region, number, interface))
-    return wrong or list(_wrong_answers(result))
+    try:
+        checked(annotation, _Answered)
+    except JsonInvalid as error:
+        return list(error.faults)
+    return list(_wrong_answers(_chosen(annotation["result"])))
 
 
-def _wrong_region(region: Any, number: int, interface: LabelInterface) -> list[str]:
-    if not isinstance(region, dict) or not isinstance(region.get("type", ""), str):
-        return [f"answer {number + 1} is none"]
-    name, value = region.get("from_name"), region.get("value")
-    if name not in (*ASKED, _COMMENT):
-        return [f"there is no question {name!r}"]
-    if not (found := interface.validate_region(region, return_errors=True, region_index=number)):
-        return []
-    known = interface.get_control(name).labels
-    chosen = value.get("choices") if isinstance(value, dict) else None
-    if name in ASKED and isinstance(chosen, list):
-        unknown = ", ".join(repr(one) for one in chosen if one not in known)
-        if unknown:
-            return [f"{ASKED[name]} ({name}) has no choice {unknown}, but {', '.join(known)}"]
-    return [str(one) for one in cast("list[Any]", found)]
-
-
-def _wrong_answers(result: Sequence[_Json]) -> Iterator[str]:
-    """What is missing, or there more than once, among answers that are right one by one."""
-    chosen = _chosen(result)
-    required = ASKED if chosen["pattern"] == ["yes"] else ("pattern",)
-    for name in required:
+def _wrong_answers(chosen: Mapping[str, list[str]]) -> Iterator[str]:
+    """What is unknown, missing, or there more than once among the choices."""
+    required = CHOICES if chosen["pattern"] == ["yes"] else ("pattern",)
+    for number, (name, known) in enumerate(CHOICES.items(), start=1):
+        unknown = ", ".join(repr(one) for one in chosen[name] if one not in known)
         count = len(chosen[name])
-        if count != 1:
+        if unknown:
+            yield f"question {number} ({name}) has no choice {unknown}, but {', '.join(known)}"
+        elif count != 1 and name in required:
             many = "no answer" if count == 0 else f"{count} answers: {', '.join(chosen[name])}"
-            yield f"{ASKED[name]} ({name}) has {many}"
+            yield f"question {number} ({name}) has {many}"
 
 
 def _chosen(result: Sequence[_Json]) -> dict[str, list[str]]:
     """Of each question all choices that were taken."""
-    chosen: dict[str, list[str]] = {name: [] for name in ASKED}
+    chosen: dict[str, list[str]] = {name: [] for name in (*CHOICES, "comment")}
     for region in result:
-        if region["from_name"] in chosen:
-            chosen[region["from_name"]].extend(region["value"]["choices"])
+        chosen[region["from_name"]].extend(region["value"].get("choices", ()))
     return chosen
 
 
-def _judgment(data: _Json, annotation: _Json) -> Judgment:
+def _judgment(data: _Data, annotation: _Json) -> Judgment:
     """Of an annotation with nothing wrong."""
     skipped = bool(annotation.get("was_cancelled"))
     result = annotation.get("result") or []
@@ -226,8 +224,8 @@ def _judgment(data: _Json, annotation: _Json) -> Judgment:
     at = _moment(annotation)
     assert at is not None
     return Judgment(
-        item=data["item"],
-        rater=data["rater"],
+        item=data.item,
+        rater=data.rater,
         annotation=_id(data, annotation),
         pattern=None if skipped else seen,
         precision=chosen["precision"][0] if seen else None,
@@ -238,18 +236,18 @@ def _judgment(data: _Json, annotation: _Json) -> Judgment:
     )
 
 
-def _id(data: _Json, annotation: _Json) -> str:
+def _id(data: _Data, annotation: _Json) -> str:
     """Label Studio's own id of it; where it gives none, what stands for it within this study."""
     unique = annotation.get("unique_id")
     if isinstance(unique, str) and _UNIQUE.fullmatch(unique):
         return unique
-    named = json.dumps([data["item"], data["rater"], str(annotation.get("id"))])
+    named = json.dumps([data.item, data.rater, str(annotation.get("id"))])
     return hashlib.sha256(named.encode()).hexdigest()
 
 
 def _comment(result: Sequence[_Json]) -> str:
-    lines = [region["value"]["text"] for region in result if region["from_name"] == _COMMENT]
-    comment = "\n".join(line for text in lines for line in text).strip()
+    lines = [line for region in result for line in region["value"].get("text", ())]
+    comment = "\n".join(lines).strip()
     return comment.encode(errors="replace").decode()  # JSON can hold halves of characters
 
 
@@ -270,9 +268,9 @@ def _seconds(lead_time: Any) -> float | None:
     return float(lead_time) if known else None
 
 
-def _twice(tasks: Sequence[_Json], answers: Sequence[tuple[Judgment, _Json]]) -> Iterator[str]:
+def _twice(tasks: Sequence[_Task], answers: Sequence[tuple[Judgment, _Json]]) -> Iterator[str]:
     given = Counter((judgment.item, judgment.rater) for judgment, _ in answers)
-    named = {(task["data"]["item"], task["data"]["rater"]): _named(task) for task in tasks}
+    named = {(task.data.item, task.data.rater): _named(task) for task in tasks}
     for which, times in given.items():
         if times > 1:
             yield f"{named[which]}: answered {times} times; all are kept, the last one counts"

@@ -12,7 +12,7 @@ BASELINE = "rules"
 """What stands for a language model where sentences come from the signatures, by fixed rules."""
 Category = Literal["semantic", "language", "general", "unnatural"]
 CATEGORIES: tuple[str, ...] = get_args(Category)
-"""Of what kind a pattern is: question 3, and what describers are asked too."""
+"""Of what category a pattern is: question 3, and what describers are asked too."""
 PRECISIONS = {
     "accurate": "correct and accurate",
     "scope": "correct, too general or too specific",

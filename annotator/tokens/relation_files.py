@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from annotator.errors import RelationsInvalid
-from annotator.json_file import JsonInvalid, read_json
+from annotator.json_file import JsonInvalid, checked, read_json
 from annotator.paths import shipped, user_path
 from annotator.records import Relation
 
@@ -25,31 +27,33 @@ PLACEHOLDER = "<X>"
 NAMED = 'named as a file can be on any system (no / \\ : * ? " < > |, no leading or last dot)'
 _NAME = re.compile(r"""(?![.\s])[^\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]{1,100}(?<![.\s])""")
 _SEPARATOR = re.compile(r"[\s,]*")
-_KEPT = ("category", "description", "k", "prompt", "published")
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+def _must(fit: Callable[[Any], bool], reason: str) -> AfterValidator:
+    def require(value: Any) -> Any:
+        if not fit(value):
+            raise ValueError(reason)
+        return value
+
+    return AfterValidator(require)
 
 
-def _switch(value: Any) -> bool:
-    return isinstance(value, bool)
+_ASKS = _must(lambda s: s.count(PLACEHOLDER) == 1, f"it should have exactly one {PLACEHOLDER}")
 
 
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "category": (_text, "a text"),
-    "description": (_text, "a text"),
-    "k": (lambda value: type(value) is int and value in (1, 10), "10 or 1"),
-    "prompt": (
-        lambda value: value is None or (_text(value) and value.count(PLACEHOLDER) == 1),
-        f"a text with exactly one {PLACEHOLDER}, or null",
-    ),
-    "published": (_switch, "true or false"),
-    "multi": (_switch, "true or false"),
-    "origin": (_text, "a text"),
-    "licence": (_text, "a text"),
-}
-"""What may be said of a relation, and what it must be."""
+class _About(BaseModel):
+    """What may be said of a relation; what is excluded is for readers alone."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    category: str = ""
+    description: str = ""
+    k: Annotated[int, _must((1, 10).__contains__, "it should be 10 or 1")] = 10
+    prompt: Annotated[str, _ASKS] | None = None
+    published: bool = False
+    multi: bool = Field(False, exclude=True)
+    origin: str = Field("", exclude=True)
+    licence: str = Field("", exclude=True)
 
 
 def load_relations(path: str | Path | None = None) -> tuple[Relation, ...]:
@@ -68,7 +72,8 @@ def load_relations(path: str | Path | None = None) -> tuple[Relation, ...]:
     whole = place.is_dir()
     metadata = place / ABOUT_FILE if whole else Path(str(place)).with_name(ABOUT_FILE)
     files = {Path(file.name).stem: file for file in _files(place, problems)}
-    said = {} if place.name == ABOUT_FILE else _said(metadata, problems)
+    spoken = metadata.is_file() and place.name != ABOUT_FILE
+    said = (spoken and _read(metadata, dict[str, Any], problems)) or {}
     for name in sorted(said.keys() - files.keys()) if whole else ():
         problems.append(f"{ABOUT_FILE} speaks of {name}, but {name}.json is not there")
     relations: list[Relation] = []
@@ -107,48 +112,22 @@ def _files(place: Traversable, problems: list[str]) -> list[Traversable]:
     return files
 
 
-def _said(file: Traversable, problems: list[str]) -> Mapping[str, Any]:
-    """What the metadata file says, by relation; nothing where there is no such file."""
-    if not file.is_file():
-        return {}
-    content = _json(file, problems)
-    if content is None:
-        return {}
-    if not isinstance(content[1], dict):
-        problems.append(f"{file.name} is not a JSON object that says what each relation is")
-        return {}
-    return content[1]
-
-
 def _fields(name: str, said: Any, problems: list[str]) -> dict[str, Any]:
     """What is said of one relation, checked."""
-    where = f"{ABOUT_FILE}, {name}"
-    if not isinstance(said, dict):
-        problems.append(f"{where}: {said!r:.60} is not a JSON object")
+    try:
+        return checked(said, _About).model_dump(exclude_unset=True)
+    except JsonInvalid as error:
+        problems.extend(f"{ABOUT_FILE}, {name}: {fault}" for fault in error.faults)
         return {}
-    fields: dict[str, Any] = {}
-    for field, value in said.items():
-        fits, allowed = _FIELDS.get(field, (None, ""))
-        if fits is None:
-            problems.append(f"{where}: {field!r} is not a field; known are {', '.join(_FIELDS)}")
-        elif not fits(value):
-            problems.append(f"{where}: {field} = {value!r:.60} will not do; it must be {allowed}")
-        elif field in _KEPT:
-            fields[field] = value
-    return fields
 
 
 def _pairs(file: Traversable, problems: list[str]) -> tuple[tuple[str, str], ...]:
     """The pairs of one file."""
-    content = _json(file, problems)
-    if content is None:
-        return ()
-    text, value = content
-    if not isinstance(value, list):
-        problems.append(f"{file.name} is not a JSON list of pairs")
-        return ()
+    value = _read(file, list[Any], problems)
     if not value:
-        problems.append(f"{file.name} holds no pairs")
+        problems += [f"{file.name} holds no pairs"] if value == [] else []
+        return ()
+    text = file.read_bytes().decode("utf-8-sig")
     lines: dict[tuple[str, str], int] = {}
     for line, pair in _elements(text):
         problem = _problem(pair)
@@ -162,7 +141,11 @@ def _pairs(file: Traversable, problems: list[str]) -> tuple[tuple[str, str], ...
 
 
 def _problem(pair: Any) -> str | None:
-    """What is wrong with an element of the list; None: it is a pair of words."""
+    """What is wrong with an element of the list; None: it is a pair of words.
+
+    By hand: a pydantic model, asked line by line, is as long, takes 0.2 s for the 14,745 pairs that
+    are shipped in place of 0.07, and speaks of tuples; of a whole list it would know no lines.
+    """
     if not (
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(word, str) for word in pair)
     ):
@@ -190,12 +173,10 @@ def _elements(text: str) -> Iterator[tuple[int, Any]]:
         line += text.count("\n", start, end)
 
 
-def _json(file: Traversable, problems: list[str]) -> tuple[str, Any] | None:
-    """A file's text, and what it says; None where it cannot be read, and a problem more."""
+def _read(file: Traversable, kind: Any, problems: list[str]) -> Any:
+    """What a file says; None where it is not of that kind or cannot be read, and a problem more."""
     try:
-        value = read_json(file)
+        return read_json(file, kind)
     except JsonInvalid as error:
-        where = "" if error.line is None else f", line {error.line}"
-        problems.append(f"{file.name}{where}: {error.reason}")
+        problems.append(f"{file.name}{': ' if error.line is None else ', '}{error}")
         return None
-    return file.read_bytes().decode("utf-8-sig"), value

@@ -176,9 +176,6 @@ def _object(path: Path, model: str) -> Mapping[str, Any]:
         CheckpointBroken: not JSON, or not an object.
     """
     try:
-        content = read_json(path)
+        return read_json(path, dict[str, Any])
     except JsonInvalid as error:
         raise CheckpointBroken(model, [f"{path.name} cannot be read: {error}"]) from error
-    if not isinstance(content, dict):
-        raise CheckpointBroken(model, [f"{path.name} does not hold a JSON object"])
-    return content  # pyright: ignore[reportUnknownVariableType]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
+from annotator.cli.commands import app
 from annotator.describe.answer_file import AnswerFile
 from annotator.describe.outcome import Failed, Malformed
 from annotator.describe.prompt import read_template
-from annotator.describe.providers import PROVIDERS, open_llm
+from annotator.describe.providers import PROVIDERS, ProviderEntry, open_llm
 from annotator.errors import LlmInvalid
 from annotator.pipeline.prompt import request_of
 from tests.commands import text_of
@@ -43,7 +48,9 @@ def test_a_provider_of_a_third_party_describes(
     own: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["describe", str(own), "--llm", "toy:m", "--heads", "L0H0"]) == 1
-    monkeypatch.setitem(PROVIDERS, "toy", "tests.describe.toy_provider")
+    assert "toy:MODEL" not in capsys.readouterr().err
+    entry = ProviderEntry("toy:MODEL", "Says what a test wants.", "tests.describe.toy_provider")
+    monkeypatch.setitem(PROVIDERS, "toy", entry)
     text_of(capsys, "describe", own, "--llm", "toy:m", "--heads", "L0H0,L1H0")
     said = open_catalog(own).descriptions()
     assert [(str(one.head), one.by, one.pattern) for one in said] == [
@@ -53,6 +60,20 @@ def test_a_provider_of_a_third_party_describes(
     assert "tokens, as toy:m counts them" in text_of(
         capsys, "prompts", "show", "L0H0", own, "--llm", "toy:m"
     )
+    for command in ("describe", "prompts show"):
+        shown = CliRunner().invoke(app, [*command.split(), "--help"]).output
+        assert re.search("toy:MODEL +Says what a test wants.", shown)
+    with pytest.raises(LlmInvalid, match=r", rules, toy:MODEL\. See annotator"):
+        open_llm("nobody:m", None, Path)
+
+
+def test_the_registry_imports_no_provider() -> None:
+    code = (
+        "import sys; from annotator.cli import main; main(['describe', '--help']); "
+        "print(*({'openai', 'anthropic', 'pydantic', 'torch', 'httpx2'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.endswith("\n\n")
 
 
 def test_replies_out_of_a_file(own: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -107,9 +128,9 @@ def test_names_that_name_nothing(tmp_path: Path) -> None:
     for llm, reason in {
         f"file:{tmp_path}/absent.jsonl": "No such file",
         "file:": "it names no model",
-        "rules:x": "of no known kind",
-        "openai": "of no known kind",
-        "nobody:x": "of no known kind",
+        "rules:x": "of none of the forms openai:MODEL",
+        "openai": "of none of the forms openai:MODEL",
+        "nobody:x": "of none of the forms openai:MODEL",
     }.items():
         with pytest.raises(LlmInvalid, match=reason):
             open_llm(llm, None, Path)

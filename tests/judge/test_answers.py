@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_studio_sdk.label_interface.interface import LabelInterface
 
 from annotator.errors import StudyForeign
-from annotator.label_studio.answers import ExportAnswers, read_export
+from annotator.label_studio.answers import CHOICES, ExportAnswers, read_export
+from annotator.label_studio.task import screen
 from annotator.records import Item, Judgment
 from tests.judge.made import item
 from tests.judge.record_export import FILE, STATUSES, answer, region
@@ -152,26 +154,45 @@ def test_a_required_answer_that_is_missing_or_there_twice(result: Any, what: str
             answer("yes", "perfect", "general"),
             "question 2 (precision) has no choice 'perfect', but accurate, scope, partial, poor",
         ),
-        ([region("choice", "yes")], "there is no question 'choice'"),
-        ([{"value": {}}], "there is no question None"),
-        (["yes"], "answer 1 is none"),
-        ([{**region("pattern", "yes"), "type": None}], "answer 1 is none"),
+        (
+            [region("pattern", "no"), region("category", "odd", "odder")],
+            "question 3 (category) has no choice 'odd', 'odder', but semantic, language, general, "
+            "unnatural",
+        ),
+        (
+            [region("comment"), region("choice", "yes")],
+            "result, #2, from_name: it should be 'pattern', 'precision', 'category' or 'comment'",
+        ),
+        (["yes"], "result, #1: it is not a JSON object"),
+        (
+            [{**region("pattern", "yes"), "type": None}],
+            "result, #1, type: it should be 'choices' or 'textarea'",
+        ),
     ],
 )
 def test_a_choice_or_question_that_does_not_exist(result: Any, what: str) -> None:
     assert problem(*result) == what
 
 
-def test_what_only_the_screen_knows_to_be_wrong() -> None:
-    assert "'to_name' 'elsewhere' not found" in problem(
-        {**region("pattern", "yes"), "to_name": "elsewhere"}
+def test_all_that_is_wrong_with_the_form_of_answers_is_told() -> None:
+    wrong = {"to_name": "elsewhere", "value": {"choices": "yes"}}
+    assert problem({**region("pattern"), **wrong}, {**region("comment"), "value": {"text": 3}}) == (
+        "result, #1, to_name: it should be 'mappings'; "
+        "result, #1, value, choices: it is not a JSON list; "
+        "result, #2, value, text: it is not a JSON list"
     )
-    assert "Type 'rating' does not match" in problem({**region("pattern", "yes"), "type": "rating"})
-    assert "Invalid value" in problem({**region("pattern"), "value": {"choices": "yes"}})
-    assert "Invalid value" in problem({**region("comment"), "value": {"text": 3}})
-    assert "Missing required field 'type'" in problem(
-        {"from_name": "pattern", "to_name": "mappings", "value": {"choices": ["yes"]}}
+    assert problem({"from_name": "pattern", "to_name": "mappings"}) == (
+        "result, #1, type: Field required; result, #1, value: Field required"
     )
+
+
+def test_the_choices_are_the_screens() -> None:
+    interface = LabelInterface(screen())
+    for name, known in CHOICES.items():
+        assert tuple(interface.get_control(name).labels) == known
+    real = [one for task in REAL for given in task["annotations"] for one in given["result"]]
+    assert all(interface.validate_region(one) for one in real)
+    assert {one["from_name"] for one in real} == {*CHOICES, "comment"}
 
 
 @pytest.mark.parametrize("at", [None, "", "yesterday", 5, "0001-01-01T00:00:00"])
@@ -181,7 +202,7 @@ def test_an_answer_without_a_time(at: Any) -> None:
 
 def test_an_answer_without_an_id_or_list() -> None:
     assert problem(*answer("no"), id=None) == "it has no id"
-    assert problem(result=None) == "it holds no list of answers"
+    assert problem(result=None) == "result: it is not a JSON list"
 
 
 @pytest.mark.parametrize("seconds", [None, math.nan, math.inf, -math.inf, -1.0, "3", []])
@@ -205,12 +226,18 @@ def test_an_answer_without_an_id_of_its_own_is_known_again(unique: Any) -> None:
         ({"tasks": []}, "no list of tasks"),
         ("<html>", "no list of tasks"),
         (None, "no list of tasks"),
-        ([1], "entry 1 is no task"),
+        (
+            [task(), 1],
+            r"no list of tasks with data and annotations \(#2: it is not a JSON object\)",
+        ),
         ([{"id": 1, "item": MADE[0].id, "pattern": "yes"}], "neither as JSON-MIN"),
-        ([{"data": {"item": MADE[0].id, "rater": "ana"}}], "nor as what was made for import"),
-        ([{"data": [], "annotations": []}], "entry 1 is no task"),
-        ([{"data": {"item": []}, "annotations": []}], "entry 1 is no task"),
-        ([{"data": {}, "annotations": [None]}], "entry 1 is no task"),
+        ([{"data": {"item": MADE[0].id, "rater": "ana"}}], "#1, annotations: Field required"),
+        ([{"data": [], "annotations": []}], "#1, data: it is not a JSON object"),
+        (
+            [{"data": {"item": []}, "annotations": []}],
+            "#1, data, item: it should be an instance of",
+        ),
+        ([{"data": {}, "annotations": [None]}], "#1, annotations, #1: it is not a JSON object"),
     ],
 )
 def test_a_file_that_is_no_export(tasks: Any, why: str) -> None:

@@ -69,6 +69,7 @@ def test_any_words_come_out_as_they_were_written(
     assert load_relations(path) == (Relation("mine", tuple(listed)),)
 
 
+PROMPT = "relations.json, mine: prompt: "
 BAD: dict[str, tuple[Any, str]] = {
     "one": (["a"], "['a'] is not a pair of two texts"),
     "three": (["a", "b", "c"], "['a', 'b', 'c'] is not a pair of two texts"),
@@ -110,7 +111,7 @@ def test_a_pair_that_is_there_twice_is_named_with_both_lines(tmp_path: Path) -> 
         ("", "mine.json, line 1: it is not JSON"),
         ('[\n["a", "b"],\n["c" "d"]\n]', "mine.json, line 3: it is not JSON"),
         ('[\n["a", "b"],\n]', "mine.json, line "),
-        ('{"a": "b"}', "mine.json is not a JSON list of pairs"),
+        ('{"a": "b"}', "mine.json: it is not a JSON list"),
         ("[]", "mine.json holds no pairs"),
         ('[\n["a", "caf\xe9"]\n]'.encode("latin-1"), "mine.json, line 2: it is not UTF-8"),
         ("[" * 100_000, "mine.json: it is not JSON"),
@@ -127,17 +128,21 @@ def test_a_file_that_is_no_list_of_pairs_is_refused(
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
-        ({"mine": {"colour": "red"}}, "relations.json, mine: 'colour' is not a field"),
-        ({"mine": {"k": 5}}, "relations.json, mine: k = 5 will not do; it must be 10 or 1"),
-        ({"mine": {"k": True}}, "relations.json, mine: k = True"),
-        ({"mine": {"k": "10"}}, "relations.json, mine: k = '10'"),
-        ({"mine": {"prompt": "What is it?"}}, "relations.json, mine: prompt = 'What is it?'"),
-        ({"mine": {"prompt": "<X> or <X>"}}, "relations.json, mine: prompt = '<X> or <X>'"),
-        ({"mine": {"published": "yes"}}, "relations.json, mine: published = 'yes'"),
-        ({"mine": {"category": 3}}, "relations.json, mine: category = 3"),
-        ({"mine": ["k", 10]}, "relations.json, mine: ['k', 10] is not a JSON object"),
+        (
+            {"mine": {"colour": "red"}},
+            "relations.json, mine: colour: there is no such field, but category, description, k, ",
+        ),
+        ({"mine": {"k": 5}}, "relations.json, mine: k: it should be 10 or 1"),
+        ({"mine": {"k": True}}, "relations.json, mine: k: it should be a valid integer"),
+        ({"mine": {"k": "10"}}, "relations.json, mine: k: it should be a valid integer"),
+        ({"mine": {"prompt": "What is it?"}}, f"{PROMPT}it should have exactly one <X>"),
+        ({"mine": {"prompt": "<X> or <X>"}}, f"{PROMPT}it should have exactly one <X>"),
+        ({"mine": {"prompt": 3}}, f"{PROMPT}it should be a valid string"),
+        ({"mine": {"published": "yes"}}, "relations.json, mine: published: it should be a valid b"),
+        ({"mine": {"category": 3}}, "relations.json, mine: category: it should be a valid string"),
+        ({"mine": ["k", 10]}, "relations.json, mine: it is not a JSON object"),
         ({"other": {"k": 1}}, "relations.json speaks of other, but other.json is not there"),
-        (["mine"], "relations.json is not a JSON object"),
+        (["mine"], "relations.json: it is not a JSON object"),
     ],
 )
 def test_metadata_that_cannot_be_meant_is_refused(tmp_path: Path, said: Any, problem: str) -> None:

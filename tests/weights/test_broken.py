@@ -103,8 +103,8 @@ def test_a_folder_without_config(whole: Path) -> None:
         (b"", "config.json cannot be read"),
         (b'{"model_type": "llama"', "config.json cannot be read"),
         (b"\xff\xfe{}", "config.json cannot be read"),
-        (b"[1, 2]", "config.json does not hold a JSON object"),
-        (b"null", "config.json does not hold a JSON object"),
+        (b"[1, 2]", "config.json cannot be read: it is not a JSON object"),
+        (b"null", "config.json cannot be read: it is not a JSON object"),
     ],
 )
 def test_a_config_that_is_no_object(whole: Path, content: bytes, says: str) -> None:

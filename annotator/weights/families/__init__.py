@@ -4,7 +4,8 @@ Entries describe the modules of Hugging Face transformers; each names the file i
 `llama_like`, `gpt_like`, `bloom_like` and `experts` hold them; `wrappers` says where multimodal
 models keep a text tower, `refusals` what is known and not mapped, `ignored_config_keys` which
 settings do not matter, and `defaults.json` what transformers assumes where a config is silent
-(written by `make docs`).
+(written by `make docs`). It is loaded whole when a model is opened: 58 entries of data take 10 ms
+and import nothing but their vocabulary; to load them one by one would name each a second time.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ annotator.colourings = (() => {
     const { relations, best, flag } = annotator.catalog.data;
     if (!relations.length || !best) return [];
     const above = `above ${score(flag)}`;
-    const kinds = [...new Set(relations.map((one) => one.category))];
-    const kindOf = best.relation.map((at, head) =>
-      at >= 0 && best.phi[head] > flag ? kinds.indexOf(relations[at].category) : kinds.length,
+    const names = [...new Set(relations.map((one) => one.category))];
+    const own = best.relation.map((at, head) =>
+      at >= 0 && best.phi[head] > flag ? names.indexOf(relations[at].category) : names.length,
     );
     return [
       number("best", "Best relation", "phi", () => best.phi, {
@@ -51,10 +51,10 @@ annotator.colourings = (() => {
         help: "The highest phi among the relations that the head scores on.",
         flag: true,
       }),
-      classed("best-kind", "Best relation", "kind", kindOf, classes(kinds, `none ${above}`), {
-        title: "Best relation: kind",
-        option: "best relation: kind",
-        help: `The kind of the relation with the head's highest phi, where that is ${above}.`,
+      classed("best-kind", "Best relation", "category", own, classes(names, `none ${above}`), {
+        title: "Best relation: category",
+        option: "best relation: category",
+        help: `The category of the relation with the head's highest phi, where that is ${above}.`,
       }),
     ];
   }

@@ -93,16 +93,16 @@ annotator.relations = (() => {
   const Page = {
     view() {
       const { relations, not_valid } = annotator.catalog.data;
-      const kinds = d3.group(
+      const categories = d3.group(
         relations.map((one, at) => ({ one, at })),
         ({ one }) => one.category,
       );
       return page(
         "Relations",
         `How strongly each head implements an operation: a column for each layer, a row for each head, the stronger its colour the larger its phi. Heads in bold implement the relation: phi ${threshold()}.`,
-        Array.from(kinds, ([kind, own]) =>
+        Array.from(categories, ([category, own]) =>
           section(
-            kind,
+            category,
             m(
               ".related",
               own.map(({ one, at }) => relation(one, at)),
