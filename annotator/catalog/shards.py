@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annotator.catalog.atomic_files import read_table, write_table
+from annotator.catalog.table_files import read_table, write_table
 from annotator.errors import CatalogBroken, SettingInvalid
 
 SHARD_FORMAT = 1

@@ -29,7 +29,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from annotator.errors import ServerUnusable
+from annotator.atomic_files import sync_folder, whole_file
+from annotator.errors import CatalogUnwritable, ServerUnusable
 from annotator.paths import cache_folder, user_path
 
 RELEASE = "1.23.2"
@@ -88,8 +89,9 @@ def install(folder: Path, tell: Callable[[str], None]) -> None:
                 _make_venv(folder, tell)
             if not template(folder).is_file():
                 _make_template(folder, tell)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, CatalogUnwritable) as error:
+        unwritable = isinstance(error, CatalogUnwritable)
+        reason = error.reason if unwritable else error.strerror or str(error)
         raise ServerUnusable(str(folder), reason, _remedy(reason)) from error
 
 
@@ -174,8 +176,9 @@ def _make_venv(folder: Path, tell: Callable[[str], None]) -> None:
     quiet = ["--quiet", "--disable-pip-version-check", "--constraint", str(pins)]
     command = guarded(python(folder), "pip", "install", *quiet, f"label-studio=={RELEASE}")
     _run(command, folder, "pip cannot install it")
-    pins.write_text(_wanted(), "utf-8")
-    pins.replace(folder / "installed.txt")
+    pins.unlink()
+    with whole_file(folder / "installed.txt") as file:
+        file.write(_wanted().encode())
 
 
 def _make_template(folder: Path, tell: Callable[[str], None]) -> None:
@@ -186,6 +189,7 @@ def _make_template(folder: Path, tell: Callable[[str], None]) -> None:
     command = guarded(python(folder), "label_studio.server", "version")
     _run(command, folder, "its database cannot be made", surroundings(data))
     (data / DATABASE).replace(template(folder))
+    sync_folder(folder)
     shutil.rmtree(data, ignore_errors=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from annotator.catalog.atomic_files import make_folder, whole_file
+from annotator.atomic_files import make_folder, whole_file
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ExportUnreadable
 from annotator.json_file import JsonInvalid, read_json

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from annotator.catalog.atomic_files import make_folder
+from annotator.atomic_files import make_folder
 from annotator.errors import CatalogUnwritable
 
 
