@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from annotator.atomic_files import is_part, make_folder
-from annotator.catalog.lock import LOCK, alone
 from annotator.catalog.manifest import MANIFEST_FILE, Manifest
 from annotator.catalog.schema import MAP_TABLES, to_tables
 from annotator.catalog.shards import LayerShards
 from annotator.catalog.table_files import write_table
 from annotator.errors import CatalogForeign, CatalogUnwritable
+from annotator.locks import LOCK, alone
 from annotator.records import HeadMap
 
 MAP_SHARDS = "building"

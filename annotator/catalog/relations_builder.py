@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.atomic_files import make_folder, sync_folder
-from annotator.catalog.lock import alone
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_AGAIN, RELATIONS_FILE, RelationRun
 from annotator.catalog.relations_tables import SCORES, SHARDS, to_shards, with_q
 from annotator.catalog.shards import LayerShards
 from annotator.catalog.table_files import write_table
 from annotator.errors import CatalogBroken, NoRelations
+from annotator.locks import alone
 
 if TYPE_CHECKING:
     from annotator.maps.relations import LayerScores

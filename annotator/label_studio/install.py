@@ -22,15 +22,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from annotator.atomic_files import sync_folder, whole_file
 from annotator.errors import CatalogUnwritable, ServerUnusable
+from annotator.locks import turn
 from annotator.paths import cache_folder, user_path
 
 RELEASE = "1.23.2"
@@ -84,7 +82,8 @@ def install(folder: Path, tell: Callable[[str], None]) -> None:
         raise ServerUnusable(str(folder), "a local one needs Linux or macOS", remedy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _turn(folder, tell):
+        waiting = "Waiting for another process that installs Label Studio ..."
+        with turn(folder / "install.lock", lambda: tell(waiting)):
             if not _installed(folder):
                 _make_venv(folder, tell)
             if not template(folder).is_file():
@@ -132,20 +131,6 @@ def last_lines(log: Path, start: int = 0) -> list[str]:
     with log.open("rb") as file:
         file.seek(start)
         return file.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
-
-
-@contextmanager
-def _turn(folder: Path, tell: Callable[[str], None]) -> Generator[None]:
-    lock = FileLock(folder / "install.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        tell("Waiting for another process that installs Label Studio ...")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _pins() -> str:
