@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from annotator.atomic_files import whole_file
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ExportUnreadable
 from annotator.json_file import JsonInvalid, read_json
-from annotator.paths import user_path
+from annotator.paths import file_name, user_path
 from annotator.pipeline.judge_answers import PullResult, judgments_of
 from annotator.pipeline.judge_items import plan_study, pseudonyms, tasks_of
 from annotator.pipeline.progress import say
@@ -59,7 +57,7 @@ def export_study(
     contents = {"screen.xml": screen()}
     for rater in named:
         tasks = [{"data": dict(task.data)} for task in tasks_of(chosen, rater, seed, ())]
-        name = f"tasks-{_file_name(rater)}.json"
+        name = f"tasks-{file_name(rater)}.json"
         contents[name] = json.dumps(tasks, ensure_ascii=False, indent=1)
     with together(folder, say) as part:
         for name, content in contents.items():
@@ -87,9 +85,3 @@ def import_answers(catalog: Catalog | str | Path, file: str | Path) -> PullResul
     with judgments_of(opened) as judgments:
         pulled.add(read_export(tasks, str(path), judgments.items()), judgments)
     return pulled
-
-
-def _file_name(rater: str) -> str:
-    """A rater's name as a part of a file's; no two have the same."""
-    plain = re.sub(r"[^\w.-]", "_", rater)
-    return plain if plain == rater else f"{plain}-{sha256(rater.encode()).hexdigest()[:6]}"

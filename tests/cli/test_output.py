@@ -179,6 +179,13 @@ def test_two_processes_at_once(tiny_folder: Path, finished: Path, tmp_path: Path
     assert mapped(tiny_folder, out) == files_of(finished)
 
 
+def test_killed_at_the_first_file(tiny_folder: Path, finished: Path, tmp_path: Path) -> None:
+    """A folder with nothing but what a kill left is as good as empty, and is swept."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / part_name()).touch()
+    assert mapped(tiny_folder, tmp_path / "out") == files_of(finished)
+
+
 HELD = """
 import os, sys
 from annotator.cli import main
