@@ -1,16 +1,35 @@
-"""How a path given by a user is read, where what comes with the package is, and the cache."""
+"""How a user's path is read and a file named, where what comes with the package is, the cache."""
 
 from __future__ import annotations
 
 import os
+import re
+from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from unicodedata import normalize
+
+_UNFIT = re.compile(r"""[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]""")
+_MARKED = re.compile(r".*-[0-9a-f]{8}", re.DOTALL)
 
 
 def user_path(path: str | Path) -> Path:
     """The path, with ~ as the user's home; where there is no such user, as it was written."""
     return Path(os.path.expanduser(path))  # noqa: PTH111  (Path.expanduser raises for unknown users)
+
+
+def file_name(name: str) -> str:
+    """A name as a part of a file's, on any disk; no two names have the same.
+
+    Disks take names for one that differ only in case, or in how Unicode spells a letter. What is in
+    small letters, spelled as it usually is, stays; all else is marked with its digest.
+    """
+    plain = normalize("NFC", normalize("NFC", name).casefold())
+    if name and name == plain and not _UNFIT.search(name) and not _MARKED.fullmatch(name):
+        return name
+    digest = sha256(name.encode(errors="surrogatepass")).hexdigest()
+    return f"{_UNFIT.sub('_', name)}-{digest[:8]}"
 
 
 def cache_folder() -> Path:

@@ -20,13 +20,13 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import insert
 
-from annotator.catalog.atomic_files import write_table
 from annotator.catalog.descriptions import LEDGER, read_descriptions
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.read import open_catalog
 from annotator.catalog.relations_manifest import RelationRun
 from annotator.catalog.relations_tables import CURVES, RELATION_TABLES, SCORES, with_q
 from annotator.catalog.schema import MAPS_SCHEMA, SIGNATURES_SCHEMA, to_heads, to_summaries
+from annotator.catalog.table_files import write_table
 from annotator.describe.outcome import (
     Answer,
     Described,

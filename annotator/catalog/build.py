@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from annotator.catalog.atomic_files import make_folder, write_table
-from annotator.catalog.lock import LOCK, alone
+from annotator.atomic_files import is_part, make_folder
 from annotator.catalog.manifest import MANIFEST_FILE, Manifest
 from annotator.catalog.schema import MAP_TABLES, to_tables
 from annotator.catalog.shards import LayerShards
+from annotator.catalog.table_files import write_table
 from annotator.errors import CatalogForeign, CatalogUnwritable
+from annotator.locks import LOCK, alone
 from annotator.records import HeadMap
 
 MAP_SHARDS = "building"
@@ -104,8 +105,9 @@ def refuse_foreign(folder: Path) -> None:
         present = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     except OSError as error:
         raise CatalogUnwritable(str(folder), error.strerror or str(error)) from error
-    if MANIFEST_FILE not in present and (foreign := set(present) - {LOCK, f"{MANIFEST_FILE}.part"}):
-        raise CatalogForeign(str(folder), sorted(foreign)[:3])
+    foreign = [name for name in present if name != LOCK and not is_part(name)]
+    if MANIFEST_FILE not in present and foreign:
+        raise CatalogForeign(str(folder), foreign[:3])
 
 
 def is_finished(folder: Path) -> bool:

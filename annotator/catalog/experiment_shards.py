@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from annotator.catalog.shards import Shards
+from annotator.paths import file_name
 
 if TYPE_CHECKING:
     from annotator.validate.experiment import Experiment
@@ -28,8 +29,15 @@ def schema_of(experiment: Experiment) -> pa.Schema:
     return pa.schema([pa.field(name, _TYPES[kind], nullable=False) for name, kind in kinds.items()])
 
 
-def shards_of(folder: Path, experiment: Experiment) -> Shards:
-    """An experiment's shards in a catalog; a part is a relation."""
-    return Shards(
-        folder / VALIDATION_FOLDER, {experiment.name: schema_of(experiment)}, VALIDATE_AGAIN
-    )
+class RelationShards(Shards):
+    """Shards whose parts are relations, whatever these are called."""
+
+    def path(self, table: str, part: str) -> Path:
+        """Where a relation's shard is, or would be."""
+        return super().path(table, file_name(part))
+
+
+def shards_of(folder: Path, experiment: Experiment) -> RelationShards:
+    """An experiment's shards in a catalog."""
+    schemas = {experiment.name: schema_of(experiment)}
+    return RelationShards(folder / VALIDATION_FOLDER, schemas, VALIDATE_AGAIN)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotator.catalog.atomic_files import whole_file
+from annotator.atomic_files import whole_file
 from annotator.catalog.manifest_format import ManifestFormat
 from annotator.errors import CatalogBroken, CatalogMismatch, CatalogMissing
 

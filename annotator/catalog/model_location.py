@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from annotator.catalog.atomic_files import whole_file
+from annotator.atomic_files import whole_file
 from annotator.json_file import JsonInvalid, read_json
 from annotator.paths import user_path
 

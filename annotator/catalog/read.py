@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from annotator.catalog import descriptions, judgments
 from annotator.catalog import relations_tables as relations
-from annotator.catalog.atomic_files import read_table
 from annotator.catalog.build import is_finished
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_FILE as RELATIONS
 from annotator.catalog.relations_manifest import RelationRun
 from annotator.catalog.schema import MAP_TABLES, to_heads, to_summaries
+from annotator.catalog.table_files import read_table
 from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
 from annotator.paths import user_path
 from annotator.records import (

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.catalog.atomic_files import make_folder, write_table
-from annotator.catalog.lock import alone
+from annotator.atomic_files import make_folder, sync_folder
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_AGAIN, RELATIONS_FILE, RelationRun
 from annotator.catalog.relations_tables import SCORES, SHARDS, to_shards, with_q
 from annotator.catalog.shards import LayerShards
+from annotator.catalog.table_files import write_table
 from annotator.errors import CatalogBroken, NoRelations
+from annotator.locks import alone
 
 if TYPE_CHECKING:
     from annotator.maps.relations import LayerScores
@@ -87,6 +88,7 @@ class RelationBuilder:
         tables = {name: self._shards.whole(name) for name in SHARDS}
         tables[SCORES] = with_q(tables[SCORES])
         (self.folder / RELATIONS_FILE).unlink(missing_ok=True)
+        sync_folder(self.folder)
         for name, table in tables.items():
             write_table(self.folder / f"{name}.parquet", table)
         self.run.write(self.folder)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from annotator.catalog.atomic_files import read_table
 from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_AGAIN, RelationRun
+from annotator.catalog.table_files import read_table
 from annotator.errors import CatalogBroken
 from annotator.records import HeadId, RelationPairs, RelationScore
 

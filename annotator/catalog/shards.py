@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annotator.catalog.atomic_files import read_table, write_table
-from annotator.errors import CatalogBroken, SettingInvalid
+from annotator.catalog.table_files import read_table, write_table
+from annotator.errors import CatalogBroken
 
 SHARD_FORMAT = 1
 _KEY = b"annotator"
@@ -37,13 +37,7 @@ class Shards:
         self.folder, self.schemas, self.remedy = folder, schemas, remedy
 
     def path(self, table: str, part: str) -> Path:
-        """Where a shard is, or would be.
-
-        Raises:
-            SettingInvalid: a part that no file can be called by.
-        """
-        if not part or set(part) & set("/\\\0"):
-            raise SettingInvalid("relation", part, "a name that a file can have")
+        """Where a shard is, or would be."""
         return self.folder / table / f"{part}.parquet"
 
     def has(self, part: str, settings: Mapping[str, Any] | None = None) -> bool:
@@ -75,7 +69,6 @@ class Shards:
             facts: what is true of the whole part; with settings only.
 
         Raises:
-            SettingInvalid: a part that no file can be called by.
             CatalogUnwritable: the disk is full, or the path cannot be written.
         """
         for name, rows in tables.items():
@@ -111,7 +104,9 @@ class Shards:
         Raises:
             CatalogBroken: it says nothing of the kind.
         """
-        path = self.path(table, part)
+        return self._about(self.path(table, part))
+
+    def _about(self, path: Path) -> dict[str, Any]:
         try:
             about = json.loads((pq.read_schema(path).metadata or {})[_KEY])
             return {name: about[name] for name in ("digest", "settings", "facts")}
@@ -120,9 +115,14 @@ class Shards:
         except (OSError, TypeError, ValueError, pa.ArrowException) as error:
             raise self._broken(path, str(error).splitlines()[0]) from error
 
-    def parts(self, table: str) -> list[str]:
-        """All that have a shard of a table, whatever it was made with."""
-        return sorted(path.stem for path in (self.folder / table).glob("*.parquet"))
+    def settings(self, table: str) -> list[Mapping[str, Any]]:
+        """What each of a table's shards was made with.
+
+        Raises:
+            CatalogBroken: one does not say so.
+        """
+        paths = sorted((self.folder / table).glob("*.parquet"))
+        return [self._about(path)["settings"] for path in paths]
 
     def _broken(self, path: Path, reason: str) -> CatalogBroken:
         return CatalogBroken(str(path), reason, self.remedy)

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.atomic_files import whole_file
+from annotator.atomic_files import whole_file
 from annotator.errors import CatalogUnwritable
 from annotator.json_file import read_json
 from annotator.records.figure import Figure

@@ -71,7 +71,7 @@ def relations(
     A run that was stopped goes on where it was: run the same command again.
     """
     from annotator.catalog.read import open_catalog
-    from annotator.pipeline.progress import track
+    from annotator.pipeline.progress import say, track
     from annotator.pipeline.relations import asked_relations, score_relations
 
     opened = open_catalog(catalog)
@@ -88,13 +88,15 @@ def relations(
     else:
         print_relation(scored, relation)
     if figures is not None:
+        from annotator.views.export.folder import together
         from annotator.views.figures.relations import draw
 
         dims, pairs = scored.manifest.dims, scored.relation_pairs()
-        drawing = draw(scored.relation_scores(), dims, figures, pairs)
         total = 2 + sum(one.valid for one in pairs)
-        files = [file for both in track(drawing, "Drawing", total, unit="figure") for file in both]
-        click.echo(f"{len(files)} files in {figures}")
+        with together(figures, say) as part:
+            drawing = draw(scored.relation_scores(), dims, part, pairs)
+            drawn = list(track(drawing, "Drawing", total, unit="figure"))
+        click.echo(f"{sum(map(len, drawn))} files in {figures}")
 
 
 BEST_PRINTED = 10

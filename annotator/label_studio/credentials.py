@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from annotator.atomic_files import whole_file
 from annotator.errors import ServerUnusable
 from annotator.json_file import JsonInvalid, JsonUnreadable, read_json
 
@@ -94,19 +93,13 @@ def read_credentials(folder: Path) -> Credentials:
 
 
 def write_credentials(folder: Path, credentials: Credentials) -> None:
-    """Write the file, whole or not at all; only the user can read it (mode 0600)."""
-    handle, part = tempfile.mkstemp(
-        dir=folder, prefix=f"{CREDENTIALS_FILE}.", suffix=".part"
-    )  # mode 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(credentials), file, indent=2)
-            file.flush()
-            os.fsync(handle)
-        Path(part).replace(folder / CREDENTIALS_FILE)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    """Write the file, whole or not at all; only the user can read it.
+
+    Raises:
+        CatalogUnwritable: it cannot be written.
+    """
+    with whole_file(folder / CREDENTIALS_FILE, mode=0o600) as file:
+        file.write(json.dumps(asdict(credentials), indent=2).encode())
 
 
 def _password() -> str:

@@ -22,14 +22,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from annotator.errors import ServerUnusable
+from annotator.atomic_files import sync_folder, whole_file
+from annotator.errors import CatalogUnwritable, ServerUnusable
+from annotator.locks import turn
 from annotator.paths import cache_folder, user_path
 
 RELEASE = "1.23.2"
@@ -83,13 +82,15 @@ def install(folder: Path, tell: Callable[[str], None]) -> None:
         raise ServerUnusable(str(folder), "a local one needs Linux or macOS", remedy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _turn(folder, tell):
+        waiting = "Waiting for another process that installs Label Studio ..."
+        with turn(folder / "install.lock", lambda: tell(waiting)):
             if not _installed(folder):
                 _make_venv(folder, tell)
             if not template(folder).is_file():
                 _make_template(folder, tell)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, CatalogUnwritable) as error:
+        unwritable = isinstance(error, CatalogUnwritable)
+        reason = error.reason if unwritable else error.strerror or str(error)
         raise ServerUnusable(str(folder), reason, _remedy(reason)) from error
 
 
@@ -132,20 +133,6 @@ def last_lines(log: Path, start: int = 0) -> list[str]:
         return file.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
 
 
-@contextmanager
-def _turn(folder: Path, tell: Callable[[str], None]) -> Generator[None]:
-    lock = FileLock(folder / "install.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        tell("Waiting for another process that installs Label Studio ...")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _pins() -> str:
     """What pip may choose: the packages that this was tried with."""
     return resources.files("annotator.label_studio").joinpath("packages.txt").read_text("utf-8")
@@ -174,8 +161,9 @@ def _make_venv(folder: Path, tell: Callable[[str], None]) -> None:
     quiet = ["--quiet", "--disable-pip-version-check", "--constraint", str(pins)]
     command = guarded(python(folder), "pip", "install", *quiet, f"label-studio=={RELEASE}")
     _run(command, folder, "pip cannot install it")
-    pins.write_text(_wanted(), "utf-8")
-    pins.replace(folder / "installed.txt")
+    pins.unlink()
+    with whole_file(folder / "installed.txt") as file:
+        file.write(_wanted().encode())
 
 
 def _make_template(folder: Path, tell: Callable[[str], None]) -> None:
@@ -186,6 +174,7 @@ def _make_template(folder: Path, tell: Callable[[str], None]) -> None:
     command = guarded(python(folder), "label_studio.server", "version")
     _run(command, folder, "its database cannot be made", surroundings(data))
     (data / DATABASE).replace(template(folder))
+    sync_folder(folder)
     shutil.rmtree(data, ignore_errors=True)
 
 

@@ -30,7 +30,8 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from annotator.errors import ServerUnusable
+from annotator.atomic_files import is_part, sync_folder, whole_file
+from annotator.errors import CatalogUnwritable, ServerUnusable
 from annotator.label_studio import install
 from annotator.label_studio.accounts import Accounts
 from annotator.label_studio.credentials import (
@@ -94,11 +95,10 @@ class Server:
             self._start(made)
             self._prove()
             self._sign_up()
-        except OSError as error:
+        except (OSError, CatalogUnwritable) as error:
             self.close()
-            reason = f"{error.filename or self.folder}: {error.strerror}"
             remedy = "Make room, or make it a folder that you can write to"
-            raise ServerUnusable(str(self.folder), reason, remedy) from error
+            raise ServerUnusable(str(self.folder), _reason(error), remedy) from error
         except BaseException:
             self.close()
             raise
@@ -133,11 +133,7 @@ class Server:
         folder = self.folder
         if folder.is_dir() and not (folder / CREDENTIALS_FILE).exists():
             names = sorted(path.name for path in folder.iterdir())
-            others = [
-                name
-                for name in names
-                if name not in _OURS and not name.startswith(CREDENTIALS_FILE)
-            ]
+            others = [name for name in names if name not in _OURS and not is_part(name)]
             if others:
                 reason = f"the folder holds other things ({', '.join(others[:3])})"
                 raise ServerUnusable(str(folder), reason, "Name an empty or a new folder")
@@ -164,8 +160,10 @@ class Server:
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
-        shutil.copyfile(install.template(install.home()), new / install.DATABASE)
+        with whole_file(new / install.DATABASE) as file:
+            file.write(install.template(install.home()).read_bytes())
         new.rename(data)
+        sync_folder(self.folder)
         return known
 
     def _keep(self, credentials: Credentials) -> None:
@@ -255,6 +253,13 @@ class Server:
 
 
 _OURS = ("data", "data.new", "lock", "server.log")
+
+
+def _reason(error: OSError | CatalogUnwritable) -> str:
+    """What could not be written, and why."""
+    if isinstance(error, CatalogUnwritable):
+        return f"{error.path}: {error.reason}"
+    return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
 
 
 def _url_of(folder: Path) -> str:

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from secrets import token_hex
 
+from annotator.atomic_files import sync_folder
 from annotator.errors import BackupFailed, LedgerUnusable
 from annotator.ledger.check import (
     LedgerContents,
@@ -59,7 +60,8 @@ def back_up(file: Path, into: Path, watch: Watch, *, force: bool = False) -> Led
             version = version_of(file)
             _copy(ledger, part, file, into, watch)
             numbers = ledger.execute(_NUMBERS).fetchone()
-        _sync(part)
+        with part.open("rb") as copied:
+            os.fsync(copied.fileno())
         contents = _proved(part, file, version, numbers, into)
         _require_place(file, into, force)
         part.replace(into)
@@ -67,8 +69,8 @@ def back_up(file: Path, into: Path, watch: Watch, *, force: bool = False) -> Led
         raise BackupFailed(str(into), error.strerror or str(error)) from error
     finally:
         part.unlink(missing_ok=True)
-    with suppress(OSError):  # not every system can: the backup is there all the same
-        _sync(into.parent)
+    with suppress(OSError):  # the backup is there all the same
+        sync_folder(into.parent)
     return contents
 
 
@@ -144,12 +146,3 @@ def _proved(
     reason = f"the copy is damaged ({wrong[0] if wrong else 'it is of another version'})"
     remedy = "Run annotator ledger check on the catalog: the ledger may be damaged as well"
     raise BackupFailed(str(into), reason, remedy)
-
-
-def _sync(path: Path) -> None:
-    """Have a file or a folder on disk."""
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from annotator.atomic_files import sync_folder
 from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.claims import LEASE_SECONDS
 from annotator.ledger.process_owner import at_work
@@ -111,16 +112,6 @@ def is_left(file: Path) -> bool:
     owner = next(_lines(file), {}).get("owner")
     until = file.stat().st_mtime + LEASE_SECONDS
     return time.time() >= until if owner is None else not at_work(owner, until)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have a folder's own entries on the disk; where a system cannot, they are as it has them."""
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

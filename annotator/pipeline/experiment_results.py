@@ -48,7 +48,7 @@ def _runner(catalog: Catalog, of: Experiment, progress: bool) -> ExperimentRunne
     if not of.options:
         return plain
     shards = shards_of(catalog.folder, of)
-    known = [shards.about(of.name, part)["settings"] for part in shards.parts(of.name)]
+    known = shards.settings(of.name)
     chosen = {tuple((o.name, made[o.name]) for o in of.options if o.name in made) for made in known}
     tried = [replace(plain, options=dict(one)) for one in sorted(chosen)]
     return max(tried, key=lambda one: len(one.there(of, one.pairs)), default=plain)

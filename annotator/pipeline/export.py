@@ -13,7 +13,7 @@ from annotator.paths import user_path
 from annotator.pipeline.experiment_results import read_results
 from annotator.pipeline.judge_report import study_report
 from annotator.pipeline.ledger import open_to_show
-from annotator.pipeline.progress import track
+from annotator.pipeline.progress import say, track
 from annotator.views.export.folder import together
 from annotator.views.export.format import NO_LICENSE, Contents
 from annotator.views.export.registry import format_of
@@ -64,6 +64,6 @@ def export(
         partial(track, show=progress),
         license.lower(),
     )
-    with together(folder, form.names(folder)) as part:
+    with together(folder, say, form.names) as part:
         names = [path.relative_to(part) for path in form.write(part, contents)]
     return [folder / name for name in names]

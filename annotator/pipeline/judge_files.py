@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
-from annotator.catalog.atomic_files import make_folder, whole_file
+from annotator.atomic_files import whole_file
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ExportUnreadable
 from annotator.json_file import JsonInvalid, read_json
-from annotator.paths import user_path
+from annotator.paths import file_name, user_path
 from annotator.pipeline.judge_answers import PullResult, judgments_of
 from annotator.pipeline.judge_items import plan_study, pseudonyms, tasks_of
+from annotator.pipeline.progress import say
 from annotator.records import REAL
+from annotator.views.export.folder import together
 
 
 def export_study(
@@ -54,16 +54,16 @@ def export_study(
     folder = opened.folder / "judge" if out is None else user_path(out)
     with judgments_of(opened) as judgments:
         judgments.add_items(chosen.items)
-    make_folder(folder)
-    files = [folder / "screen.xml"]
-    with whole_file(files[0]) as file:
-        file.write(screen().encode())
+    contents = {"screen.xml": screen()}
     for rater in named:
         tasks = [{"data": dict(task.data)} for task in tasks_of(chosen, rater, seed, ())]
-        files.append(folder / f"tasks-{_file_name(rater)}.json")
-        with whole_file(files[-1]) as file:
-            file.write(json.dumps(tasks, ensure_ascii=False, indent=1).encode())
-    return files
+        name = f"tasks-{file_name(rater)}.json"
+        contents[name] = json.dumps(tasks, ensure_ascii=False, indent=1)
+    with together(folder, say) as part:
+        for name, content in contents.items():
+            with whole_file(part / name) as file:
+                file.write(content.encode())
+    return [folder / name for name in contents]
 
 
 def import_answers(catalog: Catalog | str | Path, file: str | Path) -> PullResult:
@@ -85,9 +85,3 @@ def import_answers(catalog: Catalog | str | Path, file: str | Path) -> PullResul
     with judgments_of(opened) as judgments:
         pulled.add(read_export(tasks, str(path), judgments.items()), judgments)
     return pulled
-
-
-def _file_name(rater: str) -> str:
-    """A rater's name as a part of a file's; no two have the same."""
-    plain = re.sub(r"[^\w.-]", "_", rater)
-    return plain if plain == rater else f"{plain}-{sha256(rater.encode()).hexdigest()[:6]}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.errors import PushFailed, SettingInvalid
 from annotator.paths import user_path
 from annotator.views.export import hf
+from annotator.views.export.folder import is_whole
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -64,8 +65,9 @@ def to_send(folder: str | Path) -> dict[str, Path]:
         SettingInvalid: it is no dataset that annotator wrote.
     """
     place = user_path(folder)
-    if not (place / hf.CARD).is_file() or not hf.is_ours(place):
-        raise SettingInvalid("folder", str(folder), "what annotator export --to hf wrote")
+    if not (place / hf.CARD).is_file() or not hf.is_ours(place) or not is_whole(place):
+        wanted = "what annotator export --to hf wrote to its end"
+        raise SettingInvalid("folder", str(folder), wanted)
     return {name: place / name for name in hf.every_file() if (place / name).is_file()}
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from annotator.catalog.experiment_shards import schema_of, shards_of
-from annotator.catalog.lock import alone
 from annotator.catalog.read import Catalog
 from annotator.catalog.summed_results import Sums, digest_of_shards, keep_sums, read_sums
 from annotator.errors import NoRelations
+from annotator.locks import alone
 from annotator.pipeline.progress import track
 from annotator.records import RelationPairs
 from annotator.validate.experiment import (

@@ -17,6 +17,7 @@ from annotator.pipeline.run_experiment import ExperimentRunner
 from annotator.records.figure import Figure
 from annotator.records.table import Table
 from annotator.validate.registry import experiment
+from annotator.views.export.folder import together
 from annotator.views.export.result_tables import numbers, to_html, write_result
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def run_experiments(
 def write_all(
     folder: Path, tables: Iterable[Table], draw: Callable[[Path], list[Path]]
 ) -> list[Path]:
-    """Write tables, and figures where matplotlib is there.
+    """Write tables, and figures where matplotlib is there: all of them, or none.
 
     Args:
         folder: where.
@@ -160,9 +161,11 @@ def write_all(
     Raises:
         CatalogUnwritable: the disk is full, or a path cannot be written.
     """
-    files = [path for table in tables for path in write_result(folder, table)]
-    try:
-        return [*files, *draw(folder)]
-    except MissingExtra as missing:
-        say(f"No figures: {missing}")
-        return files
+    with together(folder, say) as part:
+        files = [path for table in tables for path in write_result(part, table)]
+        try:
+            files += draw(part)
+        except MissingExtra as missing:
+            say(f"No figures: {missing}")
+        names = [path.relative_to(part) for path in files]
+    return [folder / name for name in names]

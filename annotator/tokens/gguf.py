@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from tokenizers import (
     processors,
 )
 
-from annotator.errors import TokenizerMissing
+from annotator.atomic_files import make_folder, whole_file
+from annotator.errors import CatalogUnwritable, TokenizerMissing
 from annotator.paths import cache_folder
 
 _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
@@ -84,15 +85,10 @@ def unused_ids(metadata: Mapping[str, Any]) -> list[int]:
 
 
 def _save(tokenizer: Tokenizer, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as part:
-            part.write(tokenizer.to_str())
-        Path(part.name).replace(path)
-    except OSError:
-        return
+    with suppress(CatalogUnwritable):
+        make_folder(path.parent)
+        with whole_file(path) as file:
+            file.write(tokenizer.to_str().encode())
 
 
 def _build(described: Mapping[str, Any], model: str) -> Tokenizer:

@@ -85,7 +85,7 @@ def test_a_shard_of_other_settings_is_none(tmp_path: Path, other: dict[str, obje
 
 def test_an_absent_shard_is_none(tmp_path: Path) -> None:
     assert not shards(tmp_path, "ablate").has("copying", SETTINGS)
-    assert shards(tmp_path, "ablate").parts("ablate") == []
+    assert shards(tmp_path, "ablate").settings("ablate") == []
 
 
 def test_settings_are_the_same_in_any_order() -> None:
@@ -97,7 +97,7 @@ def test_parts_are_joined_in_the_order_asked_for(tmp_path: Path) -> None:
     for seed, name in enumerate(("a", "b", "c")):
         write(tmp_path, name, seed)
     found = shards(tmp_path)
-    assert found.parts("correlate") == ["a", "b", "c"]
+    assert found.settings("correlate") == [SETTINGS] * 3
     joined = found.joined("correlate", ["c", "a"])
     assert joined.equals(pa.concat_tables([rows("c", 2), rows("a", 0)]))
     assert found.joined("correlate", []).equals(SCHEMA.empty_table())
@@ -144,10 +144,12 @@ def test_columns_of_another_experiment_are_refused(tmp_path: Path) -> None:
         shards(tmp_path, "ablate").write("copying", {"ablate": rows()}, SETTINGS)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..\\b", "\0"])
-def test_a_name_that_no_file_has_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingInvalid, match="relation"):
-        write(tmp_path, name)
+@pytest.mark.parametrize("name", ["", "a/b", "..\\b", "\0", ".", ".."])
+def test_a_name_that_no_file_has_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    write(tmp_path, name)
+    assert shards(tmp_path).has(name, SETTINGS)
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert file.parent == tmp_path / "validation" / "correlate"
 
 
 def test_an_unknown_experiment_is_refused() -> None:

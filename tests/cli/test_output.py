@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from annotator.atomic_files import is_part, part_name
 from annotator.catalog.build import Builder
 from annotator.catalog.manifest import Manifest
 from annotator.cli import main
 from tests import PATIENCE, tiny
-from tests.commands import SCRIPT, error_of, files_of, mapped, only_error, run
+from tests.commands import error_of, files_of, mapped, only_error, run
 
 Capture = pytest.CaptureFixture[str]
 TABLES = ("maps.parquet", "signatures.parquet")
@@ -122,29 +125,44 @@ def test_a_catalog_with_another_tokenizer(
 
 FULL = [
     "catalog.json",
+    ".model",
     "building/maps/L000.parquet",
+    "building/signatures/L000.parquet",
     "building/maps/L001-002.parquet",
     "building/signatures/L001-002.parquet",
     "maps.parquet",
     "signatures.parquet",
 ]
+"""Every file, in the order they are written."""
 
 
 @pytest.mark.parametrize("full", FULL)
 def test_a_disk_that_is_full_at_some_file(
-    tiny_folder: Path, finished: Path, tmp_path: Path, full: str, capsys: Capture
+    tiny_folder: Path,
+    finished: Path,
+    tmp_path: Path,
+    full: str,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The file's bytes go to /dev/full, where the kernel itself says ENOSPC."""
-    out = tmp_path / "out"
-    part = out / f"{full}.part"
-    part.parent.mkdir(parents=True)
-    part.symlink_to("/dev/full")
-    if full != "catalog.json":
-        shutil.copy(finished / "catalog.json", out)
-    message = error_of(capsys, "map", tiny_folder, "--out", out)
-    assert f"cannot write {out / full}: {os.strerror(28)}" in message
+    """From that file on no file can grow: the kernel itself says so."""
+    out, begun = tmp_path / "out", iter(FULL)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def begin() -> str:
+        if next(begun) == full:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        return part_name()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("annotator.atomic_files.part_name", begin)
+        try:
+            message = error_of(capsys, "map", tiny_folder, "--out", out)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert f"cannot write {out / full}: {os.strerror(27)}" in message
     assert not (out / full).exists()
-    assert not any(name.endswith(".part") for name in files_of(out))
+    assert not any(is_part(path.name) for path in out.rglob("*"))
     if full == "building/maps/L001-002.parquet":
         assert (out / "building/maps/L000.parquet").is_file(), "a finished layer is kept"
     assert mapped(tiny_folder, out) == files_of(finished)
@@ -161,15 +179,32 @@ def test_two_processes_at_once(tiny_folder: Path, finished: Path, tmp_path: Path
     assert mapped(tiny_folder, out) == files_of(finished)
 
 
+def test_killed_at_the_first_file(tiny_folder: Path, finished: Path, tmp_path: Path) -> None:
+    """A folder with nothing but what a kill left is as good as empty, and is swept."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / part_name()).touch()
+    assert mapped(tiny_folder, tmp_path / "out") == files_of(finished)
+
+
+HELD = """
+import os, sys
+from annotator.cli import main
+
+def hold(event, args):
+    if event == "os.rename" and str(args[1]).endswith("maps/L001-002.parquet"):
+        os.read(0, 1)
+
+sys.addaudithook(hold)
+sys.exit(main())
+"""
+
+
 def test_interrupted_from_the_keyboard(tiny_folder: Path, finished: Path, tmp_path: Path) -> None:
-    """A pipe that nobody reads holds the run at the second layer, where ^C meets it."""
+    """A pipe that nobody writes to holds the run at the second layer, where ^C meets it."""
     out = tmp_path / "out"
-    part = out / "building/maps/L001-002.parquet.part"
-    part.parent.mkdir(parents=True)
-    os.mkfifo(part)
-    shutil.copy(finished / "catalog.json", out)
-    command = [SCRIPT, "map", tiny_folder, "--out", out]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", HELD, "map", tiny_folder, "--out", out]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
         deadline = time.monotonic() + PATIENCE
         while not (out / "building/signatures/L000.parquet").is_file():
             assert time.monotonic() < deadline
@@ -182,7 +217,6 @@ def test_interrupted_from_the_keyboard(tiny_folder: Path, finished: Path, tmp_pa
     assert len(stderr.strip().splitlines()) == 1
     assert "run the same command again" in stderr
     assert (out / "building/maps/L000.parquet").is_file()
-    part.unlink(missing_ok=True)
     assert mapped(tiny_folder, out) == files_of(finished)
 
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import annotator
+from annotator.atomic_files import is_part
 from annotator.errors import SettingInvalid
+from annotator.pipeline.validate import write_all
+from annotator.records.table import WHOLE, Column, Table
 from annotator.views.export import hf
+from annotator.views.export.folder import together
 from annotator.views.export.format import table_files
 from annotator.views.export.registry import FORMATS
 from annotator.views.export.tables import schemas
-from tests.commands import error_of, files_of, text_of
+from tests import PATIENCE
+from tests.commands import SCRIPT, error_of, files_of, text_of
 
 SCHEMAS = schemas()
 ALL = len(hf.every_file())
@@ -91,25 +99,73 @@ def dataset_of(catalog: Path, folder: Path) -> list[Path]:
     return annotator.export(catalog, "hf", folder, progress=False)
 
 
-@pytest.mark.parametrize("at", [0, 4, ALL, ALL + 2, ALL + 3])
+@pytest.mark.parametrize("at", [0, 4, ALL, ALL + 1, ALL + 3, ALL + 4])
 def test_stopped_while_the_files_take_their_places(
     all_there: Path, bare: Path, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The older ones are moved aside, the folder of the new ones is renamed, they are moved."""
     older = {path: path.read_bytes() for path in dataset_of(all_there, tmp_path)}
-    replace, count = Path.replace, iter(range(99))
+    replace, count = Path.replace, iter(range(999))
 
     def stopped(self: Path, target: Path) -> Path:
-        if self.suffix != ".part" and next(count) == at:
+        if not is_part(self.name) and next(count) == at:
             raise KeyboardInterrupt
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", stopped)
-    if at < ALL + 3:
-        with pytest.raises(KeyboardInterrupt):
-            dataset_of(bare, tmp_path)
-        assert {tmp_path / name: content for name, content in files_of(tmp_path).items()} == older
-    else:
-        assert len(dataset_of(bare, tmp_path)) == len(files_of(tmp_path)) == 3
+    with pytest.raises(KeyboardInterrupt):
+        dataset_of(bare, tmp_path)
+    found = {name: one for name, one in files_of(tmp_path).items() if not name.startswith(".")}
+    if at < ALL + 4:
+        assert {tmp_path / name: content for name, content in found.items()} == older
+        assert files_of(tmp_path) == found
+    else:  # they are there
+        assert len(found) == 3
+    assert len(dataset_of(bare, tmp_path)) == len(files_of(tmp_path)) == 3
+
+
+def test_two_at_once_take_turns(all_there: Path, bare: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [SCRIPT, "export", bare, "--to", "csv", "--out", out]
+    with together(out, print) as part:
+        for path in annotator.export(all_there, "csv", tmp_path / "other", progress=False):
+            shutil.copy(path, part)
+        second = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert second.stderr is not None
+        assert f"Waiting for another process that writes to {out}" in second.stderr.readline()
+        assert [path.name for path in out.glob("*.part")] == [part.parent.name]
+    with second:
+        assert second.wait(PATIENCE) == 0
+    annotator.export(bare, "csv", tmp_path / "alone", progress=False)
+    assert files_of(out) == files_of(tmp_path / "alone")
+
+
+def test_tables_and_their_figures_are_written_together(tmp_path: Path) -> None:
+    tables = [Table(name, "A title", "About it.", [Column(WHOLE, [1], "n", "n")]) for name in "ab"]
+
+    def drawn(folder: Path) -> list[Path]:
+        (folder / "a.png").write_bytes(b"\x89PNG")
+        return [folder / "a.png"]
+
+    def stopped(_: Path) -> list[Path]:
+        raise KeyboardInterrupt
+
+    names = [f"{name}.{kind}" for name in "ab" for kind in ("csv", "md", "tex")]
+    assert write_all(tmp_path, tables, drawn) == [tmp_path / name for name in [*names, "a.png"]]
+    before = files_of(tmp_path)
+    assert before.keys() == {*names, "a.png"}
+    tables[0] = replace(tables[0], columns=[Column(WHOLE, [2], "n", "n")])
+    with pytest.raises(KeyboardInterrupt):
+        write_all(tmp_path, tables, stopped)
+    assert files_of(tmp_path) == before
+
+
+def test_folders_that_only_look_like_ours_stay(bare: Path, tmp_path: Path) -> None:
+    for name in (".annotator-notes", ".annotator-0123456789abcdef"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("mine")
+    annotator.export(bare, "csv", tmp_path, progress=False)
+    assert len(files_of(tmp_path)) == 4
 
 
 @pytest.mark.parametrize("to", FLAT)

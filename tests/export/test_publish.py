@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 import annotator
+from annotator.atomic_files import part_name
 from annotator.catalog.model_location import LOCATION_FILE as MODEL
 from annotator.cli import main
 from annotator.errors import SettingInvalid
@@ -148,6 +150,16 @@ def test_a_folder_that_is_no_dataset(tmp_path: Path) -> None:
     (tmp_path / hf.CARD).write_text("# My thesis")
     with pytest.raises(SettingInvalid, match="export --to hf wrote"):
         to_send(tmp_path)
+
+
+@pytest.mark.parametrize("stage", ["old", "entering"])
+def test_a_dataset_whose_export_was_killed_between_old_and_new(
+    dataset: Path, tmp_path: Path, stage: str
+) -> None:
+    folder = shutil.copytree(dataset, tmp_path / "hf")
+    (folder / part_name() / stage).mkdir(parents=True)
+    with pytest.raises(SettingInvalid, match="to its end"):
+        to_send(folder)
 
 
 @pytest.mark.parametrize(

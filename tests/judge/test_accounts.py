@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator.errors import ServerUnusable
+from annotator.errors import CatalogUnwritable, ServerUnusable
 from annotator.label_studio.accounts import Accounts
 from annotator.label_studio.credentials import (
     Account,
@@ -85,7 +85,7 @@ def test_the_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(CatalogUnwritable, match="No space left"):
         write_credentials(tmp_path, replace(held, url="http://127.0.0.1:8080"))
     assert read_credentials(tmp_path) == held
     assert [path.name for path in tmp_path.iterdir()] == ["credentials.json"]

@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from annotator.atomic_files import part_name
 from annotator.errors import ServerUnusable
 from annotator.label_studio import guarded_process as guard
 from annotator.label_studio import install as environment
@@ -198,7 +199,7 @@ def test_interrupted_while_it_serves(folder: Path) -> None:
 def test_interrupted_in_its_first_start(tmp_path: Path, label_studio: Path) -> None:
     folder = tmp_path / "server"
     folder.mkdir()
-    (folder / "credentials.json.x.part").touch()  # as an earlier kill may have left it
+    (folder / part_name()).touch()  # as an earlier kill may have left it
     with serving(folder) as process:
         until(lambda: bool(servers_in(folder)))
         process.send_signal(signal.SIGINT)

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from annotator.catalog.atomic_files import whole_file
+from annotator.atomic_files import whole_file
 from annotator.views.export.tables import exported, schemas
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from annotator.catalog.atomic_files import make_folder, whole_file
+from annotator.atomic_files import make_folder, whole_file
 from annotator.catalog.describers import shorts
 from annotator.catalog.manifest import Manifest
 from annotator.errors import CatalogForeign

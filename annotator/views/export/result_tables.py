@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from annotator.catalog.atomic_files import make_folder, whole_file
+from annotator.atomic_files import make_folder, whole_file
 from annotator.records import html
 from annotator.records.table import (
     INTERVAL,

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.atomic_files import make_folder, whole_file
+from annotator.atomic_files import make_folder, whole_file
 from annotator.errors import MissingExtra
 
 if TYPE_CHECKING:

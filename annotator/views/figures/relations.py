@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotator.paths import file_name
 from annotator.records.relations import FLAG, Q_LEVEL, RelationPairs, RelationScore
 from annotator.views.figures.canvas import (
     BLUE,
@@ -62,7 +63,7 @@ def draw(
 
     Yields:
         The files of each figure, PNG and SVG, as it is drawn: relations and suppression, then
-        relations/NAME in the order of the pairs. Nothing where there is no score.
+        one of each in relations/, in the order of the pairs. Nothing where there is no score.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -79,7 +80,7 @@ def draw(
         size = _page(len(own), dims)
         yield drawn(folder / stem, size, lambda page, s=sign: _overview(page, own, dims, s))
     for name, one in shown.items():
-        path = folder / "relations" / name
+        path = folder / "relations" / file_name(name)
         yield drawn(path, (8.6, 5.2), lambda page, o=one: _relation(page, own[o.name], dims, o))
 
 

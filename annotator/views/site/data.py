@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from annotator.catalog.atomic_files import whole_file
+from annotator.atomic_files import whole_file
 
 DIGITS = 4
 

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.catalog.atomic_files import make_folder, whole_file
+from annotator.atomic_files import make_folder, whole_file
 from annotator.catalog.relations_manifest import read_relations_run
 from annotator.errors import CatalogForeign
 from annotator.judge.aggregate import OUTCOME_WORDS, QUESTION_WORDS, SHARE_WORDS

@@ -1,57 +1,23 @@
-"""Writing so that a file is whole or absent, and reading so that a broken one is named."""
+"""Tables as Parquet files: written whole or not at all, and a broken one named when it is read."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from annotator.errors import CatalogBroken, CatalogUnwritable
+from annotator.atomic_files import make_folder, whole_file
+from annotator.errors import CatalogBroken
 
 # Checksums: a flipped bit is an error that names the file, not a number that is a little off.
 _ROWS = 1 << 14  # a row group; a head's rows are found by their group's statistics
 _PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
-
-
-@contextmanager
-def whole_file(path: Path) -> Generator[BinaryIO]:
-    """A file to write that takes its name only once it is complete and on disk.
-
-    Raises:
-        CatalogUnwritable: the disk is full, or the path cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise CatalogUnwritable(str(path), error.strerror or str(error)) from error
-        raise
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder where there is none.
-
-    Raises:
-        CatalogUnwritable: it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CatalogUnwritable(str(path), error.strerror or str(error)) from error
 
 
 def write_table(path: Path, table: pa.Table) -> None:
