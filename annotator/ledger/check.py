@@ -109,12 +109,10 @@ def contents_of(connection: sqlite3.Connection, version: int) -> LedgerContents:
         return dict(connection.execute(query).fetchall())
 
     there = [name for name in SCHEMA.tables if name in _tables(connection)]
-    rows = {name: numbers(f"SELECT '', count(*) FROM {name}")[""] for name in there}
+    rows = {name: numbers(f"SELECT '', count(*) FROM \"{name}\"")[""] for name in there}
     if "outcomes" not in rows:
         return LedgerContents(version, rows, {}, 0)
-    kinds = numbers(
-        "SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY count(*) DESC, kind"
-    )
+    kinds = numbers("SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY 2 DESC, kind")
     flying = "SELECT '', count(*) FROM attempts WHERE id NOT IN (SELECT attempt FROM outcomes)"
     return LedgerContents(version, rows, kinds, numbers(flying)[""])
 
