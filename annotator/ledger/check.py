@@ -117,13 +117,11 @@ def contents_of(connection: sqlite3.Connection, version: int, file: Path) -> Led
         return dict(connection.execute(query).fetchall())
 
     there = [name for name in SCHEMA.tables if name in _tables(connection)]
-    rows = {name: numbers(f"SELECT '', count(*) FROM {name}")[""] for name in there}
+    rows = {name: numbers(f"SELECT '', count(*) FROM \"{name}\"")[""] for name in there}
     waiting = sum(len(read_spill(beside)) for beside in spills(file))
     if "outcomes" not in rows:
         return LedgerContents(version, rows, {}, 0, waiting)
-    kinds = numbers(
-        "SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY count(*) DESC, kind"
-    )
+    kinds = numbers("SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY 2 DESC, kind")
     flying = "SELECT '', count(*) FROM attempts WHERE id NOT IN (SELECT attempt FROM outcomes)"
     return LedgerContents(version, rows, kinds, numbers(flying)[""], waiting)
 
