@@ -59,6 +59,12 @@ class LlmCommand(click.Command):
     help="An answer's limit, reasoning included.  [default: 1024; local: 512]",
 )
 @click.option(
+    "--timeout",
+    type=float,
+    help="Seconds for a request and its answer, after which it is given up; it may have been paid "
+    "for.  [default: 300; local: 86400]",
+)
+@click.option(
     "--leave-unsure",
     is_flag=True,
     help="Leave out heads that may have been paid for without an answer; they are asked once more "

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from annotator.errors import LlmInvalid
+from annotator.errors import LlmInvalid, SettingInvalid
 from annotator.paths import user_path
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ PROVIDERS = {
     ),
 }
 """By what its form begins with; one without a colon names its only model."""
+LONGEST_TIMEOUT = 1_000_000
+"""Seconds, more than eleven days; a socket can wait for twice that, and no longer."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class NamedLlm:
         model: what stands after the colon; "" where nothing does.
         key: a file that holds the provider's key, in place of the environment; or None.
         embedded: finds the model that comes as a package.
-        options: of the model: max_tokens, where it was given.
+        options: of the model: max_tokens and timeout, where they were given.
     """
 
     llm: str
@@ -69,6 +71,7 @@ def open_llm(
     key_file: str | Path | None,
     embedded: Callable[[], Path],
     max_tokens: int | None = None,
+    timeout: float | None = None,
 ) -> Llm:
     """The language model that a text names.
 
@@ -77,18 +80,24 @@ def open_llm(
         key_file: a file that holds the provider's key, in place of the environment.
         embedded: finds the model that `local:` alone stands for.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
+        timeout: seconds for a request and its answer; None: the language model's default.
 
     Raises:
+        SettingInvalid: a timeout that is none.
         LlmInvalid: it names none.
         KeyMissing: its provider's key is nowhere.
     """
+    if timeout is not None and not 0 < timeout <= LONGEST_TIMEOUT:
+        allowed = f"a number of seconds above 0 and up to {LONGEST_TIMEOUT:,}"
+        raise SettingInvalid("timeout", timeout, allowed)
     provider, _, model = llm.partition(":")
     entry = PROVIDERS.get(provider)
     if entry is None or (":" in llm) != (":" in entry.form):
         forms = ", ".join(known.form for known in PROVIDERS.values())
         raise LlmInvalid(llm, f"it is of none of the forms {forms}")
     key = None if key_file is None else user_path(key_file)
-    options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
+    given = {"max_tokens": max_tokens, "timeout": timeout}
+    options = {name: value for name, value in given.items() if value is not None}
     named = NamedLlm(llm, model, key, embedded, options)
     return import_module(entry.module).open_llm_named(named)
 

@@ -144,6 +144,7 @@ def describe_heads(
     key_file: str | Path | None = None,
     prompts: str | Path | None = None,
     max_tokens: int | None = None,
+    timeout: float | None = None,
     name: str = "",
     leave_unsure: bool = False,
     reserve_mb: float = 8.0,
@@ -161,6 +162,7 @@ def describe_heads(
         key_file: a file that holds the provider's key.
         prompts: a directory with a template of one's own.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
+        timeout: seconds for a request and its answer; None: the language model's default.
         name: what this language model with this prompt is called here; by default it goes by the
             prompt's digest.
         leave_unsure: leave out what may have been paid for without an answer, where it would be
@@ -169,7 +171,7 @@ def describe_heads(
         progress: show a bar.
 
     Raises:
-        SettingInvalid: what no describer can be called.
+        SettingInvalid: what no describer can be called, or a setting out of its range.
         NameTaken: the name stands for another language model or prompt; nothing was sent.
         DescribeError: the run cannot go on; what was recorded is kept.
         CatalogError: the catalog cannot be used.
@@ -185,8 +187,10 @@ def describe_heads(
     require_ledger(opened)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
-    own = isinstance(llm, str)
-    asks = closing(open_llm(llm, key_file, embedded_model, max_tokens)) if own else nullcontext(llm)
+    if isinstance(llm, str):
+        asks = closing(open_llm(llm, key_file, embedded_model, max_tokens, timeout))
+    else:
+        asks = nullcontext(llm)
     with asks as model, Ledger(opened.folder / LEDGER) as ledger:
         ledger.sweep()
         requests = {head.head: request_of(model, head, template) for head in chosen}

@@ -241,6 +241,21 @@ def test_four_runs_that_are_killed_pay_for_a_cut_answer_once(asked: Asked) -> No
     ]
 
 
+@pytest.mark.parametrize("fault", [Sent(ends="reset", body=GOOD.body), Sent(504, b"{}")])
+def test_what_may_have_been_paid_is_sent_once_more_and_once_in_each_later_run(
+    asked: Asked, fault: Sent
+) -> None:
+    assert asked.outcome(fault, fault) == "maybe_paid"
+    assert asked.outcome(fault) == "maybe_paid"
+    assert asked.ledger.count("maybe_paid") == len(asked.provider.asked) == 3
+    assert asked.ledger.unsure([asked.request.key]) == {asked.request.key}
+    assert asked.outcome(BUSY, GOOD) == "described"
+    [head] = asked.ledger.described()
+    spent = tokens_at_most(asked.request.content(), {})
+    assert spent[1] == 100
+    assert (head.tokens_in, head.tokens_out) == (321 + 3 * spent[0], 45 + 3 * 100)
+
+
 def test_the_upper_price_is_not_below_the_real_one() -> None:
     """Byte-level tokenizers have no token of less than a byte."""
     content = {"system": "s" * 10, "prompt": "é\ud83d" * 10, "schema": {}}

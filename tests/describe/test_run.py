@@ -18,6 +18,7 @@ from annotator.errors import HeadInvalid, LedgerUnusable, LlmFailed, LlmInvalid,
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline import progress
 from annotator.pipeline.describe import describe_heads
+from tests.commands import error_of
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, completion, openai_error
 
@@ -107,6 +108,28 @@ def test_where_some_got_none_it_says_how_many_and_why(
     assert "1 head got no description: the provider's content filter (1)." in said.out
 
 
+def test_what_may_have_been_paid_is_said_and_asked_once_more_or_left_out(
+    catalog: Path, provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.answer = lambda asked: Sent(504, openai_error("upstream is at it", "timeout"))
+    llm = f"openai:tiny@{provider.url}/v1"
+    words = ["describe", str(catalog), "--llm", llm, "--heads", "L1H2,L0H0", "--concurrency", "1"]
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert "2 heads may have been paid for without an answer; the next run asks once" in said.out
+    assert len(provider.asked) == 4, "each once more"
+    assert main([*words, "--leave-unsure"]) == 1
+    said = capsys.readouterr()
+    assert "2 heads may have been paid for without an answer: left out." in said.err
+    assert len(provider.asked) == 4
+    assert main(words) == 1
+    assert "without an answer: asked once more; --leave-unsure" in capsys.readouterr().err
+    assert len(provider.asked) == 6
+    provider.answer = lambda asked: GOOD
+    assert main(words) == 0
+    assert "may have been paid" not in capsys.readouterr().out
+
+
 def test_a_run_that_has_no_room_for_answers_sends_nothing(
     catalog: Path, provider: Provider, llm: OpenAi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +207,35 @@ def test_an_answers_limit_is_part_of_the_request(catalog: Path, provider: Provid
         told = describe_heads(catalog, llm, heads=["L0H0"], max_tokens=limit, progress=False)
         assert told.sent == 1
     assert [asked.body["max_tokens"] for asked in provider.asked] == [1024, 50, 5000]
+
+
+def test_a_timeout_is_that_of_the_whole_answer(catalog: Path, provider: Provider) -> None:
+    llm = f"openai:tiny@{provider.url}/v1"
+    provider.answers(Sent(body=b"", ends="drip"), GOOD)
+    describe_heads(catalog, llm, heads=["L0H0"], timeout=1.0, progress=False)
+    describe_heads(catalog, llm, heads=["L1H0"], progress=False)
+    timeouts = [asked.headers["x-stainless-read-timeout"] for asked in provider.asked]
+    assert timeouts == ["1.0", "300.0"]
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "1e300"])
+def test_a_timeout_that_is_none(
+    catalog: Path, timeout: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("describe", catalog, "--all", "--timeout", timeout, "--llm")
+    said = error_of(capsys, *command, "openai:tiny@http://127.0.0.1:1")
+    assert "must be a number of seconds above 0 and up to 1,000,000" in said
+    with pytest.raises(SettingInvalid, match="timeout"):
+        describe_heads(catalog, "rules", timeout=float(timeout), progress=False)
+
+
+def test_a_timeout_is_a_setting_of_every_provider_or_of_no_matter(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-0123456789abcdef")
+    for llm in ("openai:m@http://127.0.0.1:1", "anthropic:m", "local:", "rules"):
+        options = {"heads": [], "timeout": 2.5, "progress": False}
+        assert describe_heads(catalog, llm, **options).heads == 0
 
 
 def test_the_bar_shows_the_true_rate_tokens_and_outcomes_at_80_columns(
