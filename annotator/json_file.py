@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-_OUR_WORDS: dict[str, str] = {
+_OUR_WORDS = {
     "extra_forbidden": "there is no such field, but {fields}",
     "list_type": "it is not a JSON list",
     **dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "it is not a JSON object"),
@@ -71,7 +71,7 @@ def checked(value: Any, kind: Any) -> Any:
 def _fault(found: Any, fields: str) -> str:
     """A place, and what is wrong with it."""
     where = ", ".join(f"#{one + 1}" if isinstance(one, int) else one for one in found["loc"])
-    said = found["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
+    said: str = found["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
     said = _OUR_WORDS.get(found["type"], said).replace("{fields}", fields)
     return f"{where}: {said}" if where else said
 
