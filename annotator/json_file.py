@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-_OUR_WORDS: dict[str, str] = {
+_OUR_WORDS = {
     "extra_forbidden": "there is no such field, but {fields}",
     "list_type": "it is not a JSON list",
     **dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "it is not a JSON object"),

@@ -11,7 +11,6 @@ import click
 from annotator.cli.app import CATALOG, COUNT, FOLDER, app, heads_named
 from annotator.cli.descriptions import counted, tokens_spent
 from annotator.cli.layout import plural
-from annotator.describe.providers import PROVIDERS
 from annotator.records import BASELINE, Signatures, by_whom
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ class LlmCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, then the forms."""
+        from annotator.describe.providers import PROVIDERS
+
         super().format_options(ctx, formatter)
         with formatter.section("Language models"):
             formatter.write_dl([(entry.form, entry.help) for entry in PROVIDERS.values()])
