@@ -211,11 +211,12 @@ def test_an_answers_limit_is_part_of_the_request(catalog: Path, provider: Provid
 
 def test_a_timeout_is_that_of_the_whole_answer(catalog: Path, provider: Provider) -> None:
     llm = f"openai:tiny@{provider.url}/v1"
-    provider.answers(Sent(body=b"", ends="drip"), GOOD)
+    drip = Sent(body=b"", ends="drip")
+    provider.answers(drip, drip, GOOD)
     describe_heads(catalog, llm, heads=["L0H0"], timeout=1.0, progress=False)
     describe_heads(catalog, llm, heads=["L1H0"], progress=False)
     timeouts = [asked.headers["x-stainless-read-timeout"] for asked in provider.asked]
-    assert timeouts == ["1.0", "300.0"]
+    assert timeouts == ["1.0", "1.0", "300.0"]
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "1e300"])
