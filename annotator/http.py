@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -58,15 +58,26 @@ def is_local(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def http_client(url: str, timeout: float) -> httpx2.Client:
-    """A client that follows no redirect: a request goes to the server that it names, once.
+def client_settings(url: str, timeout: float) -> dict[str, Any]:
+    """Of a client that follows no redirect: a request goes to the server that it names, once.
 
     No proxy of the environment stands between this machine and itself.
+
+    Args:
+        url: the server's address.
+        timeout: seconds without a byte after which it is given up.
     """
     import httpx2
 
     limits = httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
-    return httpx2.Client(timeout=limits, follow_redirects=False, trust_env=not is_local(url))
+    return {"timeout": limits, "follow_redirects": False, "trust_env": not is_local(url)}
+
+
+def http_client(url: str, timeout: float) -> httpx2.Client:
+    """A client of one server; see `client_settings`."""
+    import httpx2
+
+    return httpx2.Client(**client_settings(url, timeout))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256  # those beyond it would come a second late, or three, or seven
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # a client that hangs up is no concern of the server's

@@ -14,7 +14,14 @@ from pydantic import BaseModel, ValidationError
 
 from annotator.describe import http_errors
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Failed, Outcome, Refused, Truncated, read_answer
+from annotator.describe.outcome import (
+    Failed,
+    MaybePaid,
+    Outcome,
+    Refused,
+    Truncated,
+    read_answer,
+)
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
@@ -36,7 +43,7 @@ class Anthropic(Provider):
             the SDK would look for (profiles, tokens, ANTHROPIC_BASE_URL) is passed over.
         base_url: another server that speaks this API, without /v1.
         max_tokens: the answer's limit.
-        timeout: seconds without a byte after which an answer is given up.
+        timeout: seconds for a request and its answer, connecting included.
     """
 
     kind = "anthropic"
@@ -67,7 +74,7 @@ class Anthropic(Provider):
     def _ask(self, request: Request, changes: dict[str, Any]) -> Reply:
         limit = changes.get("max_tokens", request.sampling["max_tokens"])
         came = self._put(self._sdk().messages, {**_message(request), "max_tokens": limit})
-        if isinstance(came, Failed):
+        if isinstance(came, Failed | MaybePaid):
             return Reply(came)
         if isinstance(came, http_errors.HttpFault):
             return Reply(http_errors.outcome_of(came, ANTHROPIC_SCHEMA_NAMES))

@@ -5,12 +5,24 @@
 | 3xx, 401 – 405, 410, 501 | fatal | wrong address, key or model: all requests fail alike |
 | any, with a code for no money or a setting unknown to the model | fatal | |
 | 400, with a code for forbidden content | refused | |
-| 408, 409, 425, 429, 5xx | again | after Retry-After, where it is sent |
-| no connection, one that breaks, no answer in time, half an answer | again | |
+| 504, 524 | may be paid | a proxy gave up on a model at work |
+| 408, 409, 425, 429, other 5xx | again | after Retry-After, where it is sent |
 | other 4xx | failed | this request only: too long, as a rule |
+| 2xx, with an error for a body | as the error says | |
+| 2xx, with a web page | fatal | wrong address |
+| 2xx, with half an answer, or something else | may be paid | |
+
+| no HTTP answer | is | |
+|---|---|---|
+| the request was not wholly written: no connection, no TLS, no time left | again | |
+| it was, and the connection broke or the time was up | may be paid | |
+
+An error whose words broke off is still that error. Only what certainly reached no model is sent
+again without a word. Counting a prompt's tokens is free, whatever comes of it.
 
 Sources: platform.openai.com/docs/guides/error-codes, docs.anthropic.com/en/api/errors,
-and the error classes of openai 3.54 and anthropic 2.12.
+developers.cloudflare.com/support/troubleshooting/http-status-codes (524), and the error classes of
+openai 3.54 and anthropic 2.12.
 """
 
 from __future__ import annotations
@@ -22,7 +34,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Failed, Malformed, Refused
+from annotator.describe.outcome import Failed, Malformed, MaybePaid, Refused
 from annotator.http import retry_after, without_secret
 
 if TYPE_CHECKING:
@@ -30,6 +42,7 @@ if TYPE_CHECKING:
 
 FATAL = {401, 402, 403, 404, 405, 410, 501}
 AGAIN = {408, 409, 425, 429}
+GAVE_UP = {504, 524}
 UNSUPPORTED = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
 BROKE = {
     "insufficient_quota",
@@ -113,7 +126,7 @@ def _message(error: Any) -> str:
     return ""
 
 
-def outcome_of(fault: HttpFault, schema_names: tuple[str, ...]) -> Failed | Refused:
+def outcome_of(fault: HttpFault, schema_names: tuple[str, ...]) -> Failed | Refused | MaybePaid:
     """What an error response comes to.
 
     Args:
@@ -134,13 +147,15 @@ def outcome_of(fault: HttpFault, schema_names: tuple[str, ...]) -> Failed | Refu
     unsupported = status in (400, 422) and bool(fault.codes & UNSUPPORTED)
     if status in FATAL or status < 400 or no_schema or no_money or unsupported:
         return Failed(problem, status=status, fatal=True)
+    if status in GAVE_UP:
+        return MaybePaid(problem, status)
     again = status in AGAIN or status >= 500
     return Failed(problem, status=status, again=again, after=fault.after if again else None)
 
 
 def unreadable(
     response: httpx2.Response, key: str, schema_names: tuple[str, ...]
-) -> Failed | Refused:
+) -> Failed | Refused | MaybePaid:
     """What a body comes to that is no answer of its API, although its status says so."""
     fault = read_fault(response, key)
     if fault.status >= 400:
@@ -149,18 +164,34 @@ def unreadable(
     if "html" in response.headers.get("content-type", ""):
         problem = "a web page came back: the BASE_URL names another place (most end in /v1)"
         return Failed(problem, status=status, fatal=True)
+    problem = "what came back is no whole answer"
+    if not fault.said:
+        return MaybePaid(problem, status)
     said = fault.said[:LONGEST_MESSAGE].rstrip(". ")
-    problem = "what came back is no whole answer" + (f": {said}" if said else "")
-    return Failed(problem, status=status, again=True, after=fault.after)
+    return Failed(f"{problem}: {said}", status=status, again=True, after=fault.after)
 
 
-def unreachable(error: Exception, timed_out: bool, timeout: float) -> Failed:
-    """No connection, one that broke, or no answer in time."""
-    if timed_out:
-        return Failed(f"no answer within {timeout:g} seconds", again=True)
-    cause = error.__cause__ or error
-    said = " ".join(str(cause).split())[:LONGEST_MESSAGE] or type(cause).__name__
-    return Failed(f"no connection, or one that broke: {said}", again=True)
+def unanswered(error: BaseException, key: str, timeout: float) -> HttpFault | Failed | MaybePaid:
+    """What a sending comes to that ended without a whole answer, by how far it got.
+
+    Args:
+        error: a `NoAnswer`; of anything else it is not known.
+        key: the provider's, which the server may have echoed.
+        timeout: the sending's seconds.
+    """
+    from annotator.describe.timed_client import NoAnswer
+
+    said = " ".join(without_secret(str(error), key, HIDDEN).split()) or type(error).__name__
+    said = said[:LONGEST_MESSAGE]
+    if not isinstance(error, NoAnswer):
+        return MaybePaid(said)
+    if error.status is not None and error.status >= 300:
+        return HttpFault(error.status, said="", codes=frozenset(), param="", after=None)
+    if not error.sent:
+        return Failed(f"no connection, or one that broke: {said}", again=True)
+    if error.late:
+        return MaybePaid(f"no answer within {timeout:g} seconds", error.status)
+    return MaybePaid(f"the connection broke before the answer was whole: {said}", error.status)
 
 
 def whole_number(value: object) -> int | None:
@@ -171,7 +202,7 @@ def whole_number(value: object) -> int | None:
 def without_key(reply: Reply, key: str) -> Reply:
     """A reply that cannot give the key away, should the server have echoed it."""
     outcome = reply.outcome
-    if len(key) < SECRET and not isinstance(outcome, Failed | Refused | Malformed):
+    if len(key) < SECRET and not isinstance(outcome, Failed | Refused | Malformed | MaybePaid):
         return reply
     texts = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
     hidden = {

@@ -26,7 +26,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from annotator.describe import http_errors
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Failed, Refused, Truncated, read_answer
+from annotator.describe.outcome import (
+    Answer,
+    Failed,
+    MaybePaid,
+    Refused,
+    Truncated,
+    read_answer,
+)
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
@@ -88,7 +95,7 @@ class OpenAi(Provider):
         top_p: as above.
         seed: of sample 0.
         reasoning_effort: of reasoning models.
-        timeout: seconds without a byte after which an answer is given up.
+        timeout: seconds for a request and its answer, connecting included.
     """
 
     kind = "openai"
@@ -147,7 +154,7 @@ class OpenAi(Provider):
             dialect = self._dialect
             body = _body(request, changes, dialect)
             came = self._put(self._sdk().chat.completions, body)
-            if isinstance(came, Failed):
+            if isinstance(came, Failed | MaybePaid):
                 return Reply(came)
             if not isinstance(came, http_errors.HttpFault):
                 return _read(came, self._key, body[dialect.limit])

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from annotator.describe import http_errors
 from annotator.describe.api_keys import find_key
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Failed
+from annotator.describe.outcome import Answer, Failed, MaybePaid
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid
-from annotator.http import AddressInvalid, http_client, is_local, plain_address
+from annotator.http import AddressInvalid, is_local, plain_address
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,7 +36,7 @@ class Provider(ABC):
         key: the key, or a file that holds it, in place of the environment's. A server on this
             machine needs none, and is not shown the environment's.
         sampling: of a request; sample n is sent seed + n.
-        timeout: seconds without a byte after which an answer is given up.
+        timeout: seconds for a request and its answer, connecting included.
 
     Attributes:
         kind: the provider, named as its SDK's module is.
@@ -118,9 +118,11 @@ class Provider(ABC):
 
     def _sdk(self) -> Any:
         """The SDK's client, opened when it is first asked for."""
+        from annotator.describe.timed_client import TimedClient
+
         with self._lock:
             if self._opened is None:
-                client = http_client(self._url, self._timeout)
+                client = TimedClient(self._url, self._timeout)
                 self._opened = getattr(import_module(self.kind), self.client)(
                     api_key=self._key or "none",  # an SDK wants one; such a server reads none
                     base_url=self._url,
@@ -132,7 +134,7 @@ class Provider(ABC):
 
     def _put(
         self, api: Any, body: dict[str, Any]
-    ) -> httpx2.Response | http_errors.HttpFault | Failed:
+    ) -> httpx2.Response | http_errors.HttpFault | Failed | MaybePaid:
         """What came back of one request to a part of the API, be it an error, or why nothing."""
         sdk: Any = import_module(self.kind)
         try:
@@ -142,6 +144,4 @@ class Provider(ABC):
         except UnicodeEncodeError:
             return http_errors.UNWRITABLE
         except sdk.APIError as error:
-            return http_errors.unreachable(
-                error, isinstance(error, sdk.APITimeoutError), self._timeout
-            )
+            return http_errors.unanswered(error.__cause__ or error, self._key, self._timeout)

@@ -11,8 +11,7 @@ from annotator.describe.openai import OpenAi
 from annotator.pipeline.map import map_model
 from tests.describe import loopback
 from tests.describe.loopback import Provider
-
-OPENAI_KEY = "sk-proj-0123456789abcdefghijklmnop"
+from tests.describe.sdks import BOTH, OPENAI_KEY, Sdk
 
 
 @pytest.fixture
@@ -49,3 +48,9 @@ def own(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAi]
     one = OpenAi("gpt-tiny", key=OPENAI_KEY)
     yield one
     one.close()
+
+
+@pytest.fixture(params=BOTH.values(), ids=BOTH.keys())
+def sdk(request: pytest.FixtureRequest) -> Sdk:
+    """Either."""
+    return request.param

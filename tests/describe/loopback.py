@@ -1,6 +1,7 @@
 """Two providers on 127.0.0.1: as much of OpenAI's chat completions and Anthropic's messages as is
 asked of them. Real sockets and headers, the errors in the providers' own forms, and connections
-that break in the middle of an answer. Every body is checked by the SDK's own response model.
+that break, or never end, anywhere in an answer. Every body is checked by the SDK's own response
+model.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.loopback import serving
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 SCHEMA_WORDS = "Answer with one JSON object"
+DRIP_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,15 @@ class Answer:
     """What is sent back, and how the connection ends.
 
     Attributes:
-        ends: "" in order, "cut" with a length that says so and half the body, "reset" in the
-            middle of the body, "silent" without an answer.
+        ends: "" in order, or as a fault of `ENDS` does.
+        after: seconds until it begins.
     """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     ends: str = ""
+    after: float = 0.0
 
     def content(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -62,9 +65,10 @@ class Answer:
 
 @dataclass
 class Provider:
-    """A server, what it answers, and what it was asked."""
+    """A server, what it answers, what it was asked, and over how many connections."""
 
     url: str = ""
+    connections: int = 0
     answer: Callable[[Asked], Answer] = lambda asked: Answer(500, {})
     asked: list[Asked] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -79,6 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
     provider: Provider
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or each answer comes 40 ms late
+
+    def setup(self) -> None:
+        super().setup()
+        self.provider.connections += 1
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -96,26 +104,87 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, self.path, headers, body)
         self.provider.asked.append(asked)
         answer = self.provider.answer(asked)
-        if answer.ends == "silent":
-            self.provider.closing.wait(30)
+        self.provider.closing.wait(answer.after)
+        if answer.ends:
             self.close_connection = True
-            return
-        content = answer.content()
+            ENDS[answer.ends](self, answer)
+        else:
+            self.head(answer)
+            self.wfile.write(answer.content())
+
+    def head(self, answer: Answer, length: int | None = None) -> None:
+        """Status and headers."""
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        length = len(answer.content()) if length is None else length
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        if not answer.ends:
-            self.wfile.write(content)
-            return
+
+    def half(self, answer: Answer) -> None:
+        """All but the second half of the body."""
+        content = answer.content()
+        self.head(answer)
         self.wfile.write(content[: len(content) // 2])
-        self.wfile.flush()
-        if answer.ends == "reset":
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.connection.close()
-        self.close_connection = True
+
+    def reset(self) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.rfile.close()  # which would keep the socket open, to be closed in order
+        self.connection.close()
+
+    def drip(self, drop: bytes, pause: float = DRIP_SECONDS) -> None:
+        """A little now and then, until the client hangs up."""
+        while not self.provider.closing.wait(pause):
+            self.wfile.write(drop)
+
+    def silent(self, answer: Answer) -> None:
+        self.provider.closing.wait(30)
+
+    def closed(self, answer: Answer) -> None:
+        pass
+
+    def reset_before(self, answer: Answer) -> None:
+        self.reset()
+
+    def reset_in_headers(self, answer: Answer) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Ty")
+        self.reset()
+
+    def reset_in_body(self, answer: Answer) -> None:
+        self.half(answer)
+        self.reset()
+
+    def drip_in_headers(self, answer: Answer) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Thinking: ")
+        self.drip(b".")
+
+    def drip_in_body(self, answer: Answer) -> None:
+        self.head(answer, length=10**9)
+        self.drip(b" ")  # which JSON may begin with: servers that keep a connection alive send it
+
+    def flood_body(self, answer: Answer) -> None:
+        self.head(answer, length=10**9)
+        self.drip(b" ", pause=0.0)
+
+    def say_too_little(self, answer: Answer) -> None:
+        self.head(answer, length=len(answer.content()) // 2)
+        self.wfile.write(answer.content())
+
+
+ENDS: dict[str, Callable[[_Handler, Answer], None]] = {
+    "silent": _Handler.silent,
+    "closed": _Handler.closed,
+    "cut": _Handler.half,
+    "reset before headers": _Handler.reset_before,
+    "reset in headers": _Handler.reset_in_headers,
+    "reset": _Handler.reset_in_body,
+    "drip in headers": _Handler.drip_in_headers,
+    "drip": _Handler.drip_in_body,
+    "flood": _Handler.flood_body,
+    "too short a length": _Handler.say_too_little,
+}
+"""By name how a connection ends that does not end in order."""
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from annotator.describe.outcome import (
     Failed,
     Malformed,
 )
-from tests.describe.conftest import OPENAI_KEY
 from tests.describe.loopback import (
     SAID,
     SCHEMA_WORDS,
@@ -32,6 +31,7 @@ from tests.describe.loopback import (
     openai_error,
 )
 from tests.describe.loopback import Answer as Sent
+from tests.describe.sdks import OPENAI_KEY
 from tests.loopback_hub import closed_port
 
 KEY = OPENAI_KEY
