@@ -51,6 +51,12 @@ KEY_FILE = click.option(
     type=COUNT,
     help="An answer's limit, reasoning included.  [default: 1024; local: 512]",
 )
+@click.option(
+    "--timeout",
+    type=float,
+    help="Seconds for a request and its answer, after which it is given up; it may have been paid "
+    "for.  [default: 300; local: 86400]",
+)
 @KEY_FILE
 @PROMPTS
 def describe(

@@ -43,6 +43,7 @@ class Local:
     Args:
         path: the GGUF file.
         max_tokens: the answer's limit.
+        timeout: seconds for an answer.
 
     Raises:
         LlmInvalid: there is no such file.
@@ -51,13 +52,13 @@ class Local:
 
     at_once: int | None = 1
 
-    def __init__(self, path: Path, *, max_tokens: int = 512) -> None:
+    def __init__(self, path: Path, *, max_tokens: int = 512, timeout: float = PATIENCE) -> None:
         if not path.is_file():
             raise LlmInvalid(f"local:{path}", "there is no such file")
         if find_spec("xllamacpp") is None:
             raise MissingExtra("a local language model", "pip install xllamacpp")
         self.path = path
-        self._max_tokens = max_tokens
+        self._max_tokens, self._timeout = max_tokens, timeout
         self.name = f"local:{path.name}"
         self._server: Any = None
         self._asked: OpenAi | None = None
@@ -116,7 +117,7 @@ class Local:
         if self._asked is None:
             self._server = _serve(self.path)
             url = f"{self._server.listening_address}/v1"
-            self._asked = OpenAi(self.name, base_url=url, timeout=PATIENCE)
+            self._asked = OpenAi(self.name, base_url=url, timeout=self._timeout)
         return self._asked
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.describe.llm import Llm
-from annotator.errors import LlmInvalid
+from annotator.errors import LlmInvalid, SettingInvalid
 from annotator.paths import user_path
 
 PROVIDERS = {
@@ -20,6 +20,8 @@ PROVIDERS = {
     "rules": "annotator.describe.rule_baseline",
 }
 """By what stands before the colon of --llm the module that has `open_llm_named(named)`."""
+LONGEST_TIMEOUT = 1_000_000
+"""Seconds, more than eleven days; a socket can wait for twice that, and no longer."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class NamedLlm:
         model: what stands after the colon; "" where nothing does.
         key: a file that holds the provider's key, in place of the environment; or None.
         embedded: finds the model that comes as a package.
-        options: of the model: max_tokens, where it was given.
+        options: of the model: max_tokens and timeout, where they were given.
     """
 
     llm: str
@@ -46,6 +48,7 @@ def open_llm(
     key_file: str | Path | None,
     embedded: Callable[[], Path],
     max_tokens: int | None = None,
+    timeout: float | None = None,
 ) -> Llm:
     """The language model that a text names.
 
@@ -54,16 +57,22 @@ def open_llm(
         key_file: a file that holds the provider's key, in place of the environment.
         embedded: finds the model that `local:` alone stands for.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
+        timeout: seconds for a request and its answer; None: the language model's default.
 
     Raises:
+        SettingInvalid: a timeout that is none.
         LlmInvalid: it names none.
         KeyMissing: its provider's key is nowhere.
     """
+    if timeout is not None and not 0 < timeout <= LONGEST_TIMEOUT:
+        allowed = f"a number of seconds above 0 and up to {LONGEST_TIMEOUT:,}"
+        raise SettingInvalid("timeout", timeout, allowed)
     provider, colon, model = llm.partition(":")
     if provider not in PROVIDERS or (not colon) != (provider == "rules"):
         raise LlmInvalid(llm, "it is of no known kind")
     key = None if key_file is None else user_path(key_file)
-    options: dict[str, Any] = {} if max_tokens is None else {"max_tokens": max_tokens}
+    given = {"max_tokens": max_tokens, "timeout": timeout}
+    options = {name: value for name, value in given.items() if value is not None}
     named = NamedLlm(llm, model, key, embedded, options)
     return import_module(PROVIDERS[provider]).open_llm_named(named)
 

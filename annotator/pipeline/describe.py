@@ -119,6 +119,7 @@ def describe_heads(
     key_file: str | Path | None = None,
     prompts: str | Path | None = None,
     max_tokens: int | None = None,
+    timeout: float | None = None,
     name: str = "",
     progress: bool = True,
 ) -> DescribeResult:
@@ -134,12 +135,13 @@ def describe_heads(
         key_file: a file that holds the provider's key.
         prompts: a directory with a template of one's own.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
+        timeout: seconds for a request and its answer; None: the language model's default.
         name: what this language model with this prompt is called here; by default it goes by the
             prompt's digest.
         progress: show a bar.
 
     Raises:
-        SettingInvalid: what no describer can be called.
+        SettingInvalid: what no describer can be called, or a setting out of its range.
         NameTaken: the name stands for another language model or prompt; nothing was sent.
         DescribeError: the run cannot go on; what was recorded is kept.
         CatalogError: the catalog cannot be used.
@@ -153,8 +155,10 @@ def describe_heads(
     opened = open_catalog(catalog)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
-    own = isinstance(llm, str)
-    asks = closing(open_llm(llm, key_file, embedded_model, max_tokens)) if own else nullcontext(llm)
+    if isinstance(llm, str):
+        asks = closing(open_llm(llm, key_file, embedded_model, max_tokens, timeout))
+    else:
+        asks = nullcontext(llm)
     with asks as model, Ledger(opened.folder / LEDGER) as ledger:
         ledger.sweep()
         requests = {head.head: request_of(model, head, template) for head in chosen}

@@ -10,7 +10,7 @@ import xllamacpp
 
 from annotator.describe.local import LONGEST_FIELDS, Local, threads
 from annotator.describe.openai import OpenAi
-from annotator.describe.outcome import Described, Failed, Truncated, Unclear
+from annotator.describe.outcome import Described, Failed, MaybePaid, Truncated, Unclear
 from annotator.errors import LlmInvalid
 from tests.commands import error_of
 
@@ -29,6 +29,15 @@ def test_a_real_model_answers_in_the_schema_and_the_file_is_in_the_key(real_gguf
     assert local.name == f"local:{real_gguf.name}"
     assert request.model == local.digest
     assert request.key != local.request("You describe.", "another", "0" * 64).key
+
+
+def test_an_answer_that_takes_too_long_is_given_up_and_lets_go_of_the_model(
+    real_gguf: Path,
+) -> None:
+    local = Local(real_gguf, timeout=0.1)
+    reply = local.send(local.request("You describe.", '"␣Italy" → "␣Rome"', "0" * 64))
+    local.close()
+    assert reply.outcome == MaybePaid("no answer within 0.1 seconds")
 
 
 def test_threads_are_as_many_as_torch_would_take(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from annotator.errors import HeadInvalid, LlmFailed, LlmInvalid, SettingInvalid
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline import progress
 from annotator.pipeline.describe import describe_heads
+from tests.commands import error_of
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, completion, openai_error
 
@@ -130,6 +131,35 @@ def test_an_answers_limit_is_part_of_the_request(catalog: Path, provider: Provid
         told = describe_heads(catalog, llm, heads=["L0H0"], max_tokens=limit, progress=False)
         assert told.sent == 1
     assert [asked.body["max_tokens"] for asked in provider.asked] == [1024, 50, 5000]
+
+
+def test_a_timeout_is_that_of_the_whole_answer(catalog: Path, provider: Provider) -> None:
+    llm = f"openai:tiny@{provider.url}/v1"
+    provider.answers(Sent(body=b"", ends="drip"), GOOD)
+    describe_heads(catalog, llm, heads=["L0H0"], timeout=1.0, progress=False)
+    describe_heads(catalog, llm, heads=["L1H0"], progress=False)
+    timeouts = [asked.headers["x-stainless-read-timeout"] for asked in provider.asked]
+    assert timeouts == ["1.0", "300.0"]
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "1e300"])
+def test_a_timeout_that_is_none(
+    catalog: Path, timeout: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("describe", catalog, "--all", "--timeout", timeout, "--llm")
+    said = error_of(capsys, *command, "openai:tiny@http://127.0.0.1:1")
+    assert "must be a number of seconds above 0 and up to 1,000,000" in said
+    with pytest.raises(SettingInvalid, match="timeout"):
+        describe_heads(catalog, "rules", timeout=float(timeout), progress=False)
+
+
+def test_a_timeout_is_a_setting_of_every_provider_or_of_no_matter(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-0123456789abcdef")
+    for llm in ("openai:m@http://127.0.0.1:1", "anthropic:m", "local:", "rules"):
+        options = {"heads": [], "timeout": 2.5, "progress": False}
+        assert describe_heads(catalog, llm, **options).heads == 0
 
 
 def test_the_bar_shows_the_true_rate_tokens_and_outcomes_at_80_columns(
