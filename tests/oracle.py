@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nsmallest
+from math import isfinite
 from typing import Any
 
 import torch
@@ -281,7 +282,6 @@ def order(values: list[float], k: int) -> list[int]:
 
     def key(index: int) -> tuple[bool, float, int]:
         value = values[index]
-        missing = value != value or value in (float("inf"), float("-inf"))
-        return (missing, 0.0 if missing else -value, index)
+        return (False, -value, index) if isfinite(value) else (True, 0.0, index)
 
     return nsmallest(k, range(len(values)), key=key)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from torch import Tensor
 
+from annotator.catalog.build import MAP_SHARDS
 from annotator.catalog.read import open_catalog
+from annotator.catalog.shards import Shards
+from annotator.cli import main
+from annotator.errors import CatalogMissing
 from annotator.pipeline.map import map_model
 from annotator.weights.in_memory import InMemory
 from tests import PATIENCE, tiny
+from tests.commands import SCRIPT
 
 FILES = ("catalog.json", "maps.parquet", "signatures.parquet")
 
@@ -27,7 +31,7 @@ FILES = ("catalog.json", "maps.parquet", "signatures.parquet")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough that a kill lands in the middle of it, and wide: a shard for each layer."""
     heads = {"num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 8}
-    module = tiny.llama(num_hidden_layers=24, hidden_size=64, vocab_size=4000, **heads)
+    module = tiny.llama(num_hidden_layers=16, hidden_size=64, vocab_size=2000, **heads)
     return tiny.save(tmp_path_factory.mktemp("model") / "tiny", module)
 
 
@@ -35,87 +39,91 @@ class Run:
     """`annotator map` as a process of its own."""
 
     def __init__(self, model: Path, out: Path) -> None:
-        code = "import sys; from annotator.cli import main; sys.exit(main())"
-        command = [sys.executable, "-c", code, "map", str(model), "--out", str(out)]
         self.log = out.with_name("log")
         with self.log.open("wb") as log:
+            command = [SCRIPT, "map", model, "--out", out]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
-    def ended(self) -> int:
+    def stop_after(self, out: Path, layers: int, how: signal.Signals) -> int:
+        deadline = time.monotonic() + PATIENCE
+        while len(list((out / MAP_SHARDS).glob("signatures/L*.parquet"))) < layers:
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        self.process.send_signal(how)
         return self.process.wait(timeout=PATIENCE)
 
 
-def shards(out: Path) -> dict[Path, tuple[int, int]]:
-    found = (out / "building").glob("*/L*.parquet")
-    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+@pytest.fixture(scope="module")
+def killed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run leaves that is killed after some layers."""
+    out = tmp_path_factory.mktemp("killed") / "catalog"
+    assert Run(model, out).stop_after(out, 2, signal.SIGKILL) == -signal.SIGKILL
+    return out
 
 
-def stop_after(run: Run, out: Path, layers: int, how: signal.Signals) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while len(list((out / "building").glob("signatures/L*.parquet"))) < layers:
-        assert run.process.poll() is None, run.log.read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    run.process.send_signal(how)
-    run.ended()
+@pytest.fixture
+def left(killed: Path, tmp_path: Path) -> Path:
+    """That, to go on with."""
+    return shutil.copytree(killed, tmp_path / "catalog")
 
 
 @pytest.fixture(scope="module")
 def unbroken(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("unbroken") / "catalog"
-    assert Run(model, out).ended() == 0
-    return out
+    return map_model(model, tmp_path_factory.mktemp("unbroken") / "catalog").folder
 
 
-def finish_and_compare(model: Path, out: Path, unbroken: Path) -> None:
-    before = shards(out)
+def finish_and_compare(
+    model: Path, out: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.stem for path in (out / MAP_SHARDS).glob("signatures/L*.parquet")}
+    made: set[str] = set()
+    write = Shards.write
+
+    def noting(shards: Shards, part: str, *rest: Any) -> None:
+        made.add(part)
+        write(shards, part, *rest)
+
+    monkeypatch.setattr(Shards, "write", noting)
+    assert main(["map", str(model), "--out", str(out)]) == 0
     assert before
-    watched: dict[Path, tuple[int, int]] = {}
-    run = Run(model, out)
-    while run.process.poll() is None:
-        with suppress(FileNotFoundError):  # the join removes them
-            watched |= shards(out)
-    assert run.ended() == 0, run.log.read_text()
-    for path, identity in before.items():
-        assert watched.get(path, identity) == identity, f"{path.name} was made again"
+    assert made == {f"L{layer:03d}" for layer in range(16)} - before
     for name in FILES:
         assert (out / name).read_bytes() == (unbroken / name).read_bytes()
-    assert not (out / "building").exists()
+    assert not (out / MAP_SHARDS).exists()
 
 
-def test_kill_9_then_resume(model: Path, unbroken: Path, tmp_path: Path) -> None:
+def test_kill_9_then_resume(
+    model: Path, left: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not (left / "maps.parquet").exists()
+    finish_and_compare(model, left, unbroken, monkeypatch)
+
+
+def test_ctrl_c_says_how_to_go_on(
+    model: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "catalog"
     run = Run(model, out)
-    stop_after(run, out, 1, signal.SIGKILL)
-    assert run.ended() == -signal.SIGKILL
-    assert not (out / "maps.parquet").exists()
-    finish_and_compare(model, out, unbroken)
-
-
-def test_ctrl_c_says_how_to_go_on(model: Path, unbroken: Path, tmp_path: Path) -> None:
-    out = tmp_path / "catalog"
-    run = Run(model, out)
-    stop_after(run, out, 3, signal.SIGINT)
-    assert run.ended() == 130
+    assert run.stop_after(out, 3, signal.SIGINT) == 130
     message = run.log.read_text()
     assert "run the same command again" in message
     assert "Traceback" not in message
-    finish_and_compare(model, out, unbroken)
+    finish_and_compare(model, out, unbroken, monkeypatch)
 
 
 def test_a_finished_catalog_is_left_as_it_is(model: Path, unbroken: Path) -> None:
     before = {name: (unbroken / name).stat().st_mtime_ns for name in FILES}
-    assert Run(model, unbroken).ended() == 0
+    assert main(["map", str(model), "--out", str(unbroken)]) == 0
     assert {name: (unbroken / name).stat().st_mtime_ns for name in FILES} == before
 
 
-def test_a_kill_between_the_joined_tables(model: Path, unbroken: Path, tmp_path: Path) -> None:
+def test_a_kill_between_the_joined_tables(
+    model: Path, left: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One table has its name, the other not yet: both are joined anew from the shards."""
-    out = tmp_path / "catalog"
-    run = Run(model, out)
-    stop_after(run, out, 10, signal.SIGKILL)
-    (out / "maps.parquet").write_bytes((unbroken / "maps.parquet").read_bytes())
-    finish_and_compare(model, out, unbroken)
+    (left / "maps.parquet").write_bytes((unbroken / "maps.parquet").read_bytes())
+    finish_and_compare(model, left, unbroken, monkeypatch)
 
 
 class Counted(InMemory):
@@ -162,10 +170,6 @@ def test_no_finished_layer_is_computed_again(
         assert (catalog.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
 
-def test_an_interrupted_catalog_is_not_read(model: Path, tmp_path: Path) -> None:
-    from annotator.errors import CatalogMissing
-
-    out = tmp_path / "catalog"
-    stop_after(Run(model, out), out, 2, signal.SIGKILL)
+def test_an_interrupted_catalog_is_not_read(killed: Path) -> None:
     with pytest.raises(CatalogMissing, match="not finished"):
-        open_catalog(out)
+        open_catalog(killed)

@@ -24,8 +24,8 @@ Capture = pytest.CaptureFixture[str]
 
 
 TELLING = Catalog.telling
-DESCRIBED = 2
-"""llama.cpp takes ten seconds for a head; `make demo` has it describe all eight."""
+DESCRIBED = 1
+"""llama.cpp takes twenty seconds for a head; `make demo` has it describe all eight."""
 
 
 FEW = f"""

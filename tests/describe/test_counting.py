@@ -22,6 +22,8 @@ from annotator.describe.openai import IN_WORDS, OpenAi
 from annotator.describe.outcome import Answer
 from annotator.describe.prompt import read_template
 from annotator.describe.rule_baseline import Rules
+from annotator.maps.settings import MapSettings
+from annotator.pipeline.map import map_model
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import (
     Provider,
@@ -91,9 +93,11 @@ def test_who_does_not_count_says_so(name: str, answer: Any, provider: Provider) 
 
 
 def test_what_is_shown_is_what_is_counted_and_then_sent(
-    catalog: Path, real_gguf: Path, capsys: pytest.CaptureFixture[str]
+    tiny_folder: Path, real_gguf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["prompts", "show", "L1H2", str(catalog), "--llm", "local:"]) == 0
+    """Of a head with few mappings: llama.cpp reads a hundred tokens in a second."""
+    short = map_model(tiny_folder, tmp_path / "short", MapSettings(sources=3), progress=False)
+    assert main(["prompts", "show", "L1H2", str(short.folder), "--llm", "local:"]) == 0
     shown = capsys.readouterr().out
     counted = re.search(
         r"\[([\d,]+) tokens, as local: counts them\]\n\[key (\w+)\]$", shown.strip()

@@ -32,9 +32,16 @@ def reference(static: Tensor, dynamic: Tensor) -> float:
     return float(pearsonr(x, dynamic.numpy().ravel()).statistic)
 
 
+def quick(static: Tensor, dynamic: Tensor) -> float:
+    """The same by numpy, in a tenth of the time: for thousands of resamples."""
+    x = np.tile(static.numpy(), len(dynamic))
+    return float(np.corrcoef(x, dynamic.numpy().ravel())[0, 1])
+
+
 def test_r_is_scipys(scores: tuple[Tensor, Tensor, Tensor]) -> None:
     static, dynamic, _ = scores
     assert pearson(static, dynamic) == pytest.approx(reference(static, dynamic), abs=1e-12)
+    assert quick(static, dynamic) == pytest.approx(reference(static, dynamic), abs=1e-12)
 
 
 shares = st.lists(st.integers(0, 40), min_size=3, max_size=12)
@@ -76,7 +83,7 @@ def naive_resamples(layers: Tensor, draws: int, seed: int) -> list[list[int]]:
 def test_the_interval_is_that_of_a_naive_bootstrap(scores: tuple[Tensor, Tensor, Tensor]) -> None:
     """Of other random numbers: their ends differ by the noise of the draws."""
     static, dynamic, layers = scores
-    values = [reference(static[at], dynamic[:, at]) for at in naive_resamples(layers, 4000, 5)]
+    values = [quick(static[at], dynamic[:, at]) for at in naive_resamples(layers, 4000, 5)]
     low, high = np.quantile(values, [0.025, 0.975])
     found = interval(static, dynamic, layers, draws=4000)
     assert found == pytest.approx((low, high), abs=0.02)
@@ -88,7 +95,7 @@ def test_the_difference_is_that_of_a_naive_bootstrap(scores: tuple[Tensor, Tenso
     static, dynamic, layers = scores
     other = (static + 0.2 * static.roll(1)).clamp(0, 1)
     values = [
-        reference(static[at], dynamic[:, at]) - reference(other[at], dynamic[:, at])
+        quick(static[at], dynamic[:, at]) - quick(other[at], dynamic[:, at])
         for at in naive_resamples(layers, 4000, 5)
     ]
     found = median_difference([(static, other, dynamic)], layers, draws=4000)
