@@ -167,14 +167,14 @@ class Asker:
         Where the next cannot be had for good, its failure is final, and what was answered before
         stands.
         """
-        entered = self.gate.enter()
-        attempt = self.ledger.begin(request.key, changes)
-        reply = self.llm.send(request, **changes)
-        if isinstance(reply.outcome, MaybePaid):
-            spent = tokens_at_most(request.content(), changes)
-            reply = replace(reply, tokens_in=spent[0], tokens_out=spent[1])
-        self._record(attempt, _result(reply, _is_final(reply.outcome, changes, last)))
-        self.gate.leave(entered, reply.outcome)
+        with self.gate.passing() as came:
+            attempt = self.ledger.begin(request.key, changes)
+            reply = self.llm.send(request, **changes)
+            if isinstance(reply.outcome, MaybePaid):
+                spent = tokens_at_most(request.content(), changes)
+                reply = replace(reply, tokens_in=spent[0], tokens_out=spent[1])
+            self._record(attempt, _result(reply, _is_final(reply.outcome, changes, last)))
+            came(reply.outcome)
         if isinstance(reply.outcome, Failed) and reply.outcome.fatal:
             raise LlmFailed(self.llm.name, reply.outcome.problem)
         return reply

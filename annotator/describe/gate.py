@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 from annotator.describe.outcome import Failed, MaybePaid, Outcome
@@ -45,8 +46,33 @@ class Gate:
     _alone: float | None = None  # when the one came in that is let in while the server fails
     _kept_closed: int = 0
 
-    def enter(self) -> float:
-        """Wait until a request may be sent; when that was, for `leave`."""
+    @contextmanager
+    def passing(self) -> Generator[Callable[[Outcome], None]]:
+        """Wait until a request may be sent; the block sends it, and says what came of it.
+
+        Raises:
+            LlmFailed: the server is to be left alone for long, or for good.
+        """
+        entered = self._enter()
+        try:
+            yield partial(self._came, entered)
+        finally:
+            with self._lock:
+                if self._alone == entered:
+                    self._alone = None
+
+    @contextmanager
+    def kept_closed(self) -> Generator[None]:
+        """Nobody comes in until the end of the block."""
+        with self._lock:
+            self._kept_closed += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept_closed -= 1
+
+    def _enter(self) -> float:
         self.sleep(0.0)  # not where the run is being stopped
         while True:
             with self._lock:
@@ -59,17 +85,10 @@ class Gate:
                     return now
             self.sleep(max(wait, POLL))
 
-    def leave(self, entered: float, outcome: Outcome) -> None:
-        """Say what came of a request.
-
-        Raises:
-            LlmFailed: the server is to be left alone for long, or for good.
-        """
+    def _came(self, entered: float, outcome: Outcome) -> None:
         after = outcome.after if isinstance(outcome, Failed) else None
         with self._lock:
             now = self.clock()
-            if self._alone == entered:
-                self._alone = None
             self._opens = max(self._opens, now + (after or 0.0))
             if getattr(outcome, "status", None) != TOO_MANY_REQUESTS:
                 self._count(entered, now, outcome)
@@ -79,17 +98,6 @@ class Gate:
             raise LlmFailed(self.llm, problem)
         if isinstance(outcome, Failed) and after is not None and after > self.longest_wait:
             raise LlmFailed(self.llm, f"{outcome.problem}; it asks to wait {after:.0f} seconds")
-
-    @contextmanager
-    def kept_closed(self) -> Generator[None]:
-        """Nobody comes in until the end of the block."""
-        with self._lock:
-            self._kept_closed += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._kept_closed -= 1
 
     def _count(self, entered: float, now: float, outcome: Outcome) -> None:
         fails = isinstance(outcome, MaybePaid) or (isinstance(outcome, Failed) and outcome.again)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
@@ -38,9 +38,9 @@ class Passing:
         self.gate = Gate("tiny", self.clock.sleep, clock=lambda: self.clock.now)
 
     def send(self, outcome: Outcome, seconds: float = 1.0) -> None:
-        entered = self.gate.enter()
-        self.clock.now += seconds
-        self.gate.leave(entered, outcome)
+        with self.gate.passing() as came:
+            self.clock.now += seconds
+            came(outcome)
 
 
 @pytest.fixture
@@ -82,42 +82,77 @@ def test_too_many_requests_neither_counts_nor_ends_the_count(passing: Passing) -
 
 def test_failures_of_what_was_under_way_together_count_once(passing: Passing) -> None:
     for _ in range(5):
-        entered = [passing.gate.enter()]
-        while passing.gate._in_a_row < 2 and len(entered) < 64:
-            entered.append(passing.gate.enter())
-        for one in entered:
-            passing.clock.now += 0.001
-            passing.gate.leave(one, BUSY)
+        with ExitStack() as stack:
+            many = 1 if passing.gate._in_a_row > 1 else 64
+            reports = [stack.enter_context(passing.gate.passing()) for _ in range(many)]
+            for came in reports:
+                passing.clock.now += 0.001
+                came(BUSY)
     assert passing.gate._in_a_row == 5
 
 
 @contextmanager
-def waiting(gate: Gate) -> Iterator[list[float]]:
+def waiting(gate: Gate) -> Iterator[list[bool]]:
     """Somebody else who wants to come in."""
-    came: list[float] = []
-    thread = Thread(target=lambda: came.append(gate.enter()))
+    came_in: list[bool] = []
+
+    def come() -> None:
+        with gate.passing():
+            came_in.append(True)
+
+    thread = Thread(target=come)
     thread.start()
-    yield came
+    yield came_in
     thread.join(PATIENCE)
-    assert came
+    assert came_in
+
+
+def failing() -> Gate:
+    """A gate at which one is let in at a time, and nobody has to wait for long."""
+    gate = Gate("tiny", lambda seconds: sleep(min(seconds, 0.01)))
+    for _ in range(2):
+        with gate.passing() as came:
+            came(BUSY)
+    gate._opens = 0.0
+    return gate
 
 
 def test_while_a_server_fails_one_asks_and_the_others_wait() -> None:
-    gate = Gate("tiny", lambda seconds: sleep(min(seconds, 0.01)))
-    for _ in range(2):
-        gate.leave(gate.enter(), BUSY)
-    gate._opens = 0.0
-    first = gate.enter()
-    with waiting(gate) as second:
+    gate = failing()
+    with ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        came = first.enter_context(gate.passing())
+        second = stack.enter_context(waiting(gate))
         sleep(0.1)
         assert second == []
-        gate.leave(first, SAID)
+        came(SAID)
+        first.close()
+
+
+def test_one_who_came_in_and_sent_nothing_keeps_nobody_out() -> None:
+    """Another process had taken the request over."""
+    gate = failing()
+    with pytest.raises(RuntimeError), gate.passing():
+        raise RuntimeError
+    with waiting(gate):
+        pass
+
+
+def test_nobody_comes_in_while_an_answer_waits_to_be_recorded() -> None:
+    gate = Gate("tiny", lambda seconds: sleep(min(seconds, 0.01)))
+    with ExitStack() as stack:
+        closed = stack.enter_context(ExitStack())
+        closed.enter_context(gate.kept_closed())
+        second = stack.enter_context(waiting(gate))
+        sleep(0.1)
+        assert second == []
+        closed.close()
 
 
 def test_a_named_wait_holds_for_all_and_a_longer_one_ends_the_run(passing: Passing) -> None:
-    early = passing.gate.enter()
-    passing.send(Failed("slow down", status=429, again=True, after=7.0))
-    passing.gate.leave(early, SAID)
+    with passing.gate.passing() as early:
+        passing.send(Failed("slow down", status=429, again=True, after=7.0))
+        early(SAID)
     passing.send(SAID)
     assert passing.clock.waits == [7.0]
     with pytest.raises(LlmFailed, match="it asks to wait 3600 seconds"):
@@ -127,12 +162,14 @@ def test_a_named_wait_holds_for_all_and_a_longer_one_ends_the_run(passing: Passi
 def test_one_who_waits_at_the_gate_is_told_to_stop() -> None:
     stop = Stop()
     gate = Gate("tiny", stop.sleep)
-    gate.leave(gate.enter(), Failed("slow down", status=429, again=True, after=60.0))
+    with gate.passing() as came:
+        came(Failed("slow down", status=429, again=True, after=60.0))
     stopped: list[Exception] = []
 
     def wait() -> None:
         try:
-            gate.enter()
+            with gate.passing():
+                pass
         except Stopped as error:
             stopped.append(error)
 
