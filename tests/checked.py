@@ -14,8 +14,10 @@ from types import CodeType, FunctionType
 from typing import Any, get_args, get_type_hints
 
 import jaxtyping
+from beartype import BeartypeConf, beartype
 
 with_axes: Callable[..., Any] = jaxtyping.jaxtyped
+without_axes = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
 
 CHECKED = "__beartype_func"
 """Under this name what beartype makes of a function has the function itself."""
@@ -47,7 +49,7 @@ def checked(wanted: Any, *, typechecker: Callable[..., Any]) -> Any:
     if any(map(_has_axes, hints.values())):
         return with_axes(wanted, typechecker=typechecker)
     written, wanted.__annotations__ = wanted.__annotations__, hints
-    found = typechecker(wanted)
+    found = without_axes(wanted)
     wanted.__annotations__ = found.__annotations__ = written
     if "<locals>" in wanted.__qualname__:
         _of_code[wanted.__code__] = found

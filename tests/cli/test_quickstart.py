@@ -97,7 +97,7 @@ def test_llama_cpp_describes_the_heads_end_to_end(
     shown = text_of(capsys, "show", out, said[0].head)
     assert "says local:SmolLM2" in shown
     rows = text_of(capsys, "descriptions", out)
-    assert f"{DESCRIBED} heads: " in rows
+    assert f"{DESCRIBED} head: " in rows
 
 
 def test_a_second_run_sends_nothing(
