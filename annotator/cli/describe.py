@@ -141,8 +141,8 @@ def result_line(result: DescribeResult, llm: str) -> str:
         line += f"\n{plural(result.without, 'head')} got no description: {causes}."
     if result.maybe_paid:
         line += (
-            f"\n{plural(result.maybe_paid, 'head')} may have been paid for without an answer; the "
-            "next run asks once more, with --leave-unsure it does not."
+            f"\n{plural(result.maybe_paid, 'head')} may have been paid for without an answer; a "
+            "run without --leave-unsure asks once more."
         )
     return line
 

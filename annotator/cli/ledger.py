@@ -49,7 +49,8 @@ def backup(catalog: Path, file: Path, force: bool) -> None:
 
     A plain copy lacks what is in ledger.db-wal. FILE has all that was recorded by now, and takes
     its name once it is whole and on disk. It is a ledger: to go back to it, put it in the place of
-    CATALOG/ledger.db, and move ledger.db-wal and ledger.db-shm away with the old one.
+    CATALOG/ledger.db, and move ledger.db-wal, ledger.db-shm and ledger.db-spill-* away with the
+    old one.
     """
     from annotator.pipeline.ledger import backup_ledger
 
@@ -71,7 +72,7 @@ def print_contents(path: str, contents: LedgerContents) -> None:
     if contents.waiting:
         answers = plural(contents.waiting, "answer")
         console.print(
-            f"{answers} that the ledger could not take are in files beside it; the next annotator "
-            "describe takes them in.",
+            f"{answers} that the ledger could not take are in files beside it, and not in a "
+            "backup; the next annotator describe takes them in.",
             soft_wrap=True,
         )

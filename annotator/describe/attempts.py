@@ -31,7 +31,8 @@ from annotator.describe.outcome import (
 from annotator.describe.request import Request
 from annotator.errors import LedgerUnusable, LlmFailed
 from annotator.ledger.attempt_results import MAYBE_PAID, Attempt, AttemptResult, tokens_at_most
-from annotator.ledger.ledger import ClaimLost, Ledger
+from annotator.ledger.claims import ClaimLost
+from annotator.ledger.ledger import Ledger
 
 RECORD_AGAIN_SECONDS = 5.0
 _TEMPERATURE = 0.7
@@ -116,15 +117,21 @@ class Asker:
             LlmFailed: a failure that every other request would meet alike.
             LedgerUnusable: the ledger cannot be written; nothing was sent since.
         """
+        self.gate.wait_while_kept_closed()
         if not self.ledger.claim(request.key):
             return None
         try:
-            return self._through(request)
+            reply = self._through(request)
         except ClaimLost:
             return None
-        finally:
-            with suppress(LedgerUnusable):  # it ends by itself
+        except LedgerUnusable:  # the claim ends with this process, or by itself
+            raise
+        except BaseException:
+            with suppress(LedgerUnusable):
                 self.ledger.release(request.key)
+            raise
+        self.ledger.release(request.key)
+        return reply
 
     def _through(self, request: Request) -> Reply:
         left = left_to_try(self.ledger.attempts(request.key), self.policy)
@@ -181,20 +188,28 @@ class Asker:
 
     def _record(self, attempt: int, came: AttemptResult) -> None:
         """Write down what came back; where the ledger cannot, beside it, and try until it can."""
-        try:
-            self.ledger.record(attempt, came)
-        except LedgerUnusable as error:
+        why = "the ledger takes nothing now"
+        if not self.gate.is_kept_closed:  # or it would wait for what others wait for already
+            try:
+                return self.ledger.record(attempt, came)
+            except LedgerUnusable as error:
+                why = error.reason
+        with self.gate.kept_closed():
             place = self.ledger.spill(attempt, came)
             kept = f"kept in {place}" if place else "kept nowhere but in memory"
-            self.say(f"{error.reason}: what came back is {kept} until {error.path} takes it.")
-            with self.gate.kept_closed():
-                self._record_later(attempt, came)
-            if place is not None:
-                self.ledger.unspill()
+            self.say(f"{why}: what came back is {kept} until {self.ledger.where} takes it.")
+            self._record_later(attempt, came)
+        if place is not None:
+            self.ledger.unspill()
+        return None
 
     def _record_later(self, attempt: int, came: AttemptResult) -> None:
         while True:
-            self.gate.sleep(RECORD_AGAIN_SECONDS)
+            try:
+                self.gate.sleep(RECORD_AGAIN_SECONDS)
+            except Exception:  # told to stop: a last try
+                self.ledger.record(attempt, came)
+                raise
             with suppress(LedgerUnusable):
                 return self.ledger.record(attempt, came)
 

@@ -2,7 +2,8 @@
 
 A wait that a server names, more than none, closes the gate for everybody. A server that fails alike
 twice in a row is asked by one worker at a time, after waits that double, until it answers or the
-run ends. Failures of requests that were under way together count once: there is one cause.
+run ends. All errors of servers (5xx) are alike. Failures of requests that were under way together
+count once: there is one cause.
 """
 
 from __future__ import annotations
@@ -61,6 +62,16 @@ class Gate:
                 if self._alone == entered:
                     self._alone = None
 
+    @property
+    def is_kept_closed(self) -> bool:
+        """Whether somebody keeps it closed."""
+        return self._kept_closed > 0
+
+    def wait_while_kept_closed(self) -> None:
+        """Wait until nobody does."""
+        while self.is_kept_closed:
+            self.sleep(POLL)
+
     @contextmanager
     def kept_closed(self) -> Generator[None]:
         """Nobody comes in until the end of the block."""
@@ -101,7 +112,8 @@ class Gate:
 
     def _count(self, entered: float, now: float, outcome: Outcome) -> None:
         fails = isinstance(outcome, MaybePaid) or (isinstance(outcome, Failed) and outcome.again)
-        failure = (outcome.kind, getattr(outcome, "status", None)) if fails else None
+        status = getattr(outcome, "status", None)
+        failure = (outcome.kind, status and status // 100 * 100) if fails else None
         if failure != self._failure:
             self._failure, self._in_a_row = failure, 0
         if failure is None or (self._in_a_row and entered < self._counted):

@@ -94,7 +94,10 @@ class HeadsUnanswered(DescribeError):
 
     def __str__(self) -> str:
         heads = "1 head has" if self.heads == 1 else f"{self.heads} heads have"
-        why = "; ".join(self.problems) or "another process is asking about them"
+        why = "; ".join(self.problems) or (
+            "another process is asking about them, or did so where it cannot be seen from here; it "
+            "is given half an hour"
+        )
         return (
             f"{heads} no answer of {self.llm}: {why}. Once that is mended or over, run the same "
             "command again: only what has no answer is asked."

@@ -16,7 +16,7 @@ from sqlalchemy import exc as errors
 from annotator.errors import LedgerMissing
 from annotator.ledger.locks import require_locks
 from annotator.ledger.migrations import LEDGER_VERSION, copied, version_of
-from annotator.ledger.spill import read_spill, spills
+from annotator.ledger.spill import waiting_beside
 from annotator.ledger.sqlite import open_unchanged
 from annotator.ledger.tables import SCHEMA
 
@@ -118,7 +118,7 @@ def contents_of(connection: sqlite3.Connection, version: int, file: Path) -> Led
 
     there = [name for name in SCHEMA.tables if name in _tables(connection)]
     rows = {name: numbers(f"SELECT '', count(*) FROM \"{name}\"")[""] for name in there}
-    waiting = sum(len(read_spill(beside)) for beside in spills(file))
+    waiting = waiting_beside(file)
     if "outcomes" not in rows:
         return LedgerContents(version, rows, {}, 0, waiting)
     kinds = numbers("SELECT kind, count(*) FROM outcomes GROUP BY kind ORDER BY 2 DESC, kind")

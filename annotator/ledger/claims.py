@@ -21,10 +21,27 @@ LEASE_SECONDS = 1800.0
 RENEW_SECONDS = 60.0
 
 
+class ClaimLost(Exception):
+    """Another process has taken the request over: nothing more is to be sent here."""
+
+
 def claimed_by_another(connection: Connection, key: str, owner: str) -> bool:
     """Whether somebody else is at a request."""
     held = connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
     return held is not None and held.owner != owner and at_work(held.owner, held.until)
+
+
+def is_claimed_by(connection: Connection, key: str, owner: str) -> bool:
+    """Whether a claim is still its owner's."""
+    own = CLAIMS.c.key == key, CLAIMS.c.owner == owner
+    return connection.execute(select(CLAIMS.c.key).where(*own)).first() is not None
+
+
+def is_in_flight_elsewhere(connection: Connection, key: str, owner: str) -> bool:
+    """Whether somebody else has begun an attempt of which nothing came yet, as far as one sees."""
+    others = ATTEMPTS.c.key == key, ATTEMPTS.c.owner != owner, OUTCOMES.c.attempt.is_(None)
+    query = select(ATTEMPTS.c.id).outerjoin(OUTCOMES, OUTCOMES.c.attempt == ATTEMPTS.c.id)
+    return connection.execute(query.where(*others)).first() is not None
 
 
 def take(connection: Connection, key: str, owner: str) -> bool:

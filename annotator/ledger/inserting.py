@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy import exc as errors
 
-from annotator.ledger.attempt_results import LOST, AttemptResult
+from annotator.ledger.attempt_results import LOST, AttemptResult, recorded
 from annotator.ledger.tables import OUTCOMES
 
 
@@ -31,6 +31,19 @@ def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: A
             raise
         return False
     return True
+
+
+def record(connection: Connection, attempt: int, came: AttemptResult) -> None:
+    """What came of an attempt, once; an answer also beside the row that wrote the attempt off.
+
+    Raises:
+        ValueError: something else came of it before.
+    """
+    if not insert_outcome(connection, attempt, came):
+        own = OUTCOMES.c.attempt == attempt, ~OUTCOMES.c.written_off
+        there = connection.execute(select(OUTCOMES).where(*own)).mappings().one_or_none()
+        if there is None or recorded(there) != came:
+            raise ValueError(f"attempt {attempt} has its outcome already")
 
 
 def insert_outcome(connection: Connection, attempt: int, came: AttemptResult) -> bool:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy import exc as errors
 
 from annotator.errors import LedgerUnusable
-from annotator.ledger import claims, head_answers
+from annotator.ledger import claims, head_answers, sqlite
 from annotator.ledger.attempt_results import (
     MAYBE_PAID,
     SETTLED,
@@ -24,20 +24,15 @@ from annotator.ledger.attempt_results import (
     recorded,
 )
 from annotator.ledger.head_answers import HeadAnswer
-from annotator.ledger.inserting import insert_new, insert_outcome
+from annotator.ledger.inserting import insert_new, record
 from annotator.ledger.location import open_engine
 from annotator.ledger.process_owner import enter, leave
-from annotator.ledger.spill import Spill, is_left, read_spill, spills
-from annotator.ledger.sqlite import READ_ONLY
+from annotator.ledger.spill import Spill, take_in
 from annotator.ledger.tables import ATTEMPTS, OUTCOMES, REQUESTS
 from annotator.records import Describer, HeadId
 
 _KEYS_AT_ONCE = 500
 _UNUSABLE = (errors.DBAPIError, errors.TimeoutError, sqlite3.Error)
-
-
-class ClaimLost(Exception):
-    """Another process has taken the request over: nothing more is to be sent here."""
 
 
 class Ledger:
@@ -46,6 +41,11 @@ class Ledger:
     Args:
         where: the database file, made where it is missing.
         read_only: only to read a file that is there, even where nothing can be written.
+
+    Attributes:
+        where: the file.
+        owner: who is at work here; see `annotator.ledger.process_owner`.
+        strange_spills: files beside it whose answers are of another ledger, or cannot be read.
 
     Raises (as every method does):
         LedgerUnusable: it cannot be opened, read or written. What it holds stays as it was.
@@ -58,11 +58,13 @@ class Ledger:
         with self._named_errors(), ExitStack() as opened:
             self._engine = open_engine(self._file, read_only, opened)
             self._opened = opened.pop_all()
-        self._readers = self._engine.execution_options(**{READ_ONLY: True})
+        self._readers = self._engine.execution_options(**{sqlite.READ_ONLY: True})
         self._spill: Spill | None = None
+        self._claimed: set[str] = set()
+        self._begun: dict[int, tuple[str, int]] = {}
         self.owner = enter()
         try:
-            self._read_spills([] if read_only else spills(self._file))
+            self.strange_spills = [] if read_only else take_in(self._file, self.writing)
         except BaseException:
             self.close()
             raise
@@ -160,12 +162,15 @@ class Ledger:
         with self.writing() as connection:
             if connection.scalar(select(REQUESTS.c.key).where(REQUESTS.c.key == key)) is None:
                 raise ValueError(f"no request {key} was added")
-            if claims.claimed_by_another(connection, key, self.owner):
-                raise ClaimLost(key)
+            lost = key in self._claimed and not claims.is_claimed_by(connection, key, self.owner)
+            if lost or claims.claimed_by_another(connection, key, self.owner):
+                raise claims.ClaimLost(key)
             number = (connection.scalar(last) or 0) + 1
             made = connection.execute(insert(ATTEMPTS).values(**row, number=number))
         assert made.inserted_primary_key is not None
-        return int(made.inserted_primary_key[0])
+        attempt = int(made.inserted_primary_key[0])
+        self._begun[attempt] = key, number
+        return attempt
 
     def record(self, attempt: int, came: AttemptResult) -> None:
         """Write down what came back; from here on it stays, and an answer is never asked for again.
@@ -177,7 +182,13 @@ class Ledger:
             ValueError: the attempt was not begun, or something else came of it before.
         """
         with self.writing() as connection:
-            self._record(connection, attempt, came)
+            key = connection.scalar(select(ATTEMPTS.c.key).where(ATTEMPTS.c.id == attempt))
+            if key is None:
+                raise ValueError(f"attempt {attempt} was not begun")
+            record(connection, attempt, came)
+            if came.final:
+                claims.release(connection, key, self.owner)
+        self._begun.pop(attempt, None)
 
     def reserve(self, room: int) -> None:
         """Have room for answers that the database cannot take, until this is closed.
@@ -200,7 +211,7 @@ class Ledger:
         if self._spill is None:
             return None
         try:
-            self._spill.put(attempt, came)
+            self._spill.put(*self._begun[attempt], came)
         except OSError:
             return None
         return self._spill.file
@@ -213,10 +224,21 @@ class Ledger:
     def claim(self, key: str) -> bool:
         """Whether this ledger may ask for it now: it has no answer, and nobody else is at it."""
         with self.writing() as connection:
-            return claims.take(connection, key, self.owner)
+            loose = claims.is_in_flight_elsewhere(connection, key, self.owner)
+            taken = not loose and claims.take(connection, key, self.owner)
+        if loose:  # what came of it may be beside the ledger
+            take_in(self._file, self.writing)
+            with self.writing() as connection:
+                claims.write_off(connection)
+                taken = claims.take(connection, key, self.owner)
+        if taken:
+            self._claimed.add(key)
+        return taken
 
     def renew(self) -> None:
         """Begin the lease of all claims anew."""
+        if self._spill is not None:
+            self._spill.renew()
         with self.writing() as connection:
             claims.renew(connection, self.owner)
 
@@ -224,6 +246,7 @@ class Ledger:
         """Let go of a claim."""
         with self.writing() as connection:
             claims.release(connection, key, self.owner)
+        self._claimed.discard(key)
 
     def sweep(self) -> int:
         """Mark as lost what was in flight where nobody is at work any more; it will be asked again.
@@ -245,38 +268,19 @@ class Ledger:
     @contextmanager
     def writing(self) -> Generator[Connection]:
         """A transaction that may change the database: committed whole at its end, or not at all."""
-        with self._turn, self._named_errors(), self._engine.begin() as connection:
-            yield connection
+        if not self._turn.acquire(timeout=sqlite.BUSY_SECONDS):
+            raise LedgerUnusable(self.where, "database is locked")
+        try:
+            with self._named_errors(), self._engine.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """A transaction that sees the database as it is now, and changes nothing."""
         with self._named_errors(), self._readers.begin() as connection:
             yield connection
-
-    def _record(self, connection: Connection, attempt: int, came: AttemptResult) -> None:
-        key = connection.scalar(select(ATTEMPTS.c.key).where(ATTEMPTS.c.id == attempt))
-        if key is None:
-            raise ValueError(f"attempt {attempt} was not begun")
-        if not insert_outcome(connection, attempt, came):
-            own = OUTCOMES.c.attempt == attempt, ~OUTCOMES.c.written_off
-            there = connection.execute(select(OUTCOMES).where(*own)).mappings().one_or_none()
-            if there is None or recorded(there) != came:
-                raise ValueError(f"attempt {attempt} has its outcome already")
-        if came.final:
-            claims.release(connection, key, self.owner)
-
-    def _read_spills(self, files: Iterable[Path]) -> None:
-        """Take in what others, or this one before, could not record; what is not of here stays."""
-        for file in files:
-            with suppress(FileNotFoundError, ValueError):  # another took it in; another ledger's
-                answers, left = read_spill(file), is_left(file)
-                if answers:
-                    with self.writing() as connection:
-                        for attempt, came in answers:
-                            self._record(connection, attempt, came)
-                if left:
-                    file.unlink()
 
     def _by_key(self, query: Any, keys: Iterable[str]) -> dict[str, Any]:
         """Of each key the last row that there is."""

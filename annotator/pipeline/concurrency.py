@@ -6,11 +6,13 @@ second Ctrl-C leaves at once: what was under way is then asked again by the next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
+
+from annotator.errors import SettingInvalid
 
 Asked = TypeVar("Asked")
 Came = TypeVar("Came")
@@ -50,7 +52,10 @@ def flying(
         requests: what to ask.
         concurrency: how many at once.
         stop: set on the way out, which waits for what is under way.
-        waiting: told, on Ctrl-C, how many are waited for.
+        waiting: told, where the run ends before its end, how many are waited for.
+
+    Raises:
+        SettingInvalid: the system has not so many threads.
     """
     came: SimpleQueue[Any] = SimpleQueue()
     left, turn = iter(requests), Lock()
@@ -71,17 +76,18 @@ def flying(
     # Daemons, for the interpreter would wait for others even after a second Ctrl-C.
     threads = [Thread(target=work, daemon=True) for _ in range(concurrency)]
     try:
-        for thread in threads:
-            thread.start()
+        _start(threads)
         yield _arrivals(came, len(threads))
     except KeyboardInterrupt:
         stop.set()
-        waiting(sum(thread.is_alive() for thread in threads))
-        _join(threads)
+        _wait(threads, waiting)
         raise
     except BaseException:
         stop.set()
-        _join(threads)
+        try:
+            _wait(threads, waiting)
+        except KeyboardInterrupt:  # the first: it waits as well
+            _wait(threads, waiting)
         raise
     _join(threads)
 
@@ -104,9 +110,25 @@ def repeating(act: Callable[[], None], seconds: float) -> Generator[None]:
         thread.join()
 
 
-def _join(threads: list[Thread]) -> None:
+def _start(threads: Sequence[Thread]) -> None:
     for thread in threads:
-        thread.join()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            allowed = "less: the system gives no more threads"
+            raise SettingInvalid("concurrency", len(threads), allowed) from error
+
+
+def _wait(threads: Sequence[Thread], waiting: Callable[[int], None]) -> None:
+    """Wait for those that are under way, and say for how many."""
+    waiting(sum(thread.is_alive() for thread in threads))
+    _join(threads)
+
+
+def _join(threads: Sequence[Thread]) -> None:
+    for thread in threads:
+        if thread.ident is not None:  # it was started
+            thread.join()
 
 
 def _arrivals(came: SimpleQueue[Any], workers: int) -> Iterator[Any]:

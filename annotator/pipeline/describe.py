@@ -53,6 +53,7 @@ class DescribeResult:
         sent: how many requests were sent.
         kinds: how many heads have which answer now.
         unanswered: how many have none: their requests failed, or another process is at them.
+        left_out: how many have none because they were to be left out.
         problems: why heads have no description, and how many for each reason.
         maybe_paid: how many of those without an answer may have been paid for.
         tokens_in: prompt tokens of this run; of what may have been paid for, as many as it can be.
@@ -64,6 +65,7 @@ class DescribeResult:
     sent: int = 0
     kinds: Counter[str] = field(default_factory=Counter[str])
     unanswered: int = 0
+    left_out: int = 0
     problems: Counter[str] = field(default_factory=Counter[str])
     maybe_paid: int = 0
     tokens_in: int = 0
@@ -81,14 +83,14 @@ class DescribeResult:
 
     @property
     def without(self) -> int:
-        """How many heads are neither described nor said to have no pattern."""
-        return self.heads - self.kinds[Described.kind] - self.kinds[Unclear.kind]
+        """How many heads are neither described, nor said to have no pattern, nor left out."""
+        return self.heads - self.left_out - self.kinds[Described.kind] - self.kinds[Unclear.kind]
 
     def end(self, requests: Iterable[Request], answers: Mapping[str, AttemptResult]) -> None:
         """Count what the heads have in the end, and why some have no description."""
         came = [answers[request.key] for request in requests if request.key in answers]
         self.kinds = Counter(one.kind for one in came)
-        self.unanswered = self.heads - len(came)
+        self.unanswered = self.heads - len(came) - self.left_out
         said = (problem_of(outcome_of(one.kind, dict(one.content))) for one in came)
         self.problems.update(problem for problem in said if problem is not None)
 
@@ -193,6 +195,8 @@ def describe_heads(
         asks = nullcontext(llm)
     with asks as model, Ledger(opened.folder / LEDGER) as ledger:
         ledger.sweep()
+        for file in ledger.strange_spills:
+            say(f"{file} has answers that are not of this ledger, or cannot be read; it stays.")
         requests = {head.head: request_of(model, head, template) for head in chosen}
         asked = [(head, r.key, r.content()) for head, r in requests.items()]
         ledger.add(model.name, asked, name)
@@ -235,8 +239,10 @@ def _run(llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], how: _How) -
     result = DescribeResult(len(requests), before=sum(r.key in answered for r in requests.values()))
     unsure = ledger.unsure(by_key.keys() - answered.keys())
     _say_unsure(len(unsure), how.leave_unsure)
-    left_out = answered.keys() | (unsure if how.leave_unsure else ())
-    missing = [request for key, request in by_key.items() if key not in left_out]
+    left_out = unsure if how.leave_unsure else set[str]()
+    result.left_out = sum(request.key in left_out for request in requests.values())
+    done = answered.keys() | left_out
+    missing = [request for key, request in by_key.items() if key not in done]
     if missing:
         ledger.reserve(round(how.reserve_mb * 1e6))
     concurrency = min(how.concurrency, len(missing), llm.at_once or how.concurrency)
@@ -265,7 +271,7 @@ def refuse_unanswered(result: DescribeResult, llm: str) -> None:
     """
     if result.unanswered:
         raise HeadsUnanswered(llm, result.unanswered, result.causes())
-    if result.heads and result.without == result.heads:
+    if 0 < result.without == result.heads:
         raise NoneDescribed(llm, result.heads, result.causes())
 
 
@@ -287,8 +293,4 @@ def _renewal(ledger: Ledger) -> Callable[[], None]:
 def _waiting(requests: int) -> None:
     """On Ctrl-C: a word on what is still waited for."""
     if requests:
-        with suppress(OSError):  # a closed terminal
-            say(
-                f"Stopping. {requests} under way are waited for and recorded; Ctrl-C leaves at "
-                "once."
-            )
+        say(f"Stopping. {requests} under way are waited for and recorded; Ctrl-C leaves at once.")

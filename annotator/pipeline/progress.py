@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -56,7 +57,8 @@ def bar(
 
 
 def say(line: str) -> None:
-    """A line on standard error, above a bar where there is one."""
+    """A line on standard error, above a bar where there is one; none if it cannot be written."""
     from tqdm.auto import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    with suppress(OSError):  # a closed terminal, a full disk
+        tqdm.write(line, file=sys.stderr)

@@ -133,7 +133,7 @@ def _uninterrupted() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {one: signal.getsignal(one) for one in signal.valid_signals()}
     previous = {one: handler for one, handler in handlers.items() if callable(handler)}
     caught: list[tuple[int, FrameType | None]] = []
     for one in previous:

@@ -16,9 +16,9 @@ import pytest
 
 from annotator.ledger import process_owner
 from annotator.ledger.attempt_results import LOST
-from annotator.ledger.claims import LEASE_SECONDS, RENEW_SECONDS
-from annotator.ledger.ledger import ClaimLost, Ledger
-from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, rows
+from annotator.ledger.claims import LEASE_SECONDS, RENEW_SECONDS, ClaimLost
+from annotator.ledger.ledger import Ledger
+from tests.ledger.others import ANSWER, HEAD, KEY, LLM, Other, ask, key_of, rows
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
 PERMITTED = not subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode
@@ -120,6 +120,18 @@ def test_after_the_lease_it_is_taken_up_and_a_late_answer_is_kept_and_stands(
     assert kinds == [[LOST, "described"], ["described"]]
     assert ledger.count(LOST) == 1
     other.end()
+
+
+def test_one_whose_claim_was_taken_answered_and_let_go_sends_no_more(
+    other: Other, ledger: Ledger
+) -> None:
+    """As after a laptop's sleep: there is no claim any more, but it is not its own either."""
+    other.hear()
+    ledger.add(LLM, [(HEAD, key_of(5), {})])
+    assert ledger.claim(key_of(5))
+    rows(Path(ledger.where), "DELETE FROM claims")
+    with pytest.raises(ClaimLost):
+        ledger.begin(key_of(5), {})
 
 
 def test_a_machine_that_was_started_again_is_given_its_time(
