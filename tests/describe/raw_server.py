@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import trustme
 
 Talk = Callable[[socket.socket, threading.Event], None]
 """What is done with a connection; the event is set when the server ends."""
@@ -99,14 +100,10 @@ def drips_before_the_tunnel(connection: socket.socket, over: threading.Event) ->
 
 
 def certificate(folder: Path, host: str) -> Path:
-    """A file with a key and its certificate for a host, signed by itself."""
-    file = folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"]
-    command += ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
-    parts = [folder / "key.pem", folder / "host.pem"]
-    command += ["-keyout", str(parts[0]), "-out", str(parts[1])]
-    subprocess.run(command, check=True, capture_output=True)
-    file.write_text("".join(part.read_text() for part in parts))
+    """A file with a key, its certificate for a host, and that of the authority that signed it."""
+    file, authority = folder / "certificate.pem", trustme.CA()
+    own = authority.issue_cert(host).private_key_and_cert_chain_pem
+    file.write_bytes(own.bytes() + authority.cert_pem.bytes())
     return file
 
 
