@@ -73,23 +73,22 @@ def flying(
                 stop.set()
         came.put(_DONE)
 
-    # Daemons, for the interpreter would wait for others even after a second Ctrl-C.
-    threads = [Thread(target=work, daemon=True) for _ in range(concurrency)]
+    at_work: list[Event] = []  # each is set when its worker has ended
     try:
-        _start(threads)
-        yield _arrivals(came, len(threads))
+        for _ in range(concurrency):
+            at_work.append(_started(work, concurrency))
+        yield _arrivals(came, concurrency)
     except KeyboardInterrupt:
         stop.set()
-        _wait(threads, waiting)
+        _wait(at_work, waiting)
         raise
     except BaseException:
         stop.set()
         try:
-            _wait(threads, waiting)
+            _wait(at_work, waiting)
         except KeyboardInterrupt:  # the first: it waits as well
-            _wait(threads, waiting)
+            _wait(at_work, waiting)
         raise
-    _join(threads)
 
 
 @contextmanager
@@ -110,25 +109,29 @@ def repeating(act: Callable[[], None], seconds: float) -> Generator[None]:
         thread.join()
 
 
-def _start(threads: Sequence[Thread]) -> None:
-    for thread in threads:
+def _started(work: Callable[[], None], of: int) -> Event:
+    """A worker's end. `Thread.join` cannot wait for it: once interrupted, it waits no more."""
+    ended = Event()
+
+    def run() -> None:
         try:
-            thread.start()
-        except RuntimeError as error:
-            allowed = "less: the system gives no more threads"
-            raise SettingInvalid("concurrency", len(threads), allowed) from error
+            work()
+        finally:
+            ended.set()
+
+    try:
+        # A daemon, for the interpreter would wait for others even after a second Ctrl-C.
+        Thread(target=run, daemon=True).start()
+    except RuntimeError as error:
+        raise SettingInvalid("concurrency", of, "less: the system gives no more threads") from error
+    return ended
 
 
-def _wait(threads: Sequence[Thread], waiting: Callable[[int], None]) -> None:
-    """Wait for those that are under way, and say for how many."""
-    waiting(sum(thread.is_alive() for thread in threads))
-    _join(threads)
-
-
-def _join(threads: Sequence[Thread]) -> None:
-    for thread in threads:
-        if thread.ident is not None:  # it was started
-            thread.join()
+def _wait(at_work: Sequence[Event], waiting: Callable[[int], None]) -> None:
+    """Wait for what is under way, and say for how many."""
+    waiting(sum(not ended.is_set() for ended in at_work))
+    for ended in at_work:
+        ended.wait()
 
 
 def _arrivals(came: SimpleQueue[Any], workers: int) -> Iterator[Any]:
