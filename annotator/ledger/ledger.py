@@ -43,7 +43,6 @@ class Ledger:
         read_only: only to read a file that is there, even where nothing can be written.
 
     Attributes:
-        where: the file.
         owner: who is at work here; see `annotator.ledger.process_owner`.
         strange_spills: files beside it whose answers are of another ledger, or cannot be read.
 
@@ -72,9 +71,9 @@ class Ledger:
     def close(self) -> None:
         """Close every connection; what is in flight or claimed here may be taken up by others."""
         leave(self.owner)
-        spill, self._spill = self._spill, None
-        if spill is not None:
-            spill.close()
+        if self._spill is not None:
+            self._spill.close()
+            self._spill = None
         self._opened.close()
 
     def __enter__(self) -> Ledger:
@@ -138,12 +137,12 @@ class Ledger:
             return head_answers.described(connection, heads, superseded)
 
     def describers(self) -> list[Describer]:
-        """Who has described heads, in the order of their first requests."""
+        """Who has described heads; see `annotator.ledger.head_answers.describers`."""
         with self.reading() as connection:
             return head_answers.describers(connection)
 
     def llms(self) -> list[str]:
-        """Every LLM that was to describe heads, in the order of the first requests."""
+        """Who was to describe heads; see `annotator.ledger.head_answers.llms`."""
         with self.reading() as connection:
             return head_answers.llms(connection)
 
@@ -167,8 +166,7 @@ class Ledger:
                 raise claims.ClaimLost(key)
             number = (connection.scalar(last) or 0) + 1
             made = connection.execute(insert(ATTEMPTS).values(**row, number=number))
-        assert made.inserted_primary_key is not None
-        attempt = int(made.inserted_primary_key[0])
+        attempt = int((made.inserted_primary_key or [])[0])
         self._begun[attempt] = key, number
         return attempt
 
@@ -244,9 +242,9 @@ class Ledger:
 
     def release(self, key: str) -> None:
         """Let go of a claim."""
+        self._claimed.discard(key)
         with self.writing() as connection:
             claims.release(connection, key, self.owner)
-        self._claimed.discard(key)
 
     def sweep(self) -> int:
         """Mark as lost what was in flight where nobody is at work any more; it will be asked again.
