@@ -89,13 +89,14 @@ def timed(folder: Path, size: int) -> dict[str, float]:
             "claim": median(seconds(lambda key=key: ledger.claim(key)) for key in keys),
             "claim, naive": median(seconds(naive) for _ in range(5)),
         }
-    some = HeadId(size // 2 // N_HEADS, size // 2 % N_HEADS)
+    file, some = folder / LEDGER, HeadId(*divmod(size // 2, N_HEADS))
 
     def all_read() -> None:
-        [one for one in read_descriptions(folder) if one.head == some]
+        assert [one for one in read_descriptions(file) if one.head == some]
 
+    assert read_descriptions(file, heads=[some])
     took["a head's descriptions"] = median(
-        seconds(lambda: read_descriptions(folder, heads=[some])) for _ in range(REPEATS)
+        seconds(lambda: read_descriptions(file, heads=[some])) for _ in range(REPEATS)
     )
     took["a head's descriptions, naive"] = seconds(all_read)
     return {name: 1000 * value for name, value in took.items()}
