@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Failed, read_answer
+from annotator.describe.outcome import Failed, answer_schema, read_answer
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid
@@ -48,7 +48,7 @@ class AnswerFile:
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The request that asks for a reply; the file's place does not count, its name does."""
-        schema = Answer.model_json_schema()
+        schema = answer_schema()
         return Request("file", "", self.path.name, system, prompt, schema, template, sample=sample)
 
     def send(self, request: Request, **_: Any) -> Reply:

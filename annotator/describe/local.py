@@ -19,7 +19,7 @@ from typing import Any
 
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
-from annotator.describe.outcome import Answer, Described, Failed, Outcome, Unclear
+from annotator.describe.outcome import Described, Failed, Outcome, Unclear, answer_schema
 from annotator.describe.providers import NamedLlm
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid, MissingExtra
@@ -78,7 +78,7 @@ class Local:
             model=self.digest,
             system=system,
             prompt=prompt,
-            schema=_short(Answer.model_json_schema()),
+            schema=_short(answer_schema()),
             template=template,
             sampling={"max_tokens": self._max_tokens, "temperature": 0.0, "seed": sample},
             sample=sample,

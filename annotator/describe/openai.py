@@ -27,11 +27,11 @@ from pydantic import BaseModel, Field, ValidationError
 from annotator.describe import http_errors
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import (
-    Answer,
     Failed,
     MaybePaid,
     Refused,
     Truncated,
+    answer_schema,
     read_answer,
 )
 from annotator.describe.providers import NamedLlm, require_model
@@ -128,7 +128,7 @@ class OpenAi(Provider):
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The request that asks this model, the schema in words where a server may not show it."""
         if self.base_url:
-            schema = json.dumps(Answer.model_json_schema(), indent=1)
+            schema = json.dumps(answer_schema(), indent=1)
             system = f"{system}\n\n{IN_WORDS}\n{schema}".lstrip()
         return super().request(system, prompt, template, sample)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +24,12 @@ class Answer(BaseModel):
     inputs: str = Field(description="What the input tokens are, or 'unclear'.")
     pattern: str = Field(description="What the head maps an input to, or 'unclear'.")
     category: Category = Field(description="What kind of pattern it is.")
+
+
+@cache
+def answer_schema() -> dict[str, Any]:
+    """The JSON schema of `Answer`; every request has the same one, which nobody changes."""
+    return Answer.model_json_schema()
 
 
 @dataclass(frozen=True)

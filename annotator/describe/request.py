@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 
@@ -37,9 +38,10 @@ class Request:
 
     def content(self) -> dict[str, Any]:
         """All of it, as the ledger keeps it."""
-        return {**vars(self), "schema": dict(self.schema), "sampling": dict(self.sampling)}
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**own, "schema": dict(self.schema), "sampling": dict(self.sampling)}
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256, in hexadecimal, of its canonical JSON."""
         text = json.dumps(self.content(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Described, Outcome, Unclear
+from annotator.describe.outcome import Described, Outcome, Unclear, answer_schema
 from annotator.describe.providers import NamedLlm
 from annotator.describe.request import Request
 from annotator.records import BASELINE
@@ -34,7 +34,7 @@ class Rules:
 
     def request(self, system: str, prompt: str, template: str, sample: int = 0) -> Request:
         """The signatures, as JSON in the prompt."""
-        schema = Answer.model_json_schema()
+        schema = answer_schema()
         return Request("rules", "", "rules-2", system, prompt, schema, template, sample=sample)
 
     def send(self, request: Request, **_: Any) -> Reply:

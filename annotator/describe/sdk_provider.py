@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from annotator.describe import http_errors
 from annotator.describe.api_keys import find_key
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Answer, Failed, MaybePaid
+from annotator.describe.outcome import Failed, MaybePaid, answer_schema
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid
 from annotator.http import AddressInvalid, is_local, plain_address
@@ -92,7 +92,7 @@ class Provider(ABC):
             model=self.model,
             system=system,
             prompt=prompt,
-            schema=Answer.model_json_schema(),
+            schema=answer_schema(),
             template=template,
             sampling=sampling,
             sample=sample,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select
-from sqlalchemy import exc as errors
 
 from annotator.ledger.attempt_results import LOST, AttemptResult, recorded
 from annotator.ledger.tables import OUTCOMES
@@ -17,19 +16,15 @@ def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: A
     """Insert a row unless there is one of its key; whether it was inserted.
 
     Args:
-        connection: within a transaction.
+        connection: within a transaction that may write, which nobody else does then.
         table: where.
         by: the columns of the key. Whatever else forbids the row is an error.
         row: all of its columns.
     """
     same = [table.c[name] == row[name] for name in by]
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(row))
-    except errors.IntegrityError:
-        if connection.execute(select(table.c[by[0]]).where(*same)).first() is None:
-            raise
+    if connection.execute(select(table.c[by[0]]).where(*same).limit(1)).first() is not None:
         return False
+    connection.execute(insert(table).values(row))
     return True
 
 
@@ -54,9 +49,5 @@ def insert_outcome(connection: Connection, attempt: int, came: AttemptResult) ->
     """
     row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
     written_off = came.kind == LOST
-    any_row = select(OUTCOMES.c.attempt).where(OUTCOMES.c.attempt == attempt).limit(1)
-    if written_off and connection.scalar(any_row) is not None:
-        return False
-    return insert_new(
-        connection, OUTCOMES, ["attempt", "written_off"], written_off=written_off, **row
-    )
+    by = ["attempt"] if written_off else ["attempt", "written_off"]
+    return insert_new(connection, OUTCOMES, by, written_off=written_off, **row)

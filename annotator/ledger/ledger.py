@@ -186,14 +186,11 @@ class Ledger:
             record(connection, attempt, came)
             if came.final:
                 claims.release(connection, key, self.owner)
+                self._claimed.discard(key)
         self._begun.pop(attempt, None)
 
     def reserve(self, room: int) -> None:
-        """Have room for answers that the database cannot take, until this is closed.
-
-        Args:
-            room: bytes.
-        """
+        """Have room, so many bytes, for answers that the database cannot take, until its end."""
         try:
             self._spill = Spill(self._file, self.owner, room)
         except OSError as error:
@@ -241,10 +238,11 @@ class Ledger:
             claims.renew(connection, self.owner)
 
     def release(self, key: str) -> None:
-        """Let go of a claim."""
-        self._claimed.discard(key)
-        with self.writing() as connection:
-            claims.release(connection, key, self.owner)
+        """Let go of a claim, where it did not end with an answer."""
+        if key in self._claimed:
+            with self.writing() as connection:
+                claims.release(connection, key, self.owner)
+            self._claimed.discard(key)
 
     def sweep(self) -> int:
         """Mark as lost what was in flight where nobody is at work any more; it will be asked again.
