@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from annotator.catalog.descriptions import LEDGER as FILE
 from annotator.cli import main
 from annotator.describe.openai import OpenAi
 from annotator.errors import HeadInvalid, LedgerUnusable, LlmFailed, LlmInvalid, SettingInvalid
+from annotator.ledger.attempt_results import AttemptResult
 from annotator.ledger.ledger import Ledger
+from annotator.ledger.spill import Spill
 from annotator.pipeline import progress
 from annotator.pipeline.describe import describe_heads
+from tests import PATIENCE
 from tests.commands import error_of
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, completion, openai_error
@@ -142,6 +146,39 @@ def test_a_run_that_has_no_room_for_answers_sends_nothing(
     assert provider.asked == []
     with pytest.raises(SettingInvalid, match="reserve-mb"):
         describe_heads(catalog, llm, reserve_mb=0.0, progress=False)
+
+
+def test_a_run_renews_its_leases_while_a_request_is_under_way(
+    catalog: Path, provider: Provider, llm: OpenAi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotator.ledger.claims.RENEW_SECONDS", 0.02)
+
+    def slow(asked: Asked) -> Sent:
+        with Ledger(catalog / FILE) as other, other.writing() as connection:
+            connection.exec_driver_sql("UPDATE claims SET until = 1")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with Ledger(catalog / FILE) as other, other.reading() as connection:
+                until = connection.exec_driver_sql("SELECT until FROM claims").scalar_one()
+            if until > time.time():
+                return GOOD
+        raise AssertionError("nobody renewed it")
+
+    provider.answer = slow
+    told = describe_heads(catalog, llm, heads=["L0H0"], progress=False)
+    assert told.kinds == {"described": 1}
+
+
+def test_answers_that_are_of_another_ledger_are_named(
+    catalog: Path, llm: OpenAi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spill = Spill(catalog / FILE, "h:b:1:99999999:1:1", 10_000)
+    spill.put("another", 1, AttemptResult("described", {}))
+    spill.close()
+    os.utime(spill.file, (0, 0))
+    describe_heads(catalog, llm, heads=["L0H0"], progress=False)
+    assert f"{spill.file} has answers that are not of this ledger" in capsys.readouterr().err
+    assert spill.file.exists()
 
 
 def test_a_fault_of_any_kind_in_a_worker_ends_the_run(

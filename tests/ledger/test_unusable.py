@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -147,6 +148,16 @@ def test_held_by_another_process(where: Path, monkeypatch: pytest.MonkeyPatch) -
             other.end()
         ledger.begin(KEY, {})
         assert ledger.count() == 2
+
+
+def test_a_thread_waits_for_its_turn_no_longer_than_for_another_program(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many threads the last would otherwise wait for the sum of all waits."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    with Ledger(where) as ledger, ThreadPoolExecutor(1) as pool, ledger.writing():
+        waiting = pool.submit(ledger.claim, KEY)
+        assert isinstance(waiting.exception(PATIENCE), LedgerUnusable)
 
 
 class Busy(sqlite3.OperationalError):
