@@ -10,6 +10,7 @@ from annotator.describe import openai as module
 from annotator.describe.openai import OpenAi
 from annotator.pipeline.map import map_model
 from tests.describe import loopback
+from tests.describe.asking import Asked
 from tests.describe.loopback import Provider
 from tests.describe.sdks import BOTH, OPENAI_KEY, Sdk
 
@@ -18,6 +19,13 @@ from tests.describe.sdks import BOTH, OPENAI_KEY, Sdk
 def provider() -> Iterator[Provider]:
     with loopback.running() as server:
         yield server
+
+
+@pytest.fixture
+def asked(provider: Provider, tmp_path: Path) -> Iterator[Asked]:
+    one = Asked(provider, tmp_path)
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,99 +3,22 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from annotator.describe import attempts
 from annotator.describe.attempts import Asker, Policy
 from annotator.describe.gate import Gate
 from annotator.describe.llm import Reply
-from annotator.describe.openai import OpenAi
 from annotator.describe.request import Request
-from annotator.errors import LedgerUnusable, LlmFailed
-from annotator.ledger import claims, sqlite
+from annotator.errors import LlmFailed
+from annotator.ledger import claims
 from annotator.ledger.attempt_results import tokens_at_most
 from annotator.ledger.ledger import Ledger
-from annotator.ledger.spill import spills, waiting_beside
 from annotator.pipeline.concurrency import Stop, Stopped
-from annotator.records import HeadId
-from tests.describe import loopback
+from tests.describe.asking import BUSY, CUT, GOOD, PROSE, SAID, Asked, answer
 from tests.describe.loopback import Answer as Sent
-from tests.describe.loopback import Provider, completion, openai_error
-
-SAID = {"reasoning": "r", "inputs": "countries", "pattern": "capitals", "category": "semantic"}
-GOOD = Sent(body=completion(json.dumps(SAID)))
-CUT = Sent(body=completion('{"reasoning": "r', finish="length"))
-PROSE = Sent(body=completion("It maps countries to capitals."))
-BUSY = Sent(503, openai_error("overloaded", "server_error"))
-
-
-class Clock:
-    """Time that passes where somebody waits, and only then."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.waits: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        if seconds:
-            self.waits.append(round(seconds, 3))
-
-
-class Asked:
-    """A model, a ledger, and the waits between sendings, which nobody waits for."""
-
-    def __init__(self, provider: Provider, folder: Path) -> None:
-        self.provider = provider
-        self.llm = OpenAi("tiny", provider.url + "/v1", "sk-0123456789abcdef", max_tokens=100)
-        self.ledger = Ledger(folder / "ledger.db")
-        self.request = self.llm.request("You describe.", "What is it?", "0" * 64)
-        key, content = self.request.key, self.request.content()
-        self.ledger.add(self.llm.name, [(HeadId(0, 0), key, content)])
-        self.clock = Clock()
-        self.said: list[str] = []
-
-    @property
-    def waits(self) -> list[float]:
-        return self.clock.waits
-
-    def gate(self, **settings: Any) -> Gate:
-        return Gate(self.llm.name, self.clock.sleep, clock=lambda: self.clock.now, **settings)
-
-    def ask(
-        self, *answers: Sent, policy: Policy | None = None, gate: Gate | None = None
-    ) -> Reply | None:
-        self.provider.answers(*answers)
-        gate = gate or self.gate()
-        asker = Asker(self.llm, self.ledger, gate, self.said.append, policy or Policy())
-        return asker.ask(self.request)
-
-    def outcome(self, *answers: Sent, **how: Any) -> str:
-        """The kind of the last outcome."""
-        reply = self.ask(*answers, **how)
-        assert reply is not None
-        return reply.outcome.kind
-
-    def close(self) -> None:
-        self.llm.close()
-        self.ledger.close()
-
-
-@pytest.fixture
-def asked(tmp_path: Path) -> Iterator[Asked]:
-    with loopback.running() as provider:
-        one = Asked(provider, tmp_path)
-        yield one
-        one.close()
-
-
-def answer(asked: Asked) -> str:
-    return asked.ledger.answers([asked.request.key])[asked.request.key].kind
+from tests.describe.loopback import openai_error
 
 
 def test_an_answer_is_written_down_with_its_words_and_tokens(asked: Asked) -> None:
@@ -299,62 +222,3 @@ def test_an_answer_that_comes_after_its_attempt_was_written_off_is_kept(asked: A
     assert answer(asked) == "described"
     [attempt] = asked.ledger.attempts(asked.request.key)
     assert [came.kind for came in attempt.came] == ["lost", "described"]
-
-
-def test_an_answer_that_the_ledger_cannot_take_is_kept_beside_it_until_it_can(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
-    asked.ledger.close()
-    asked.ledger = Ledger(asked.ledger.where)
-    asked.ledger.reserve(100_000)
-    holder = sqlite3.connect(asked.ledger.where, isolation_level=None, check_same_thread=False)
-
-    def held(sent: object) -> Sent:
-        holder.execute("BEGIN IMMEDIATE")
-        return GOOD
-
-    def free(seconds: float) -> None:
-        if not seconds:
-            return
-        assert seconds == attempts.RECORD_AGAIN_SECONDS
-        assert waiting_beside(Path(asked.ledger.where)) == 1
-        holder.execute("ROLLBACK")
-
-    asked.provider.answer = held
-    asker = Asker(asked.llm, asked.ledger, Gate("tiny", free), asked.said.append)
-    assert asker.ask(asked.request) is not None
-    assert answer(asked) == "described"
-    [said] = asked.said
-    assert said.startswith("database is locked: what came back is kept in ")
-    asked.ledger.close()
-    assert spills(Path(asked.ledger.where)) == []
-    holder.close()
-
-
-def test_told_to_stop_it_leaves_the_answer_beside_the_ledger_for_the_next(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
-    asked.ledger.close()
-    asked.ledger = Ledger(asked.ledger.where)
-    asked.ledger.reserve(100_000)
-    holder = sqlite3.connect(asked.ledger.where, isolation_level=None, check_same_thread=False)
-    stop = Stop()
-
-    def held(sent: object) -> Sent:
-        holder.execute("BEGIN IMMEDIATE")
-        stop.set()
-        return GOOD
-
-    asked.provider.answer = held
-    asker = Asker(asked.llm, asked.ledger, Gate("tiny", stop.sleep), asked.said.append)
-    with pytest.raises(LedgerUnusable):
-        asker.ask(asked.request)
-    asked.ledger.close()
-    holder.close()
-    assert len(spills(Path(asked.ledger.where))) == 1
-    asked.ledger = Ledger(asked.ledger.where)
-    assert answer(asked) == "described"
-    assert spills(Path(asked.ledger.where)) == []
-    assert asked.ask() is None, "it is not asked again"

@@ -19,9 +19,9 @@ from annotator.errors import LlmFailed
 from annotator.pipeline.concurrency import Stop, Stopped
 from annotator.pipeline.describe import describe_heads
 from tests import PATIENCE
+from tests.describe.asking import Clock
 from tests.describe.loopback import Answer as Sent
 from tests.describe.loopback import Asked, Provider, openai_error
-from tests.describe.test_asking import Clock
 from tests.describe.test_run import GOOD, HEADS
 
 BUSY = Failed("busy", status=503, again=True)
