@@ -32,8 +32,9 @@ with whole_file(Path(sys.argv[1])) as file:
 def writer(path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that is in the midst of a file, until its standard input ends."""
     command = [sys.executable, "-c", WRITER, str(path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "writing\n"
         yield process
 

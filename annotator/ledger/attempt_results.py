@@ -61,7 +61,7 @@ class Attempt:
 
 
 def tokens_at_most(content: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[int, int]:
-    """What a sending may have cost of which no answer came: its upper price.
+    """What a sending may have cost of which no answer came; docs/definitions.md, "Upper price".
 
     Args:
         content: the request's.

@@ -50,7 +50,7 @@ class DescribeResult:
     Attributes:
         heads: how many heads were to be described.
         before: how many of them had an answer already.
-        sent: how many requests were sent.
+        sent: how many heads were asked about now.
         kinds: how many heads have which answer now.
         unanswered: how many have none: their requests failed, or another process is at them.
         left_out: how many have none because they were to be left out.
@@ -238,9 +238,9 @@ def _run(llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], how: _How) -
     answered = ledger.answers(by_key)
     result = DescribeResult(len(requests), before=sum(r.key in answered for r in requests.values()))
     unsure = ledger.unsure(by_key.keys() - answered.keys())
-    _say_unsure(len(unsure), how.leave_unsure)
-    left_out = unsure if how.leave_unsure else set[str]()
-    result.left_out = sum(request.key in left_out for request in requests.values())
+    heads = sum(request.key in unsure for request in requests.values())
+    _say_unsure(heads, how.leave_unsure)
+    left_out, result.left_out = (unsure, heads) if how.leave_unsure else (set[str](), 0)
     done = answered.keys() | left_out
     missing = [request for key, request in by_key.items() if key not in done]
     if missing:
@@ -258,7 +258,8 @@ def _run(llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], how: _How) -
                 shown.update(0 if reply is None else 1)
     answered = ledger.answers(by_key)
     result.end(requests.values(), answered)
-    result.maybe_paid = len(ledger.unsure(by_key.keys() - answered.keys()))
+    unsure = ledger.unsure(by_key.keys() - answered.keys())
+    result.maybe_paid = sum(request.key in unsure for request in requests.values())
     return result
 
 

@@ -203,8 +203,8 @@ def test_interrupted_from_the_keyboard(tiny_folder: Path, finished: Path, tmp_pa
     """A pipe that nobody writes to holds the run at the second layer, where ^C meets it."""
     out = tmp_path / "out"
     command = [sys.executable, "-c", HELD, "map", tiny_folder, "--out", out]
-    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=pipe, stderr=pipe) as process:
         deadline = time.monotonic() + PATIENCE
         while not (out / "building/signatures/L000.parquet").is_file():
             assert time.monotonic() < deadline

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +36,6 @@ ledger.close()
 """
 
 LOST_AND_FREE, AT_WORK = (1, True), (0, False)  # how many attempts are lost, whether it is claimed
-
-
-@pytest.fixture
-def where(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(where: Path) -> Iterator[Ledger]:
-    with Ledger(where) as ledger:
-        yield ledger
 
 
 def test_a_kill_in_flight(where: Path) -> None:

@@ -64,12 +64,6 @@ def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Other]:
         yield process
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.db") as ledger:
-        yield ledger
-
-
 def later(patch: pytest.MonkeyPatch, seconds: float) -> None:
     """Another machine's clock, or the same one after so long."""
     now = time.time

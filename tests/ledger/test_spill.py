@@ -49,17 +49,6 @@ with Ledger(where) as ledger:
 """
 
 
-@pytest.fixture
-def where(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(where: Path) -> Iterator[Ledger]:
-    with Ledger(where) as ledger:
-        yield ledger
-
-
 def test_the_room_is_there_before_anything_is_sent_and_gone_when_all_is_recorded(
     where: Path,
 ) -> None:
