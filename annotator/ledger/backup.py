@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
-from secrets import token_hex
 
-from annotator.atomic_files import sync_folder
-from annotator.errors import BackupFailed, LedgerUnusable
+from annotator.atomic_files import whole_file
+from annotator.errors import BackupFailed, CatalogUnwritable, LedgerUnusable
 from annotator.ledger.check import (
     LedgerContents,
     begin,
@@ -54,23 +52,15 @@ def back_up(file: Path, into: Path, watch: Watch, *, force: bool = False) -> Led
     """
     require_ledger_file(file)
     _require_place(file, into, force)
-    part = into.with_name(f".{into.name}.{token_hex(4)}.part")
     try:
-        with closing(_opened(file)) as ledger:
-            version = version_of(file)
+        with whole_file(into) as copy, closing(_opened(file)) as ledger:
+            part, version = Path(copy.name), version_of(file)
             _copy(ledger, part, file, into, watch)
             numbers = ledger.execute(_NUMBERS).fetchone()
-        with part.open("rb") as copied:
-            os.fsync(copied.fileno())
-        contents = _proved(part, file, version, numbers, into)
-        _require_place(file, into, force)
-        part.replace(into)
-    except OSError as error:
-        raise BackupFailed(str(into), error.strerror or str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-    with suppress(OSError):  # the backup is there all the same
-        sync_folder(into.parent)
+            contents = _proved(part, file, version, numbers, into)
+            _require_place(file, into, force)
+    except CatalogUnwritable as error:
+        raise BackupFailed(str(into), error.reason) from error
     return contents
 
 
