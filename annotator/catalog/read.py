@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from annotator.catalog import descriptions, judgments
 from annotator.catalog import relations_tables as relations
 from annotator.catalog.build import is_finished
@@ -13,8 +15,8 @@ from annotator.catalog.manifest import Manifest
 from annotator.catalog.relations_manifest import RELATIONS_FILE as RELATIONS
 from annotator.catalog.relations_manifest import RelationRun
 from annotator.catalog.schema import MAP_TABLES, to_heads, to_summaries
-from annotator.catalog.table_files import read_table
-from annotator.errors import CatalogBroken, CatalogMissing, SettingInvalid
+from annotator.catalog.table_files import read_head_rows, read_table
+from annotator.errors import CatalogMissing, SettingInvalid
 from annotator.paths import user_path
 from annotator.records import (
     Description,
@@ -83,9 +85,21 @@ class Catalog:
         if isinstance(head, str):
             head = HeadId.parse(head)
         head.within(self.manifest.dims["n_layers"], self.manifest.dims["n_heads"])
-        wanted = {"layer": head.layer, "head": head.head}
-        tables = [read_table(self._path(name), MAP_TABLES[name], wanted) for name in MAP_TABLES]
-        return self._records(*tables, count=1)[0]
+        its = (pc.field("layer") == head.layer) & (pc.field("head") == head.head)
+        return next(to_heads(*(self._of_heads(name, 1, its) for name in ("maps", "signatures"))))
+
+    def maps(self, sources: int | None = None) -> Iterator[HeadMap]:
+        """Every head's salient mappings, by layer and head, each made when it is asked for.
+
+        Args:
+            sources: of each head only so many, most salient first; None: all.
+
+        Raises:
+            CatalogBroken: a table cannot be read.
+        """
+        first = None if sources is None else pc.field("source_rank") < sources
+        maps = self._of_heads("maps", len(self), first)
+        return to_heads(maps, self._of_heads("signatures", len(self)))
 
     def heads(self, sort: str | None = None, top: int | None = None) -> Rows[HeadSummary]:
         """Every head's signatures; their mappings are not read.
@@ -102,9 +116,7 @@ class Catalog:
             raise SettingInvalid("sort", sort, "one of " + ", ".join(SORTABLE))
         if top is not None and top < 1:
             raise SettingInvalid("top", top, "at least 1")
-        table = self.table("signatures")
-        self._require_heads("signatures", table, len(self))
-        heads = to_summaries(table)
+        heads = to_summaries(self._of_heads("signatures", len(self)))
         if sort is not None:
             heads.sort(key=lambda h: (-getattr(h.signatures, sort), h.head))
         return Rows(heads[:top], HeadSummary)
@@ -235,7 +247,7 @@ class Catalog:
         return self.table(name).to_pandas()
 
     def __iter__(self) -> Iterator[HeadMap]:
-        return iter(self._records(self.table("maps"), self.table("signatures"), len(self)))
+        return self.maps()
 
     def __len__(self) -> int:
         return self.manifest.dims["n_layers"] * self.manifest.dims["n_heads"]
@@ -264,21 +276,8 @@ class Catalog:
         ]
         return html.table(caption, ("head", "source", "promotes"), rows)
 
-    def _records(self, maps: pa.Table, signatures: pa.Table, count: int) -> list[HeadMap]:
-        """The records of so many heads.
-
-        Raises:
-            CatalogBroken: a table lacks rows.
-        """
-        self._require_heads("maps", maps, count)
-        self._require_heads("signatures", signatures, count)
-        return list(to_heads(maps, signatures))
-
-    def _require_heads(self, name: str, table: pa.Table, count: int) -> None:
-        present = table.group_by(["layer", "head"]).aggregate([]).num_rows
-        if present != count:
-            problem = f"it has rows of {present} heads, not {count}"
-            raise CatalogBroken(str(self._path(name)), problem)
+    def _of_heads(self, name: str, count: int, where: pc.Expression | None = None) -> pa.Table:
+        return read_head_rows(self._path(name), MAP_TABLES[name], count, where)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from annotator.records import (
@@ -103,25 +104,27 @@ def to_heads(maps: pa.Table, signatures: pa.Table) -> Iterator[HeadMap]:
         maps: rows of the maps table, each head's together.
         signatures: the same heads' rows of the signatures table.
     """
-    by_head = groupby(maps.to_pylist(), key=lambda row: (row["layer"], row["head"]))
-    for (_, rows), summary in zip(by_head, to_summaries(signatures), strict=True):
-        by_source = groupby(rows, key=lambda row: row["source_rank"])
-        mappings = tuple(_mapping(list(group)) for _, group in by_source)
+    runs = zip(to_summaries(signatures), _runs(maps, "layer", "head"), strict=True)
+    for summary, (start, end) in runs:
+        mappings = tuple(_mappings(maps.slice(start, end - start)))
         yield HeadMap(summary.head, summary.kv_head, mappings, summary.signatures)
 
 
-def _mapping(rows: list[dict[str, Any]]) -> SalientMapping:
-    def side(name: str) -> tuple[Target, ...]:
-        return tuple(
-            Target(Token(row["target_id"], row["target"]), row["logit"])
-            for row in rows
-            if row["side"] == name
-        )
+def _mappings(rows: pa.Table) -> Iterator[SalientMapping]:
+    """The records of one head's rows: of each source the promoted targets, then the suppressed."""
+    names = ("source_id", "source", "sigma", "side", "target_id", "target", "logit")
+    columns: list[list[Any]] = [rows[name].to_pylist() for name in names]
+    ids, texts, sigmas, sides, target_ids, target_texts, logits = columns
+    targets = tuple(map(Target, map(Token, target_ids, target_texts), logits))
+    for start, end in _runs(rows, "source_rank"):
+        middle = start + sides[start:end].count("top")
+        sigma = math.nan if sigmas[start] is None else sigmas[start]
+        source = Token(ids[start], texts[start])
+        yield SalientMapping(source, sigma, targets[start:middle], targets[middle:end])
 
-    first = rows[0]
-    return SalientMapping(
-        source=Token(first["source_id"], first["source"]),
-        sigma=math.nan if first["sigma"] is None else first["sigma"],
-        targets=side("top"),
-        suppressed=side("bottom"),
-    )
+
+def _runs(table: pa.Table, *names: str) -> Iterator[tuple[int, int]]:
+    """Where the rows begin and end that follow one another and have the same in these columns."""
+    columns = [table[name].to_numpy() for name in names]
+    changed = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return pairwise([0, *(np.flatnonzero(changed) + 1).tolist(), table.num_rows])

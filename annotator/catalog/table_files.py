@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import reduce
-from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +35,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(
     path: Path,
     schema: pa.Schema,
-    where: Mapping[str, int] | None = None,
+    where: pc.Expression | None = None,
     remedy: str = CatalogBroken.remedy,
 ) -> pa.Table:
     """Read a Parquet file that must have this schema.
@@ -46,16 +43,14 @@ def read_table(
     Args:
         path: the file.
         schema: its columns.
-        where: only the rows where columns have these values.
+        where: only these rows; None: all.
         remedy: what to do about a broken one.
 
     Raises:
         CatalogBroken: it cannot be read, or has another schema.
     """
     try:
-        rows = [pc.field(column) == value for column, value in (where or {}).items()]
-        chosen = reduce(and_, rows) if rows else None
-        table = pq.read_table(path, filters=chosen, page_checksum_verification=True)
+        table = pq.read_table(path, filters=where, page_checksum_verification=True)
         table.validate(full=True)
         same = table.schema.equals(schema)
     except pa.ArrowCancelled as stopped:  # Arrow's name for Ctrl-C
@@ -65,4 +60,19 @@ def read_table(
     if not same:
         names = ", ".join(table.schema.names)
         raise CatalogBroken(str(path), f"its columns are {names}", remedy)
+    return table
+
+
+def read_head_rows(
+    path: Path, schema: pa.Schema, count: int, where: pc.Expression | None = None
+) -> pa.Table:
+    """Read a table, or some rows of it, that has rows of so many heads.
+
+    Raises:
+        CatalogBroken: it cannot be read, has another schema, or lacks some.
+    """
+    table = read_table(path, schema, where)
+    present = table.group_by(["layer", "head"]).aggregate([]).num_rows
+    if present != count:
+        raise CatalogBroken(str(path), f"it has rows of {present} heads, not {count}")
     return table

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from jinja2 import StrictUndefined, meta, nodes
@@ -40,6 +41,7 @@ from annotator.tokens.display import show_bytes
 DESCRIBE_HEAD = "describe_head"
 PROMPT_BLOCKS = ("system", "user")
 VARIABLES = frozenset({"mappings"})
+_PARTS = frozenset(field.name for field in fields(ShownMapping))
 _OWN = frozenset(" ␣⟦⟧")
 _UNSAFE = frozenset('<>[]{}|`"\\')
 
@@ -110,15 +112,16 @@ def render(evidence: Evidence, template: Template) -> Rendered:
     return Rendered(system, prompt, template.digest)
 
 
+@cache
 def quote(token: str) -> str:
     """A token's slot: a JSON string, quotation marks and all, that nothing in it can end."""
     slot: list[str] = []
     combines = False  # whether the character before stands as it is, so that a mark can join it
     for char in token:
-        mark = unicodedata.category(char)[0] == "M"
-        put = _escaped(char) if mark and not combines else _slot(char)
-        slot.append(put)
-        combines = put == char
+        put, is_mark = _slot(char)
+        alone = is_mark and not combines
+        slot.append(_escaped(char) if alone else put)
+        combines = put == char and not alone
     return f'"{"".join(slot)}"'
 
 
@@ -130,16 +133,17 @@ def _slots(evidence: Evidence) -> tuple[ShownMapping, ...]:
 
 
 @cache
-def _slot(char: str) -> str:
-    """What stands for a character in a slot."""
+def _slot(char: str) -> tuple[str, bool]:
+    """What stands for a character in a slot, and whether it is a combining mark."""
     if char in _OWN:
-        return char
+        return char, False
     if char == "\\":
-        return "\\\\"
+        return "\\\\", False
     after = f"a{char}"  # a mark is shown where it has something to combine with
     visible = show_bytes(after.encode(errors="replace")) == after
     safe = _UNSAFE.isdisjoint(unicodedata.normalize("NFKD", char))
-    return char if visible and safe else _escaped(char)
+    is_mark = unicodedata.category(char)[0] == "M"
+    return char if visible and safe else _escaped(char), is_mark
 
 
 def _escaped(char: str) -> str:
@@ -161,9 +165,18 @@ def _read(file: Traversable) -> str:
         raise PromptInvalid(str(file), "it is not UTF-8") from error
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """A sandbox that knows a mapping's two parts to be safe; of all else it asks at length."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return (type(obj) is ShownMapping and attr in _PARTS) or super().is_safe_attribute(
+            obj, attr, value
+        )
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
     """Jinja as a template here has it: strict, sandboxed, and the same words every time."""
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Environment(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )
     del environment.globals["lipsum"], environment.filters["random"]

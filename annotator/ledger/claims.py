@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from annotator.ledger.attempt_results import LOST, SETTLED, AttemptResult, tokens_at_most
 from annotator.ledger.inserting import insert_outcome
@@ -25,16 +26,16 @@ class ClaimLost(Exception):
     """Another process has taken the request over: nothing more is to be sent here."""
 
 
-def claimed_by_another(connection: Connection, key: str, owner: str) -> bool:
-    """Whether somebody else is at a request."""
-    held = connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
-    return held is not None and held.owner != owner and at_work(held.owner, held.until)
+def require(connection: Connection, key: str, owner: str, *, is_claimed: bool) -> None:
+    """Nothing, unless somebody else is at a request, or has been since it was claimed.
 
-
-def is_claimed_by(connection: Connection, key: str, owner: str) -> bool:
-    """Whether a claim is still its owner's."""
-    own = CLAIMS.c.key == key, CLAIMS.c.owner == owner
-    return connection.execute(select(CLAIMS.c.key).where(*own)).first() is not None
+    Raises:
+        ClaimLost: so it is.
+    """
+    held = _claim_on(connection, key)
+    lost = is_claimed and (held is None or held.owner != owner)
+    if lost or _is_of_another(held, owner):
+        raise ClaimLost(key)
 
 
 def is_in_flight_elsewhere(connection: Connection, key: str, owner: str) -> bool:
@@ -48,11 +49,11 @@ def take(connection: Connection, key: str, owner: str) -> bool:
     """Claim a request that has no answer and that nobody else is at; whether it is one's own."""
     there = select(OUTCOMES.c.attempt).join_from(ATTEMPTS, OUTCOMES)
     there = there.where(ATTEMPTS.c.key == key, SETTLED).limit(1)
-    if connection.scalar(there) is not None or claimed_by_another(connection, key, owner):
+    if connection.scalar(there) is not None or _is_of_another(_claim_on(connection, key), owner):
         return False
-    connection.execute(delete(CLAIMS).where(CLAIMS.c.key == key))
-    until = time.time() + LEASE_SECONDS
-    connection.execute(insert(CLAIMS).values(key=key, owner=owner, until=until))
+    own = {"owner": owner, "until": time.time() + LEASE_SECONDS}
+    taken = insert(CLAIMS).values(key=key, **own)
+    connection.execute(taken.on_conflict_do_update(index_elements=[CLAIMS.c.key], set_=own))
     return True
 
 
@@ -74,6 +75,14 @@ def write_off(connection: Connection) -> int:
         spent = tokens_at_most(row.content, row.parameters)
         insert_outcome(connection, row.id, AttemptResult(LOST, {}, "", *spent, final=False))
     return len(gone)
+
+
+def _claim_on(connection: Connection, key: str) -> Any:
+    return connection.execute(select(CLAIMS).where(CLAIMS.c.key == key)).one_or_none()
+
+
+def _is_of_another(held: Any, owner: str) -> bool:
+    return held is not None and held.owner != owner and at_work(held.owner, held.until)
 
 
 def _in_flight(connection: Connection) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -105,13 +105,27 @@ def number_of(connection: Connection, who: Describer) -> int:
     return int(made[0])
 
 
-def add_request(connection: Connection, head: HeadId, describer: int, key: str) -> None:
-    """The request that describes a head from now on, unless it is the last one again."""
-    of_head = {"layer": head.layer, "head": head.head, "describer": describer}
-    same = [HEADS.c[name] == value for name, value in of_head.items()]
-    last = select(HEADS.c.key).where(*same).order_by(HEADS.c.number.desc()).limit(1)
-    if connection.scalar(last) != key:
-        connection.execute(insert(HEADS).values(**of_head, key=key))
+def add_requests(connection: Connection, requests: Sequence[tuple[HeadId, Describer, str]]) -> None:
+    """The requests, by their keys, that describe heads from now on; one that does already stays.
+
+    Raises:
+        NameTaken: a describer's name stands for another language model or prompt.
+    """
+    who = dict.fromkeys(describer for _, describer, _ in requests)
+    numbers = {one: number_of(connection, one) for one in who}
+    last: dict[tuple[int, int, int], str] = {}
+    in_order = select(HEADS).order_by(HEADS.c.number)
+    for some in _of_heads(in_order, (head for head, _, _ in requests)):
+        for row in connection.execute(some):
+            last[row.layer, row.head, row.describer] = row.key
+    names, new = ("layer", "head", "describer", "key"), list[dict[str, Any]]()
+    for of, describer, key in requests:
+        whose = of.layer, of.head, numbers[describer]
+        if last.get(whose) != key:
+            last[whose] = key
+            new.append(dict(zip(names, (*whose, key), strict=True)))
+    if new:
+        connection.execute(insert(HEADS), new)
 
 
 def _answers() -> Select[Any]:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, insert, select, tuple_
 
 from annotator.ledger.attempt_results import LOST, AttemptResult, recorded
 from annotator.ledger.tables import OUTCOMES
 
+_ROWS_AT_ONCE = 400
 
-def insert_new(connection: Connection, table: Table, by: Sequence[str], **row: Any) -> bool:
-    """Insert a row unless there is one of its key; whether it was inserted.
+
+def insert_new(
+    connection: Connection, table: Table, by: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> int:
+    """Insert rows unless there is one of their key; how many were inserted.
 
     Args:
         connection: within a transaction that may write, which nobody else does then.
         table: where.
-        by: the columns of the key. Whatever else forbids the row is an error.
-        row: all of its columns.
+        by: the columns of the key. Whatever else forbids a row is an error.
+        rows: all of the columns of each; of two with one key, the first counts.
     """
-    same = [table.c[name] == row[name] for name in by]
-    if connection.execute(select(table.c[by[0]]).where(*same).limit(1)).first() is not None:
-        return False
-    connection.execute(insert(table).values(row))
-    return True
+    columns = [table.c[name] for name in by]
+    new: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in rows:
+        new.setdefault(tuple(row[name] for name in by), row)
+    keys = list(new)
+    for start in range(0, len(keys), _ROWS_AT_ONCE):
+        same = tuple_(*columns).in_(keys[start : start + _ROWS_AT_ONCE])
+        for there in connection.execute(select(*columns).where(same)):
+            new.pop(tuple(there), None)
+    if new:
+        connection.execute(insert(table), list(new.values()))
+    return len(new)
 
 
 def record(connection: Connection, attempt: int, came: AttemptResult) -> None:
@@ -47,7 +58,8 @@ def insert_outcome(connection: Connection, attempt: int, came: AttemptResult) ->
     Returns:
         Whether it was inserted; not where there is an answer already, or a row that is the same.
     """
-    row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
     written_off = came.kind == LOST
+    row = {**vars(came), "content": dict(came.content), "attempt": attempt, "at": time.time()}
+    row["written_off"] = written_off
     by = ["attempt"] if written_off else ["attempt", "written_off"]
-    return insert_new(connection, OUTCOMES, by, written_off=written_off, **row)
+    return insert_new(connection, OUTCOMES, by, [row]) == 1

@@ -77,10 +77,7 @@ class Judgments:
         """
         key = ("id", "llm", "key", "name")
         with self._ledger.writing() as connection:
-            there = {tuple(row[name] for name in key) for row in _rows(connection, ITEMS)}
-            rows = map(_item_row, dict.fromkeys(items))
-            new = [row for row in rows if tuple(row[name] for name in key) not in there]
-            return sum(insert_new(connection, ITEMS, key, **row) for row in new)
+            return insert_new(connection, ITEMS, key, map(_item_row, items))
 
     def shown(self) -> list[Item]:
         """All items in the order they were added.

@@ -95,15 +95,15 @@ class Ledger:
         Raises:
             NameTaken: the name stands for another language model or prompt.
         """
-        numbers: dict[Describer, int] = {}
+        asked = [(head, key, dict(content)) for head, key, content in requests]
+        rows = [{"key": key, "content": content, "at": time.time()} for _, key, content in asked]
+        described = [
+            (head, Describer(llm, content.get("template") or "", name), key)
+            for head, key, content in asked
+        ]
         with self.writing() as connection:
-            for head, key, content in requests:
-                who = Describer(llm, content.get("template") or "", name)
-                if who not in numbers:
-                    numbers[who] = head_answers.number_of(connection, who)
-                row = {"key": key, "content": dict(content), "at": time.time()}
-                insert_new(connection, REQUESTS, ["key"], **row)
-                head_answers.add_request(connection, head, numbers[who], key)
+            insert_new(connection, REQUESTS, ["key"], rows)
+            head_answers.add_requests(connection, described)
 
     def answers(self, keys: Iterable[str]) -> dict[str, AttemptResult]:
         """Of each request its answer, where it has one."""
@@ -156,15 +156,15 @@ class Ledger:
             ValueError: no such request was added.
             ClaimLost: another process is at it by now.
         """
-        last = select(func.max(ATTEMPTS.c.number)).where(ATTEMPTS.c.key == key)
+        last = select(func.max(ATTEMPTS.c.number)).join_from(REQUESTS, ATTEMPTS, isouter=True)
+        last = last.where(REQUESTS.c.key == key).group_by(REQUESTS.c.key)
         row = {"key": key, "parameters": dict(parameters), "owner": self.owner, "at": time.time()}
         with self.writing() as connection:
-            if connection.scalar(select(REQUESTS.c.key).where(REQUESTS.c.key == key)) is None:
+            made_before = connection.execute(last).first()
+            if made_before is None:
                 raise ValueError(f"no request {key} was added")
-            lost = key in self._claimed and not claims.is_claimed_by(connection, key, self.owner)
-            if lost or claims.claimed_by_another(connection, key, self.owner):
-                raise claims.ClaimLost(key)
-            number = (connection.scalar(last) or 0) + 1
+            claims.require(connection, key, self.owner, is_claimed=key in self._claimed)
+            number = (made_before[0] or 0) + 1
             made = connection.execute(insert(ATTEMPTS).values(**row, number=number))
         attempt = int((made.inserted_primary_key or [])[0])
         self._begun[attempt] = key, number

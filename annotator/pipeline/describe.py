@@ -28,7 +28,7 @@ from annotator.pipeline.concurrency import Stop, flying, repeating
 from annotator.pipeline.ledger import require_ledger
 from annotator.pipeline.progress import bar, say
 from annotator.pipeline.prompt import request_of
-from annotator.records import BASELINE, HeadId, HeadMap
+from annotator.records import BASELINE, EVIDENCE_SOURCES, HeadId, HeadMap
 
 if TYPE_CHECKING:
     from annotator.describe.llm import Llm, Reply
@@ -218,12 +218,12 @@ def _require_name(name: str, llm: str) -> None:
 
 def choose_heads(
     catalog: Catalog, heads: Sequence[str] | None, top: int | None, by: str
-) -> list[HeadMap]:
+) -> Iterable[HeadMap]:
     """The heads that a run is about, most telling first where they are chosen by that."""
     if heads is not None:
         return [catalog.head(head) for head in dict.fromkeys(heads)]
     if top is None:
-        return list(catalog)
+        return catalog.maps(EVIDENCE_SOURCES)
     if by == "telling":
         return catalog.telling(top)
     return [catalog.head(summary.head) for summary in catalog.heads(sort=by, top=top)]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,13 @@ def test_the_catalog_holds_what_the_engine_gives(
         for name in Signatures.names():
             ours, theirs = getattr(there.signatures, name), getattr(wanted.signatures, name)
             assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.parametrize("sources", [1, 30, 45, 1000])
+def test_maps_of_so_many_sources_are_the_first(catalog: annotator.Catalog, sources: int) -> None:
+    wanted = [replace(head, mappings=head.mappings[:sources]) for head in catalog]
+    assert list(catalog.maps(sources)) == wanted
+    assert [catalog.head(head.head) for head in wanted] == list(catalog.maps())
 
 
 def test_the_manifest_records_every_setting(catalog: annotator.Catalog, tiny_folder: Path) -> None:

@@ -238,6 +238,13 @@ def test_heads_by_name_by_signature_and_the_most_telling(catalog: Path, llm: Ope
         describe_heads(catalog, llm, concurrency=0, progress=False)
 
 
+def test_a_head_is_asked_the_same_however_it_was_chosen(catalog: Path, llm: OpenAi) -> None:
+    assert describe_heads(catalog, llm, progress=False).sent == HEADS
+    for chosen in ({"heads": ["L1H2", "L0H0"]}, {"top": 3}, {"top": 3, "by": "copy"}):
+        told = describe_heads(catalog, llm, progress=False, **chosen)
+        assert (told.before, told.sent) == (told.heads, 0)
+
+
 def test_an_answers_limit_is_part_of_the_request(catalog: Path, provider: Provider) -> None:
     llm = f"openai:tiny@{provider.url}/v1"
     for limit in (None, 50, 5000):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,19 @@ def test_the_last_request_of_a_head_counts(ledger: Ledger) -> None:
     ledger.add(LLM, [(HEAD, key_of(1), {})])
     assert described(ledger) == {(HEAD, LLM): first}, "the first was asked for once more"
     assert ledger.count() == 2
+
+
+def test_of_a_head_that_is_added_twice_at_once_the_last_request_counts(ledger: Ledger) -> None:
+    twice = [(HEAD, key_of(1), {}), (HEAD, key_of(2), {})]
+    many = [(HeadId(0, i), key_of(10 + i), {"n": i}) for i in range(1000)]
+    ledger.add(LLM, [*twice, *many])
+    ledger.add(LLM, [*many, twice[1]])
+    assert rows(Path(ledger.where), "SELECT COUNT(*) FROM heads") == [(1002,)]
+    for key in (1, 2):
+        ledger.record(ledger.begin(key_of(key), {}), replace(ANSWER, content={"of": key}))
+    assert described(ledger) == {(HEAD, LLM): replace(ANSWER, content={"of": 2})}
+    ledger.add(LLM, twice[:1])
+    assert described(ledger) == {(HEAD, LLM): replace(ANSWER, content={"of": 1})}
 
 
 def test_adding_again_adds_nothing(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def put(ledger: Ledger, **row: Any) -> bool:
     with ledger.writing() as connection:
-        return insert_new(connection, NOTES, ["id"], **{"owner": None, **row})
+        return insert_new(connection, NOTES, ["id"], [{"owner": None, **row}]) == 1
 
 
 def test_a_duplicate_is_passed_over_and_the_first_stays(ledger: Ledger) -> None:
@@ -54,6 +54,19 @@ def test_a_duplicate_is_passed_over_and_the_first_stays(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         found = connection.exec_driver_sql("SELECT text FROM notes ORDER BY id").scalars()
         assert list(found) == ["first", "second"]
+
+
+def test_of_many_rows_those_go_in_whose_key_is_new_and_the_first_of_each(ledger: Ledger) -> None:
+    put(ledger, id=500, text="there")
+    many = [{"id": i, "text": f"row {i}", "owner": None} for i in (*range(1000), 3, 500)]
+    many.append({"id": 999, "text": "again", "owner": None})
+    with ledger.writing() as connection:
+        assert insert_new(connection, NOTES, ["id"], many) == 999
+        assert insert_new(connection, NOTES, ["id"], many) == 0
+        assert insert_new(connection, NOTES, ["id"], []) == 0
+        found = connection.exec_driver_sql("SELECT id, text FROM notes ORDER BY id").all()
+    wanted = [(i, "there" if i == 500 else f"row {i}") for i in range(1000)]
+    assert [tuple(row) for row in found] == wanted
 
 
 @pytest.mark.parametrize(
