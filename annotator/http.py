@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -47,6 +48,18 @@ def plain_address(url: str) -> str:
         shown = "(no address)" if "@" in url else url
         raise AddressInvalid("has to begin with http:// or https:// and a server", shown)
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def name_and_address(text: str) -> tuple[str, str]:
+    """What stands before the last @ that an address follows, and the address, or "".
+
+    Names of models have an @ of their own: `@cf/a/b`, `qwen@q4_k_m`. What is meant for an address
+    and is none (`localhost:8080`, `ftp://a`) counts as one, for it must not become a name.
+    """
+    for address in (r"\w+://.*", r"localhost(?:[:/].*)?|[\w.-]+:\d+(?:/.*)?"):
+        if found := re.fullmatch(rf"(.*)@({address})", text, re.DOTALL):
+            return found[1], found[2]
+    return text, ""
 
 
 def is_local(url: str) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER_LIKE = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]|.*\\")
 SLASH = re.compile(r"[/\\]")
-_SERVER = re.compile(r"@|\b\w+://")
+_SERVER = re.compile(r"@(?=\w+://)|\b\w+://")
 _DIGITS = 8  # of a digest; where two begin alike, all of it
 
 
@@ -122,5 +122,5 @@ def _public(llm: str) -> str:
         kind, colon, model = "", "", re.split(r"[?#]", model)[0].rpartition("/")[2]
     name = model if kind == "local" else _SERVER.split(model)[0]
     if kind == "local" or FOLDER_LIKE.match(name):
-        name = SLASH.split(name)[-1]
+        name = next((part for part in reversed(SLASH.split(name)) if part), name)
     return f"{kind}{colon}{name}"

@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from annotator.describe.answer_reading import read_answer
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import Failed, answer_schema, read_answer
+from annotator.describe.outcome import Failed, answer_schema
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.errors import LlmInvalid

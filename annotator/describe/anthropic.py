@@ -13,19 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from annotator.describe import http_errors
+from annotator.describe.answer_reading import read_answer
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import (
-    Failed,
-    MaybePaid,
-    Outcome,
-    Refused,
-    Truncated,
-    read_answer,
-)
+from annotator.describe.outcome import Failed, MaybePaid, Outcome, Refused, Truncated
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
+from annotator.describe.token_counts import doubts, token_count
 from annotator.errors import LlmInvalid
+from annotator.http import name_and_address
 
 if TYPE_CHECKING:
     import httpx2
@@ -78,7 +74,7 @@ class Anthropic(Provider):
             return Reply(came)
         if isinstance(came, http_errors.HttpFault):
             return Reply(http_errors.outcome_of(came, ANTHROPIC_SCHEMA_NAMES))
-        return _read(came, self._key, limit)
+        return _read(came, self._key, limit, request)
 
 
 def _message(request: Request) -> dict[str, Any]:
@@ -105,15 +101,17 @@ class _Details(BaseModel):
 
 
 class _Usage(BaseModel):
-    input_tokens: int
-    output_tokens: int
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+    input_tokens: Any
+    output_tokens: Any
+    cache_creation_input_tokens: Any = None
+    cache_read_input_tokens: Any = None
 
-    def read(self) -> int:
-        """All prompt tokens, cached ones included."""
+    def read(self) -> Any:
+        """All prompt tokens, cached ones included; what is no number as it came."""
+        if not isinstance(self.input_tokens, int):
+            return self.input_tokens
         cached = (self.cache_creation_input_tokens, self.cache_read_input_tokens)
-        return self.input_tokens + sum(filter(None, cached))
+        return self.input_tokens + sum(map(token_count, cached))
 
 
 class _Message(BaseModel):
@@ -126,15 +124,17 @@ class _Message(BaseModel):
     usage: _Usage
 
 
-def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
+def _read(response: httpx2.Response, key: str, limit: int, request: Request) -> Reply:
     """What a message says."""
     try:
         message = _Message.model_validate_json(response.content)
     except ValidationError:
-        return Reply(http_errors.unreadable(response, key, ANTHROPIC_SCHEMA_NAMES))
+        unreadable = http_errors.unreadable(response, key, ANTHROPIC_SCHEMA_NAMES)
+        return Reply(unreadable, response.text[: http_errors.LONGEST_BODY])
     text = "".join(block.text for block in message.content if block.type == "text")
     outcome = _outcome(message, text, limit)
-    return Reply(outcome, text, message.usage.read(), message.usage.output_tokens)
+    counts = message.usage.read(), message.usage.output_tokens
+    return Reply(outcome, text, *map(token_count, counts), doubts=doubts(request, *counts))
 
 
 def _outcome(message: _Message, text: str, limit: int) -> Outcome:
@@ -153,6 +153,6 @@ def _outcome(message: _Message, text: str, limit: int) -> Outcome:
 def open_llm_named(named: NamedLlm) -> Anthropic:
     """The model that `anthropic:MODEL` names."""
     model = require_model(named)
-    if "@" in model:  # not repeated: there may be a password in it
+    if name_and_address(model)[1]:  # not repeated: there may be a password in it
         raise LlmInvalid("anthropic:...@...", "only openai: takes a BASE_URL")
     return Anthropic(model, key=named.key, **named.options)

@@ -105,6 +105,7 @@ class Asker:
     gate: Gate
     say: Callable[[str], None]
     policy: Policy = Policy()
+    _said: dict[str, str] = field(default_factory=dict[str, str])
 
     def ask(self, request: Request) -> Reply | None:
         """Send a request until it has an answer, or sending again will not help.
@@ -182,6 +183,9 @@ class Asker:
                 reply = replace(reply, tokens_in=spent[0], tokens_out=spent[1])
             self._record(attempt, _result(reply, _is_final(reply.outcome, changes, last)))
             came(reply.outcome)
+        for kind, doubt in reply.doubts.items():
+            if self._said.setdefault(kind, doubt) is doubt:
+                self.say(doubt)
         if isinstance(reply.outcome, Failed) and reply.outcome.fatal:
             raise LlmFailed(self.llm.name, reply.outcome.problem)
         return reply

@@ -10,6 +10,7 @@
 | other 4xx | failed | this request only: too long, as a rule |
 | 2xx, with an error for a body | as the error says | |
 | 2xx, with a web page | fatal | wrong address |
+| 2xx, with a stream of events | fatal | it was not asked for, and is not read |
 | 2xx, with half an answer, or something else | may be paid | |
 
 | no HTTP answer | is | |
@@ -58,6 +59,7 @@ UNWRITABLE = Failed(
     "the prompt holds half a character (a lone surrogate), which UTF-8 cannot write"
 )
 HIDDEN = "[key]"
+LONGEST_BODY = 100_000  # letters that are kept of a body that is no answer
 LONGEST_MESSAGE = 500  # letters of a server's message that are kept
 SECRET = 12  # a shorter key ("none", "test") is an ordinary word in a model's answer
 
@@ -72,6 +74,8 @@ class HttpFault:
         codes: its machine-readable kinds.
         param: the parameter that it blames, or "".
         after: seconds that it asks to wait, or None.
+        generated: what a model wrote that did not fit; None where no model was asked, or no word
+            of it came.
     """
 
     status: int
@@ -79,26 +83,27 @@ class HttpFault:
     codes: frozenset[str]
     param: str
     after: float | None
+    generated: str | None = None
 
 
 def read_fault(response: httpx2.Response, key: str) -> HttpFault:
     """What an error response says, in any of the forms that are about, the key hidden.
 
     Shape: OpenAI's and Anthropic's {"error": {...}}, Ollama's {"error": "..."}, FastAPI's
-    {"detail": [{"loc": [...], "msg": "..."}]}; anything else counts as silence.
+    {"detail": [{"loc": [...], "msg": "..."}]}, plain text; anything else counts as silence.
     """
     try:
         body: Any = json.loads(response.content)
-    except ValueError:
-        body = None
+    except (ValueError, RecursionError):
+        body = response.text if _is_plain(response) else None
     error = body.get("error", body) if isinstance(body, dict) else body
-    said = _message(error)
+    said = message_of(error)
     facts: Mapping[str, Any] = error if isinstance(error, dict) else {}
     details = facts.get("details")
     codes = [facts.get("code"), facts.get("type")]
     codes += [details.get("error_code")] if isinstance(details, dict) else []
-    status = response.status_code
-    code = facts.get("code")
+    status, code = response.status_code, facts.get("code")
+    generated = facts.get("failed_generation")
     if status < 300 and isinstance(code, int) and 400 <= code < 600:
         status = code  # OpenRouter's way: 200, and the status of the model's host in the body
     return HttpFault(
@@ -107,22 +112,29 @@ def read_fault(response: httpx2.Response, key: str) -> HttpFault:
         codes=frozenset(code for code in codes if isinstance(code, str)),
         param=str(facts.get("param") or ""),
         after=retry_after(response.headers),
+        generated=generated if isinstance(generated, str) else None,
     )
 
 
-def _message(error: Any) -> str:
+def _is_plain(response: httpx2.Response) -> bool:
+    """Whether a body is words for people, and neither a page nor half an answer."""
+    form, begin = response.headers.get("content-type", ""), response.content.lstrip()[:1]
+    return form.startswith("text/plain") and begin not in (b"", b"{", b"[", b"<")
+
+
+def message_of(error: Any) -> str:
     """The words of an error body."""
     if isinstance(error, str):
         return error
     if isinstance(error, list):
-        return "; ".join(filter(None, map(_message, error)))
+        return "; ".join(filter(None, map(message_of, error)))
     if not isinstance(error, dict):
         return ""
     where = error.get("loc")
     path = ".".join(map(str, where)) + ": " if isinstance(where, list) else ""
     for name in ("message", "msg", "detail", "error"):
         if error.get(name):
-            return path + _message(error[name])
+            return path + message_of(error[name])
     return ""
 
 
@@ -164,11 +176,19 @@ def unreadable(
     if "html" in response.headers.get("content-type", ""):
         problem = "a web page came back: the BASE_URL names another place (most end in /v1)"
         return Failed(problem, status=status, fatal=True)
+    if _is_stream(response):
+        problem = "the server sends its answer as a stream, although it is told not to"
+        return Failed(problem, status=status, fatal=True)
     problem = "what came back is no whole answer"
     if not fault.said:
         return MaybePaid(problem, status)
     said = fault.said[:LONGEST_MESSAGE].rstrip(". ")
     return Failed(f"{problem}: {said}", status=status, again=True, after=fault.after)
+
+
+def _is_stream(response: httpx2.Response) -> bool:
+    form = response.headers.get("content-type", "")
+    return form.startswith("text/event-stream") or response.content.lstrip().startswith(b"data:")
 
 
 def unanswered(error: BaseException, key: str, timeout: float) -> HttpFault | Failed | MaybePaid:

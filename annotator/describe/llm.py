@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from annotator.describe.outcome import Outcome
@@ -19,6 +20,7 @@ class Reply:
         tokens_in: prompt tokens, as the provider counts them.
         tokens_out: completion tokens.
         seconds: from sending to the last byte.
+        doubts: what people should know of what the server says, by kind; each is said once.
     """
 
     outcome: Outcome
@@ -26,6 +28,7 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
+    doubts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @runtime_checkable

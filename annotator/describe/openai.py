@@ -18,31 +18,40 @@ A server that passes over the schema in silence and answers in prose has answere
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
 from annotator.describe import http_errors
+from annotator.describe.answer_reading import read_answer
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import (
     Failed,
+    Malformed,
     MaybePaid,
+    Outcome,
     Refused,
     Truncated,
     answer_schema,
-    read_answer,
 )
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
+from annotator.describe.token_counts import doubts, token_count
+from annotator.http import name_and_address
 
 if TYPE_CHECKING:
     import httpx2
 
 OPENAI_URL = "https://api.openai.com/v1"
 SAMPLING = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
+BROKEN_OFF = ("error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout")
+VERSIONED = re.compile(r"/v\d")
+SCHEMA_BLAMED = re.compile(r"schema|response.?format|json.?object|structured|guided|grammar", re.I)
 OPENAI_SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON schema:"
 
@@ -70,8 +79,7 @@ class Dialect:
         """
         if fault.status not in (400, 422, 501):
             return None
-        schema = any(name in fault.said or name in fault.param for name in OPENAI_SCHEMA_NAMES)
-        if schema and len(self.formats) > 1:
+        if SCHEMA_BLAMED.search(f"{fault.said} {fault.param}") and len(self.formats) > 1:
             return replace(self, formats=self.formats[1:])
         if not fault.codes & http_errors.UNSUPPORTED:
             return None
@@ -157,10 +165,22 @@ class OpenAi(Provider):
             if isinstance(came, Failed | MaybePaid):
                 return Reply(came)
             if not isinstance(came, http_errors.HttpFault):
-                return _read(came, self._key, body[dialect.limit])
+                return self._placed(_read(came, self._key, body[dialect.limit], request))
+            if came.generated is not None:
+                return Reply(Malformed(came.said), came.generated)
             if (learned := dialect.after(came, optional)) is None:
-                return Reply(http_errors.outcome_of(came, OPENAI_SCHEMA_NAMES))
+                return self._placed(Reply(http_errors.outcome_of(came, OPENAI_SCHEMA_NAMES)))
             self._dialect = learned
+
+    def _placed(self, reply: Reply) -> Reply:
+        """A reply that says where the server may be, if what answered seems to be another place."""
+        failed = reply.outcome
+        if not isinstance(failed, Failed) or failed.status not in (200, 404, 405):
+            return reply
+        if VERSIONED.search(urlsplit(self._url).path):
+            return reply
+        problem = f"{failed.problem}; is {self._url}/v1 its address?"
+        return replace(reply, outcome=Failed(problem, status=failed.status, fatal=True))
 
 
 def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
@@ -179,6 +199,7 @@ def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[s
     return {
         "model": request.model,
         "messages": messages,
+        "stream": False,  # some stream unless they are told not to
         **formats[dialect.formats[0]],
         **settings,
     }
@@ -191,16 +212,27 @@ class _Part(BaseModel):
 class _Message(BaseModel):
     content: str | list[_Part] | None = None
     refusal: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+
+    def text(self) -> str:
+        """The model's words; where there are none, those that a server took for thoughts."""
+        parts = self.content
+        said = "".join(p.text or "" for p in parts) if isinstance(parts, list) else parts
+        thoughts = (self.reasoning_content, self.reasoning)
+        thought = next((one for one in thoughts if isinstance(one, str) and one), "")
+        return said or self.refusal or thought
 
 
 class _Choice(BaseModel):
-    message: _Message
+    message: _Message | None = None
     finish_reason: str | None = None
+    error: Any = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
 
 
 class _Completion(BaseModel):
@@ -210,29 +242,38 @@ class _Completion(BaseModel):
     usage: _Usage | None = None
 
 
-def _read(response: httpx2.Response, key: str, limit: int) -> Reply:
+def _read(response: httpx2.Response, key: str, limit: int, request: Request) -> Reply:
     """What a completion says."""
     try:
         completion = _Completion.model_validate_json(response.content)
     except ValidationError:
-        return Reply(http_errors.unreadable(response, key, OPENAI_SCHEMA_NAMES))
+        unreadable = http_errors.unreadable(response, key, OPENAI_SCHEMA_NAMES)
+        return Reply(unreadable, response.text[: http_errors.LONGEST_BODY])
     choice, usage = completion.choices[0], completion.usage or _Usage()
-    content = choice.message.content
-    if isinstance(content, list):
-        content = "".join(part.text or "" for part in content)
-    text = content or choice.message.refusal or ""
-    if choice.message.refusal:
-        outcome = Refused(choice.message.refusal)
-    elif choice.finish_reason == "content_filter":
-        outcome = Refused("the provider's content filter")
-    elif choice.finish_reason == "length":
-        outcome = Truncated(limit)
-    else:
-        outcome = read_answer(text)
-    return Reply(outcome, text, usage.prompt_tokens or 0, usage.completion_tokens or 0)
+    message = choice.message or _Message()
+    counts = usage.prompt_tokens, usage.completion_tokens
+    return Reply(
+        _outcome(choice, message, limit),
+        message.text(),
+        *map(token_count, counts),
+        doubts=doubts(request, *counts),
+    )
+
+
+def _outcome(choice: _Choice, message: _Message, limit: int) -> Outcome:
+    if choice.error or choice.finish_reason in BROKEN_OFF:
+        why = http_errors.message_of(choice.error) or choice.finish_reason
+        return Failed(f"the server broke the answer off: {why}", again=True)
+    if message.refusal:
+        return Refused(message.refusal)
+    if choice.finish_reason == "content_filter":
+        return Refused("the provider's content filter")
+    if choice.finish_reason == "length":
+        return Truncated(limit)
+    return read_answer(message.text())
 
 
 def open_llm_named(named: NamedLlm) -> OpenAi:
     """The model that `openai:MODEL` or `openai:MODEL@BASE_URL` names."""
-    model, _, url = require_model(named).partition("@")
+    model, url = name_and_address(require_model(named))
     return OpenAi(model, base_url=url or None, key=named.key, **named.options)

@@ -5,12 +5,11 @@ An abstention is an answer like any other: it is never replaced by a guess.
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from annotator.records import Category
 
@@ -135,34 +134,3 @@ def problem_of(outcome: Outcome) -> str | None:
             return problem
         case _:
             return None
-
-
-def read_answer(reply: str) -> Outcome:
-    """What a model's reply says: described, unclear or malformed."""
-    try:
-        answer = Answer.model_validate_json(_json_of(reply), strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return Malformed(f"{where}: {first['msg']}" if where else first["msg"])
-    if blank := [name for name in ("inputs", "pattern") if not getattr(answer, name).strip()]:
-        return Malformed(f"{' and '.join(blank)}: nothing but blanks")
-    if _abstains(answer.pattern):
-        return Unclear(answer.reasoning, answer.inputs)
-    return Described(answer.reasoning, answer.inputs, answer.pattern, answer.category)
-
-
-def _abstains(pattern: str) -> bool:
-    """Whether it says unclear and nothing else, in whatever quotation marks."""
-    words = set(re.findall(r"\w+", pattern.lower()))
-    return words - {"the", "a", "pattern", "rule", "is"} == {"unclear"}
-
-
-def _json_of(reply: str) -> str:
-    """The reply without what servers without schemas often put round JSON: thoughts and a fence."""
-    text = reply.strip()
-    if text.startswith("<think>"):
-        text = text.partition("</think>")[2].strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text[3:-3].removeprefix("json")
-    return text

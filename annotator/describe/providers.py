@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from annotator.errors import LlmInvalid, SettingInvalid
+from annotator.http import name_and_address
 from annotator.paths import user_path
 
 if TYPE_CHECKING:
@@ -108,6 +109,6 @@ def require_model(named: NamedLlm) -> str:
     Raises:
         LlmInvalid: there is none.
     """
-    if not named.model or named.model.startswith("@"):
+    if not name_and_address(named.model)[0]:
         raise LlmInvalid(named.llm, "it names no model")
     return named.model

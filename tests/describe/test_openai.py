@@ -16,12 +16,7 @@ from pydantic import TypeAdapter
 
 from annotator.describe.llm import Llm
 from annotator.describe.openai import OpenAi
-from annotator.describe.outcome import (
-    Answer,
-    Described,
-    Failed,
-    Malformed,
-)
+from annotator.describe.outcome import Answer, Described, Failed, Malformed
 from tests.describe.loopback import (
     SAID,
     SCHEMA_WORDS,
@@ -78,6 +73,7 @@ def test_openai_itself_is_sent_what_its_api_knows(provider: Provider, own: OpenA
         ],
         "response_format": {"type": "json_schema", "json_schema": schema},
         "max_completion_tokens": 1024,
+        "stream": False,
     }
 
 

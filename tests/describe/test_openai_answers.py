@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
+from annotator.describe.answer_reading import read_answer
 from annotator.describe.openai import OpenAi
 from annotator.describe.outcome import (
     Described,
@@ -19,7 +20,6 @@ from annotator.describe.outcome import (
     Unclear,
     fields_of,
     outcome_of,
-    read_answer,
 )
 from tests.describe.loopback import (
     SAID,
@@ -208,7 +208,7 @@ def test_a_blank_is_no_answer(field: str, blank: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", ["<think>" + described(), "<think>and so on", "Sure! " + described()]
+    "reply", ["<think>" + described(), "<think>and so on", "Sure! It is clear."]
 )
-def test_what_is_not_json_alone_is_malformed(reply: str) -> None:
+def test_what_has_no_json_but_in_thoughts_is_malformed(reply: str) -> None:
     assert isinstance(read_answer(reply), Malformed)

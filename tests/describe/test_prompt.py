@@ -14,9 +14,10 @@ import pytest
 
 import annotator
 from annotator.describe.evidence import Evidence, ShownMapping
-from annotator.describe.outcome import Answer, Category
+from annotator.describe.outcome import Answer
 from annotator.describe.prompt import Template, read_template, render
 from annotator.errors import PromptInvalid
+from annotator.records import Category
 from annotator.tokens.load import load_vocabulary
 from annotator.weights.open_source import open_source
 

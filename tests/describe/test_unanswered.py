@@ -21,11 +21,11 @@ SHORT = 1.0
 SOON = 25.0  # a machine with much to do is late; what would last for ever is not done by then
 
 
-def check_maybe_paid(reply: Reply, *status: int | None) -> MaybePaid:
+def check_maybe_paid(reply: Reply, *status: int | None, body: str = "") -> MaybePaid:
     assert isinstance(reply.outcome, MaybePaid), reply
     assert reply.outcome.status in status
     assert reply.outcome.problem
-    assert (reply.text, reply.tokens_in, reply.tokens_out) == ("", 0, 0)
+    assert (reply.text, reply.tokens_in, reply.tokens_out) == (body, 0, 0)
     return reply.outcome
 
 
@@ -69,13 +69,18 @@ UNREADABLE: dict[str, Sent] = {
 @pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_a_success_that_is_no_whole_answer(provider: Provider, sdk: Sdk, answer: Sent) -> None:
     provider.answers(answer)
-    outcome = check_maybe_paid(sdk.reply(provider.url), answer.status)
+    body = answer.content().decode()
+    outcome = check_maybe_paid(sdk.reply(provider.url), answer.status, body=body)
     assert outcome.problem == "what came back is no whole answer"
 
 
 def test_a_length_that_is_too_short(provider: Provider, sdk: Sdk) -> None:
-    provider.answers(Sent(body=sdk.good.body, ends="too short a length"))
-    check_maybe_paid(sdk.reply(provider.url), 200)
+    answer = Sent(body=sdk.good.body, ends="too short a length")
+    provider.answers(answer)
+    reply = sdk.reply(provider.url)
+    assert answer.content().decode().startswith(reply.text)
+    assert reply.text
+    check_maybe_paid(reply, 200, body=reply.text)
 
 
 def test_a_body_that_cannot_be_unpacked(provider: Provider, sdk: Sdk) -> None:
