@@ -19,6 +19,7 @@ import click
 from annotator.cli.commands import app
 from annotator.cli.signals import end_in_order, exit_code
 from annotator.errors import AnnotatorError
+from annotator.terminal_text import show_controls, visible
 
 RESUMED = (
     *("map", "quickstart", "relations", "validate"),
@@ -37,9 +38,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if args is None:
         warnings.formatwarning = _warning
         end_in_order()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams(show=args is None)
     try:
         app(args, prog_name="annotator", standalone_mode=False)
     except click.ClickException as error:
@@ -55,7 +54,7 @@ def main(args: Sequence[str] | None = None) -> int:
             os._exit(code)  # nobody wants to wait for what was left behind; what counts is on disk
         return code
     except (AnnotatorError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         return 1
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
@@ -67,8 +66,16 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _prepare_streams(*, show: bool) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
+            stream.reconfigure(errors="backslashreplace")
+            if show:
+                show_controls(stream)
+
+
 def _warning(message: Warning | str, *_: object) -> str:
-    return f"Warning: {message}\n"
+    return f"Warning: {visible(str(message))}\n"
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from annotator.cli.app import CATALOG, app
 from annotator.cli.layout import new_console, new_table, plural
 from annotator.judge.kinds import is_real
 from annotator.records import BASELINE, Description
+from annotator.terminal_text import visible
 
 if TYPE_CHECKING:
     from annotator.judge.aggregate import Summary
@@ -109,5 +110,4 @@ def tokens_spent(tokens_in: int, tokens_out: int) -> str:
 
 def one_line(said: str) -> str:
     """In one line, and without what would move the cursor or turn the text round."""
-    words = " ".join(said.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    return visible(" ".join(said.split()))

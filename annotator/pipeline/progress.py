@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from annotator.terminal_text import visible
+
 T = TypeVar("T")
 DELAY = 2.0
 
@@ -61,4 +63,4 @@ def say(line: str) -> None:
     from tqdm.auto import tqdm
 
     with suppress(OSError):  # a closed terminal, a full disk
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(visible(line), file=sys.stderr)

@@ -87,7 +87,9 @@ def _converted(source: Checkpoint) -> Tokenizer:
         for path in [*present, source.fetch("config.json")]:
             (Path(folder) / path.name).symlink_to(path.resolve())
         try:
-            return AutoTokenizer.from_pretrained(folder).backend_tokenizer
+            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
         except Exception as error:  # whatever the converter meets, the answer is the same
             reason = f"its older form cannot be converted ({error})"
+            if "trust_remote_code" in str(error):
+                reason = "it wants code of its own to be run, and no checkpoint's code is run here"
             raise TokenizerMissing(source.id, reason) from error

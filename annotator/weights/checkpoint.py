@@ -6,6 +6,7 @@ is asked for, so only shards that hold needed tensors are ever touched (or downl
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Callable, Collection, Generator, Mapping
@@ -27,6 +28,7 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
+_NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]+")  # of a file in the checkpoint itself
 _PICKLED = "it holds only pickled weights (pytorch_model*.bin), which can run code"
 _CONVERT = (
     'Convert it once: python -c "from transformers import AutoModelForCausalLM as M; '
@@ -73,6 +75,9 @@ class Checkpoint:
         shards: dict[str, Any] = weight_map  # pyright: ignore[reportUnknownVariableType]
         if not all(isinstance(shard, str) for shard in shards.values()):
             raise CheckpointBroken(self.id, [f"{INDEX} names files that are no names"])
+        if elsewhere := sorted({shard for shard in shards.values() if not _NAME.fullmatch(shard)}):
+            named = ", ".join(f"{shard!r:.80}" for shard in elsewhere[:3])
+            raise CheckpointBroken(self.id, [f"{INDEX} names files of other folders: {named}"])
         return shards
 
     def _single(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -81,6 +82,22 @@ def test_an_older_form_that_cannot_be_converted(bare: Path, files: list[str]) ->
         (bare / file).write_text("{ not a vocabulary")
     with pytest.raises(TokenizerMissing, match="cannot be converted"):
         load_vocabulary(open_source(bare), tiny.VOCAB)
+
+
+def test_a_tokenizer_that_wants_code_is_refused_by_name_whoever_would_say_yes(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.tokenizer().model.save(str(bare))
+    own = {"auto_map": {"AutoTokenizer": ["tok.Own", None]}, "tokenizer_class": "Own"}
+    for file in ("tokenizer_config.json", "config.json"):
+        said = json.loads((bare / file).read_text()) if (bare / file).exists() else {}
+        (bare / file).write_text(json.dumps(said | own))
+    ran = bare / "ran"
+    (bare / "tok.py").write_text(f"open({str(ran)!r}, 'w')\nclass Own: pass\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    with pytest.raises(TokenizerMissing, match="it wants code of its own to be run"):
+        load_vocabulary(open_source(bare), tiny.VOCAB)
+    assert not ran.exists()
 
 
 def test_no_tokenizer_at_all(bare: Path) -> None:

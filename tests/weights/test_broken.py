@@ -14,6 +14,7 @@ from transformers import LlamaConfig
 
 from annotator.errors import CheckpointBroken, CheckpointRefused, ModelNotFound, UnknownFamily
 from annotator.weights.check_tensors import verify
+from annotator.weights.checkpoint import Checkpoint
 from annotator.weights.families import FAMILIES
 from annotator.weights.find_family import make_plan
 from annotator.weights.open_source import open_source
@@ -231,6 +232,28 @@ def test_an_index_that_is_none(shards: Path, index: str) -> None:
     found = problems(shards)
     assert len(found) == 1
     assert INDEX in found[0]
+
+
+@pytest.mark.parametrize(
+    "shard",
+    ["../model.safetensors", "a/b.safetensors", "a\\b", "/etc/passwd", ".", "..", "", "a\x1b]52;c"],
+)
+def test_a_shard_in_another_folder_is_refused_and_not_asked_for(shards: Path, shard: str) -> None:
+    weight_map = files_by_tensor(shards) | {"model.norm.weight": shard}
+    (shards / INDEX).write_text(json.dumps({"weight_map": weight_map}))
+    asked: list[str] = []
+
+    def fetch(file: str) -> Path:
+        asked.append(file)
+        return shards / file
+
+    source = Checkpoint("any", None, fetch, lambda file: (shards / file).exists())
+    with pytest.raises(CheckpointBroken) as caught:
+        source.names()
+    assert asked == ["config.json", INDEX]
+    [problem] = caught.value.problems
+    assert problem == f"{INDEX} names files of other folders: {shard!r}"
+    assert "\x1b" not in problem
 
 
 def test_no_weights_at_all(whole: Path) -> None:
