@@ -95,8 +95,11 @@ class Catalog:
             sources: of each head only so many, most salient first; None: all.
 
         Raises:
+            SettingInvalid: no such number of sources.
             CatalogBroken: a table cannot be read.
         """
+        if sources is not None and sources < 1:
+            raise SettingInvalid("sources", sources, "at least 1")
         first = None if sources is None else pc.field("source_rank") < sources
         maps = self._of_heads("maps", len(self), first)
         return to_heads(maps, self._of_heads("signatures", len(self)))

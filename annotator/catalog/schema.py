@@ -103,9 +103,22 @@ def to_heads(maps: pa.Table, signatures: pa.Table) -> Iterator[HeadMap]:
     Args:
         maps: rows of the maps table, each head's together.
         signatures: the same heads' rows of the signatures table.
+
+    Raises:
+        ValueError: they are not, or are in another order.
     """
-    runs = zip(to_summaries(signatures), _runs(maps, "layer", "head"), strict=True)
-    for summary, (start, end) in runs:
+    summaries, runs = to_summaries(signatures), list(_runs(maps, "layer", "head"))
+    layers, heads = (maps[name].to_numpy() for name in ("layer", "head"))
+    there = [(layers[start], heads[start]) for start, _ in runs]
+    if there != [(one.head.layer, one.head.head) for one in summaries]:
+        raise ValueError("the heads of the two tables, or their order, differ")
+    return _heads(maps, summaries, runs)
+
+
+def _heads(
+    maps: pa.Table, summaries: list[HeadSummary], runs: list[tuple[int, int]]
+) -> Iterator[HeadMap]:
+    for summary, (start, end) in zip(summaries, runs, strict=True):
         mappings = tuple(_mappings(maps.slice(start, end - start)))
         yield HeadMap(summary.head, summary.kv_head, mappings, summary.signatures)
 
@@ -125,6 +138,8 @@ def _mappings(rows: pa.Table) -> Iterator[SalientMapping]:
 
 def _runs(table: pa.Table, *names: str) -> Iterator[tuple[int, int]]:
     """Where the rows begin and end that follow one another and have the same in these columns."""
+    if not table.num_rows:
+        return iter(())
     columns = [table[name].to_numpy() for name in names]
     changed = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     return pairwise([0, *(np.flatnonzero(changed) + 1).tolist(), table.num_rows])

@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def render(evidence: Evidence, template: Template) -> Rendered:
     return Rendered(system, prompt, template.digest)
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def quote(token: str) -> str:
     """A token's slot: a JSON string, quotation marks and all, that nothing in it can end."""
     slot: list[str] = []

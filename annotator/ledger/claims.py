@@ -10,11 +10,11 @@ import time
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from annotator.ledger.attempt_results import LOST, SETTLED, AttemptResult, tokens_at_most
 from annotator.ledger.inserting import insert_outcome
 from annotator.ledger.process_owner import at_work
+from annotator.ledger.sqlite import insert_or_replace
 from annotator.ledger.tables import ATTEMPTS, CLAIMS, OUTCOMES, REQUESTS
 
 LEASE_SECONDS = 1800.0
@@ -52,8 +52,7 @@ def take(connection: Connection, key: str, owner: str) -> bool:
     if connection.scalar(there) is not None or _is_of_another(_claim_on(connection, key), owner):
         return False
     own = {"owner": owner, "until": time.time() + LEASE_SECONDS}
-    taken = insert(CLAIMS).values(key=key, **own)
-    connection.execute(taken.on_conflict_do_update(index_elements=[CLAIMS.c.key], set_=own))
+    connection.execute(insert_or_replace(CLAIMS).values(key=key, **own))
     return True
 
 

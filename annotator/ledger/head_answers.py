@@ -114,7 +114,8 @@ def add_requests(connection: Connection, requests: Sequence[tuple[HeadId, Descri
     who = dict.fromkeys(describer for _, describer, _ in requests)
     numbers = {one: number_of(connection, one) for one in who}
     last: dict[tuple[int, int, int], str] = {}
-    in_order = select(HEADS).order_by(HEADS.c.number)
+    theirs = select(HEADS).where(HEADS.c.describer.in_(numbers.values()))
+    in_order = theirs.order_by(HEADS.c.number)
     for some in _of_heads(in_order, (head for head, _, _ in requests)):
         for row in connection.execute(some):
             last[row.layer, row.head, row.describer] = row.key

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, UniqueConstraint, create_engine
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    insert,
+)
 from sqlalchemy import event as events
 
 BUSY_SECONDS = 60.0
@@ -130,3 +140,8 @@ def _triggers(table: Table) -> Iterator[str]:
         f"CREATE TRIGGER IF NOT EXISTS no_replacing_of_{table.name} BEFORE INSERT ON {table.name} "
         f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {same}) {refuse}"
     )
+
+
+def insert_or_replace(table: Table) -> Insert:
+    """An insertion of a row that takes the place of the one with its key."""
+    return insert(table).prefix_with("OR REPLACE")

@@ -219,7 +219,10 @@ def _require_name(name: str, llm: str) -> None:
 def choose_heads(
     catalog: Catalog, heads: Sequence[str] | None, top: int | None, by: str
 ) -> Iterable[HeadMap]:
-    """The heads that a run is about, most telling first where they are chosen by that."""
+    """The heads that a run is about, most telling first where they are chosen by that.
+
+    They are gone through once; of all heads there are only the sources that are shown.
+    """
     if heads is not None:
         return [catalog.head(head) for head in dict.fromkeys(heads)]
     if top is None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import annotator
 from annotator.catalog.schema import MAP_TABLES, to_heads, to_tables
+from annotator.errors import SettingInvalid
 from annotator.maps.engine import map_layers
 from annotator.maps.heads import head_maps
 from annotator.maps.settings import MapSettings
@@ -46,7 +47,6 @@ ids = st.tuples(st.integers(0, 200), st.integers(0, 127))
 heads = st.dictionaries(
     ids,
     st.tuples(st.integers(0, 127), mappings, st.tuples(*[share] * 7, single)),
-    min_size=1,
     max_size=4,
 )
 
@@ -72,6 +72,16 @@ def test_records_round_trip_through_the_tables(plain: dict[Any, Any]) -> None:
     tables = to_tables(some)
     assert {name: table.schema for name, table in tables.items()} == MAP_TABLES
     assert list(to_heads(tables["maps"], tables["signatures"])) == some
+
+
+def test_heads_whose_rows_are_in_another_order_are_refused_before_the_first() -> None:
+    target = (Target(Token(2, "b"), 0.5),)
+    mapping = SalientMapping(Token(1, "a"), 1.0, target)
+    some = [HeadMap(HeadId(0, i), 0, (mapping,), Signatures(*[0.0] * 8)) for i in range(3)]
+    maps, signatures = (to_tables(some)[name] for name in ("maps", "signatures"))
+    for rows in ([1, 0, 2], [0, 1], [0, 1, 2, 0], [0, 0, 1, 2, 1]):
+        with pytest.raises(ValueError, match="the heads of the two tables"):
+            to_heads(maps.take(rows), signatures)
 
 
 @given(heads)
@@ -117,6 +127,12 @@ def test_the_catalog_holds_what_the_engine_gives(
         for name in Signatures.names():
             ours, theirs = getattr(there.signatures, name), getattr(wanted.signatures, name)
             assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.parametrize("sources", [0, -1])
+def test_maps_of_no_sources_are_refused(catalog: annotator.Catalog, sources: int) -> None:
+    with pytest.raises(SettingInvalid, match="sources"):
+        catalog.maps(sources)
 
 
 @pytest.mark.parametrize("sources", [1, 30, 45, 1000])

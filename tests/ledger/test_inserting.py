@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,15 @@ def test_of_many_rows_those_go_in_whose_key_is_new_and_the_first_of_each(ledger:
         found = connection.exec_driver_sql("SELECT id, text FROM notes ORDER BY id").all()
     wanted = [(i, "there" if i == 500 else f"row {i}") for i in range(1000)]
     assert [tuple(row) for row in found] == wanted
+
+
+def test_many_rows_go_into_a_database_that_takes_few_values_at_once(ledger: Ledger) -> None:
+    many = [item(f"L0H{i}") for i in range(1000)]
+    with ledger.writing() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # of SQLite before 3.32
+    assert Judgments(ledger).add_items(many) == 1000
+    assert Judgments(ledger).add_items(many) == 0
 
 
 @pytest.mark.parametrize(
