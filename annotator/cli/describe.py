@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,30 @@ from annotator.cli.layout import plural
 from annotator.records import BASELINE, Signatures, by_whom
 
 if TYPE_CHECKING:
-    from annotator.pipeline.describe import DescribeResult
+    from annotator.pipeline.describe_result import DescribeResult
     from annotator.pipeline.prompt import PromptPreview
 
 PROMPTS = click.option(
     "--prompts", type=FOLDER, help="A directory with a describe_head.jinja of your own."
 )
-KEY_FILE = click.option(
-    "--key-file", type=FOLDER, help="A file that holds the provider's key.  [default: environment]"
+_KEYS = (
+    click.option(
+        "--key-file",
+        type=FOLDER,
+        help="A file that holds the key.  [default: environment, at the provider's own address]",
+    ),
+    click.option("--key-env", metavar="NAME", help="An environment variable that holds the key."),
+    click.option(
+        "--allow-http", is_flag=True, help="A key may go to another machine over http, unhidden."
+    ),
 )
+
+
+def key_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command with the options that say which key is sent where."""
+    for option in reversed(_KEYS):
+        command = option(command)
+    return command
 
 
 class LlmCommand(click.Command):
@@ -77,7 +93,7 @@ class LlmCommand(click.Command):
     show_default=True,
     help="Room kept free for answers that ledger.db cannot take.",
 )
-@KEY_FILE
+@key_options
 @PROMPTS
 def describe(
     catalog: Path,
@@ -95,7 +111,8 @@ def describe(
 
     What is said by another prompt, or under another name, stands beside what was said before.
     """
-    from annotator.pipeline.describe import describe_heads, refuse_unanswered
+    from annotator.pipeline.describe import describe_heads
+    from annotator.pipeline.describe_result import refuse_unanswered
 
     if (heads is not None) + (top is not None) + every != 1:
         raise click.UsageError("Say which heads: one of --heads, --top and --all.")
@@ -115,7 +132,7 @@ def prompts() -> None:
 @click.argument("head")
 @CATALOG
 @click.option("--llm", help="Show it as this one would get it, and have it count the tokens.")
-@KEY_FILE
+@key_options
 @PROMPTS
 def show_prompt(head: str, catalog: Path, llm: str | None, **options: Any) -> None:
     """Print what would be sent about a head, and how many tokens it is.

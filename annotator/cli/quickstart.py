@@ -59,7 +59,8 @@ def _describe(folder: Path, heads: list[str]) -> None:
     from annotator.catalog.read import open_catalog
     from annotator.cli.descriptions import print_descriptions
     from annotator.errors import LedgerUnlockable, MissingExtra
-    from annotator.pipeline.describe import describe_heads, refuse_unanswered
+    from annotator.pipeline.describe import describe_heads
+    from annotator.pipeline.describe_result import refuse_unanswered
 
     try:
         result = describe_heads(folder, "local:", heads=heads)

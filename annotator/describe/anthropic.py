@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from annotator.describe import http_errors
 from annotator.describe.answer_reading import read_answer
+from annotator.describe.api_keys import KeyVariable
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, MaybePaid, Outcome, Refused, Truncated
 from annotator.describe.providers import NamedLlm, require_model
@@ -35,11 +36,13 @@ class Anthropic(Provider):
 
     Args:
         model: the model's name.
-        key: the key, or a file that holds it; by default that of ANTHROPIC_API_KEY. Whatever else
+        key: the key, or the file or variable that holds it; by default, at Anthropic's own address,
+            that of ANTHROPIC_API_KEY. Whatever else
             the SDK would look for (profiles, tokens, ANTHROPIC_BASE_URL) is passed over.
         base_url: another server that speaks this API, without /v1.
         max_tokens: the answer's limit.
         timeout: seconds for a request and its answer, connecting included.
+        allow_http: whether the key may go to another machine over http.
     """
 
     kind = "anthropic"
@@ -49,13 +52,16 @@ class Anthropic(Provider):
     def __init__(
         self,
         model: str,
-        key: str | Path | None = None,
+        key: str | Path | KeyVariable | None = None,
         base_url: str | None = None,
         *,
         max_tokens: int = 1024,
         timeout: float = 300.0,
+        allow_http: bool = False,
     ) -> None:
-        super().__init__(model, ANTHROPIC_URL, base_url, key, {"max_tokens": max_tokens}, timeout)
+        super().__init__(
+            model, ANTHROPIC_URL, base_url, key, {"max_tokens": max_tokens}, timeout, allow_http
+        )
 
     def count(self, request: Request) -> int | None:
         """How many tokens it would send, as Anthropic counts them; that costs nothing."""
@@ -155,4 +161,4 @@ def open_llm_named(named: NamedLlm) -> Anthropic:
     model = require_model(named)
     if name_and_address(model)[1]:  # not repeated: there may be a password in it
         raise LlmInvalid("anthropic:...@...", "only openai: takes a BASE_URL")
-    return Anthropic(model, key=named.key, **named.options)
+    return Anthropic(model, key=named.key.key, allow_http=named.key.allow_http, **named.options)

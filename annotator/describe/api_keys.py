@@ -1,34 +1,79 @@
-"""Where a provider's key comes from. It is kept in memory only, and never part of a message."""
+"""Where a key comes from, and where it may go. It is kept in memory only, and is in no message.
+
+The environment's key, organisation and headers are meant for the provider's own address. Any other
+server gets the key that was named for it, and a server on this machine needs none. No key goes over
+http, where others can read it, unless to this machine or where that was allowed.
+"""
 
 from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-from annotator.errors import KeyInvalid, KeyMissing
+from annotator.errors import KeyInvalid, KeyMissing, SettingInvalid
+from annotator.paths import user_path
 
 
-def find_key(llm: str, variable: str, given: str | Path | None = None) -> str:
-    """The key: the one that was given, or else the environment's.
+@dataclass(frozen=True)
+class KeyVariable:
+    """An environment variable that a key is in, named by whom it belongs to."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class KeyChoice:
+    """Which key is sent, and how.
+
+    Attributes:
+        file: that holds the key; or None.
+        variable: of the environment, that holds it; or None. Neither: the provider's own variable,
+            at the provider's own address.
+        allow_http: whether it may go to another machine over http.
+
+    Raises:
+        SettingInvalid: both are named, or a variable without a name.
+    """
+
+    file: str | Path | None = None
+    variable: str | None = None
+    allow_http: bool = False
+
+    def __post_init__(self) -> None:
+        if self.variable is not None and (self.file is not None or not self.variable.strip()):
+            allowed = "a variable's name, without --key-file beside it"
+            raise SettingInvalid("key-env", self.variable, allowed)
+
+    @property
+    def key(self) -> Path | KeyVariable | None:
+        """Where the key is; None: where the provider's own would be."""
+        if self.variable is not None:
+            return KeyVariable(self.variable.strip())
+        return None if self.file is None else user_path(self.file)
+
+
+def find_key(llm: str, given: str | Path | KeyVariable) -> str:
+    """The key.
 
     Args:
         llm: the language model, for messages.
-        variable: the environment variable to look at where none was given.
-        given: the key itself, or the file whose first line that is not blank holds it.
+        given: the key itself, the file whose first line that is not blank holds it, or the
+            environment variable that does.
 
     Raises:
-        KeyMissing: none was given, and the environment has none.
+        KeyMissing: the environment has none, or what was given is blank.
         KeyInvalid: the file cannot be read or holds none, or the key cannot be sent as a header.
     """
     if isinstance(given, Path):
         key, where = _first_line(llm, given), str(given)
-    elif given is not None:
-        key, where = given.strip(), "the key that was given"
+    elif isinstance(given, KeyVariable):
+        key, where = os.environ.get(given.name, "").strip(), given.name
     else:
-        key, where = os.environ.get(variable, "").strip(), variable
+        key, where = given.strip(), "the key that was given"
     if not key:
-        raise KeyMissing(llm, variable)
+        raise KeyMissing(llm, where)
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise KeyInvalid(llm, where, "it holds a blank or a character that no HTTP header takes")
     return key
@@ -48,3 +93,9 @@ def _first_line(llm: str, file: Path) -> str:
     if not (key := next(filter(None, lines), "")):
         raise KeyInvalid(llm, str(file), "it is empty")
     return key
+
+
+def custom_headers(kind: str) -> list[str]:
+    """The names of headers that an SDK adds to every request because the environment says so."""
+    lines = os.environ.get(f"{kind.upper()}_CUSTOM_HEADERS", "").splitlines()
+    return [name.strip() for name, colon, _ in (line.partition(":") for line in lines) if colon]

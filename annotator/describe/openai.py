@@ -18,6 +18,7 @@ A server that passes over the schema in silence and answers in prose has answere
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from annotator.describe import http_errors
 from annotator.describe.answer_reading import read_answer
+from annotator.describe.api_keys import KeyVariable
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import (
     Failed,
@@ -42,7 +44,8 @@ from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
 from annotator.describe.token_counts import doubts, token_count
-from annotator.http import name_and_address
+from annotator.errors import BaseUrlIgnored
+from annotator.http import AddressInvalid, name_and_address, plain_address
 
 if TYPE_CHECKING:
     import httpx2
@@ -97,24 +100,27 @@ class OpenAi(Provider):
         model: the model's name.
         base_url: the server, up to and with its /v1; None is OpenAI itself. The environment's
             OPENAI_BASE_URL is passed over: what a request is keyed by is where it goes.
-        key: the key, or a file that holds it; by default that of OPENAI_API_KEY.
+        key: the key, or the file or variable that holds it; by default, at OpenAI's own address,
+            that of OPENAI_API_KEY.
         max_tokens: the answer's limit, reasoning included.
         temperature: left to the server unless given; reasoning models refuse it.
         top_p: as above.
         seed: of sample 0.
         reasoning_effort: of reasoning models.
         timeout: seconds for a request and its answer, connecting included.
+        allow_http: whether the key may go to another machine over http.
     """
 
     kind = "openai"
     client = "OpenAI"
     variable = "OPENAI_API_KEY"
+    own_headers = ("OpenAI-Organization", "OpenAI-Project")
 
     def __init__(
         self,
         model: str,
         base_url: str | None = None,
-        key: str | Path | None = None,
+        key: str | Path | KeyVariable | None = None,
         *,
         max_tokens: int = 1024,
         temperature: float | None = None,
@@ -122,11 +128,12 @@ class OpenAi(Provider):
         seed: int | None = None,
         reasoning_effort: str | None = None,
         timeout: float = 300.0,
+        allow_http: bool = False,
     ) -> None:
         values = (max_tokens, temperature, top_p, seed, reasoning_effort)
         asked = zip(SAMPLING, values, strict=True)
         sampling = {name: value for name, value in asked if value is not None}
-        super().__init__(model, OPENAI_URL, base_url, key, sampling, timeout)
+        super().__init__(model, OPENAI_URL, base_url, key, sampling, timeout, allow_http)
         self._dialect = (
             Dialect("max_tokens")
             if self.base_url
@@ -276,4 +283,13 @@ def _outcome(choice: _Choice, message: _Message, limit: int) -> Outcome:
 def open_llm_named(named: NamedLlm) -> OpenAi:
     """The model that `openai:MODEL` or `openai:MODEL@BASE_URL` names."""
     model, url = name_and_address(require_model(named))
-    return OpenAi(model, base_url=url or None, key=named.key, **named.options)
+    elsewhere = os.environ.get("OPENAI_BASE_URL", "").strip()
+    if elsewhere and not url:
+        try:
+            elsewhere = plain_address(elsewhere)
+        except AddressInvalid as error:
+            elsewhere = error.shown
+        if elsewhere != OPENAI_URL:
+            raise BaseUrlIgnored(named.llm, elsewhere)
+    sent = {"key": named.key.key, "allow_http": named.key.allow_http}
+    return OpenAi(model, base_url=url or None, **sent, **named.options)

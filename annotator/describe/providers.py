@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from annotator.describe.api_keys import KeyChoice
 from annotator.errors import LlmInvalid, SettingInvalid
 from annotator.http import name_and_address
-from annotator.paths import user_path
 
 if TYPE_CHECKING:
     from annotator.describe.llm import Llm
@@ -55,21 +55,21 @@ class NamedLlm:
     Attributes:
         llm: the whole text.
         model: what stands after the colon; "" where nothing does.
-        key: a file that holds the provider's key, in place of the environment; or None.
+        key: which key is sent, and how.
         embedded: finds the model that comes as a package.
         options: of the model: max_tokens and timeout, where they were given.
     """
 
     llm: str
     model: str
-    key: Path | None
+    key: KeyChoice
     embedded: Callable[[], Path]
     options: dict[str, Any]
 
 
 def open_llm(
     llm: str,
-    key_file: str | Path | None,
+    key: KeyChoice,
     embedded: Callable[[], Path],
     max_tokens: int | None = None,
     timeout: float | None = None,
@@ -78,7 +78,7 @@ def open_llm(
 
     Args:
         llm: in the form that its provider's entry has.
-        key_file: a file that holds the provider's key, in place of the environment.
+        key: which key is sent, and how.
         embedded: finds the model that `local:` alone stands for.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
         timeout: seconds for a request and its answer; None: the language model's default.
@@ -86,7 +86,8 @@ def open_llm(
     Raises:
         SettingInvalid: a timeout that is none.
         LlmInvalid: it names none.
-        KeyMissing: its provider's key is nowhere.
+        KeyMissing: its key is nowhere, or none was named for a server that is not the provider's.
+        KeyReadable: others could read it on its way.
     """
     if timeout is not None and not 0 < timeout <= LONGEST_TIMEOUT:
         allowed = f"a number of seconds above 0 and up to {LONGEST_TIMEOUT:,}"
@@ -96,7 +97,6 @@ def open_llm(
     if entry is None or (":" in llm) != (":" in entry.form):
         forms = ", ".join(known.form for known in PROVIDERS.values())
         raise LlmInvalid(llm, f"it is of none of the forms {forms}")
-    key = None if key_file is None else user_path(key_file)
     given = {"max_tokens": max_tokens, "timeout": timeout}
     options = {name: value for name, value in given.items() if value is not None}
     named = NamedLlm(llm, model, key, embedded, options)

@@ -15,11 +15,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from annotator.describe import http_errors
-from annotator.describe.api_keys import find_key
+from annotator.describe.api_keys import KeyVariable, custom_headers, find_key
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, MaybePaid, answer_schema
 from annotator.describe.request import Request
-from annotator.errors import LlmInvalid
+from annotator.errors import KeyElsewhere, KeyReadable, LlmInvalid
 from annotator.http import AddressInvalid, is_local, plain_address
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ class Provider(ABC):
         model: the model's name.
         own: the provider's own address.
         base_url: another server in its place, or None.
-        key: the key, or a file that holds it, in place of the environment's. A server on this
-            machine needs none, and is not shown the environment's.
+        key: the key, or the file or environment variable that holds it; None: at the provider's own
+            address the environment's. A server on this machine needs none.
+        allow_http: whether the key may go to another machine over http.
         sampling: of a request; sample n is sent seed + n.
         timeout: seconds for a request and its answer, connecting included.
 
@@ -42,17 +43,21 @@ class Provider(ABC):
         kind: the provider, named as its SDK's module is.
         client: the SDK's class.
         variable: the environment variable of its key.
+        own_headers: what the SDK sends of the environment that is the provider's own affair.
         base_url: the server that a request is keyed by; "" is the provider's own.
 
     Raises:
         LlmInvalid: a base URL that is none.
         KeyMissing: no key.
+        KeyElsewhere: none was named for a server that is not the provider's own.
+        KeyReadable: others could read it on its way.
         KeyInvalid: a key, or a file of one, that cannot be used.
     """
 
     kind: ClassVar[str]
     client: ClassVar[str]
     variable: ClassVar[str]
+    own_headers: ClassVar[tuple[str, ...]] = ()
     at_once: int | None = None
 
     def __init__(
@@ -60,9 +65,10 @@ class Provider(ABC):
         model: str,
         own: str,
         base_url: str | None,
-        key: str | Path | None,
+        key: str | Path | KeyVariable | None,
         sampling: dict[str, Any],
         timeout: float,
+        allow_http: bool,
     ) -> None:
         self.model = model
         try:
@@ -71,12 +77,22 @@ class Provider(ABC):
             raise LlmInvalid(f"{self.kind}:{model}", f"its BASE_URL {error.reason}") from None
         self.base_url = "" if self._url == own else self._url
         self.name = f"{self.kind}:{model}" + (f"@{self.base_url}" if self.base_url else "")
-        free = key is None and is_local(self._url)
-        self._key = "" if free else find_key(self.name, self.variable, key)
+        self._key = self._find_key(key, allow_http=allow_http)
         self._sampling = sampling
         self._timeout = timeout
         self._opened: Any = None
         self._lock = Lock()
+
+    def _find_key(self, key: str | Path | KeyVariable | None, *, allow_http: bool) -> str:
+        local = is_local(self._url)
+        if key is None and self.base_url:
+            if local:
+                return ""
+            raise KeyElsewhere(self.name, self.variable)
+        found = find_key(self.name, KeyVariable(self.variable) if key is None else key)
+        if not (local or allow_http or self._url.startswith("https://")):
+            raise KeyReadable(self.name)
+        return found
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -122,13 +138,15 @@ class Provider(ABC):
 
         with self._lock:
             if self._opened is None:
-                client = TimedClient(self._url, self._timeout)
-                self._opened = getattr(import_module(self.kind), self.client)(
+                client, sdk = TimedClient(self._url, self._timeout), import_module(self.kind)
+                names = (*self.own_headers, *custom_headers(self.kind)) if self.base_url else ()
+                self._opened = getattr(sdk, self.client)(
                     api_key=self._key or "none",  # an SDK wants one; such a server reads none
                     base_url=self._url,
                     max_retries=0,
                     timeout=client.timeout,  # or Anthropic's refuses a large limit unstreamed
                     http_client=client,
+                    default_headers={name: sdk.Omit() for name in names},
                 )
             return self._opened
 

@@ -16,7 +16,10 @@ AnnotatorError
 ├── TokenInvalid              a text that is not one token of this model
 ├── DescribeError             a description run cannot go on; what was recorded is kept
 │   ├── LlmInvalid            a --llm that names no language model here
+│   ├── BaseUrlIgnored        OPENAI_BASE_URL names another server than would be asked
 │   ├── KeyMissing            a provider's key that is nowhere
+│   │   └── KeyElsewhere      a key that was not named for the server it would go to
+│   ├── KeyReadable           a key that others could read on its way
 │   ├── KeyInvalid            a key, or a file of one, that cannot be used
 │   ├── LlmFailed             a failure that every other request would meet alike
 │   ├── HeadsUnanswered       a run that ended without an answer for each head
@@ -71,11 +74,14 @@ from annotator.errors.catalogs import CatalogMismatch as CatalogMismatch
 from annotator.errors.catalogs import CatalogMissing as CatalogMissing
 from annotator.errors.catalogs import CatalogUnwritable as CatalogUnwritable
 from annotator.errors.catalogs import PortTaken as PortTaken
+from annotator.errors.describing import BaseUrlIgnored as BaseUrlIgnored
 from annotator.errors.describing import DescribeError as DescribeError
 from annotator.errors.describing import DescriberUnknown as DescriberUnknown
 from annotator.errors.describing import HeadsUnanswered as HeadsUnanswered
+from annotator.errors.describing import KeyElsewhere as KeyElsewhere
 from annotator.errors.describing import KeyInvalid as KeyInvalid
 from annotator.errors.describing import KeyMissing as KeyMissing
+from annotator.errors.describing import KeyReadable as KeyReadable
 from annotator.errors.describing import LedgerUnusable as LedgerUnusable
 from annotator.errors.describing import LlmFailed as LlmFailed
 from annotator.errors.describing import LlmInvalid as LlmInvalid

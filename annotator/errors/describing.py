@@ -23,12 +23,30 @@ class LlmInvalid(DescribeError):
 
 
 @dataclass(eq=False)
+class BaseUrlIgnored(DescribeError):
+    """OPENAI_BASE_URL names another server than the one that would be asked.
+
+    Attributes:
+        llm: as --llm names it.
+        address: the one that the environment names, without any password.
+    """
+
+    llm: str
+    address: str
+
+    _message = (
+        "--llm {llm} is OpenAI itself, while OPENAI_BASE_URL names {address}: type "
+        "--llm {llm}@{address} --key-env OPENAI_API_KEY for that server, or unset the variable."
+    )
+
+
+@dataclass(eq=False)
 class KeyMissing(DescribeError):
     """A provider's key that is nowhere.
 
     Attributes:
         llm: the language model.
-        variable: the environment variable that was looked at.
+        variable: the environment variable that was looked at, or what else holds none.
     """
 
     llm: str
@@ -37,6 +55,33 @@ class KeyMissing(DescribeError):
     _message = (
         "{llm} needs a key: set {variable}, or give a file that holds it with --key-file. It is "
         "never written down."
+    )
+
+
+@dataclass(eq=False)
+class KeyElsewhere(KeyMissing):
+    """A key that was not named for the server that it would go to.
+
+    Attributes:
+        llm: the language model.
+        variable: the environment variable of the provider's own key.
+    """
+
+    _message = (
+        "{llm} is not the provider's own address, where the environment's {variable} alone goes: "
+        "name its key with --key-file FILE or --key-env NAME (a server without keys takes any)."
+    )
+
+
+@dataclass(eq=False)
+class KeyReadable(DescribeError):
+    """A key would go to another machine in the clear."""
+
+    llm: str
+
+    _message = (
+        "{llm} is reached over http, where others can read the key on its way: use https, or "
+        "--allow-http if the network between is your own."
     )
 
 

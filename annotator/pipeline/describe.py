@@ -6,34 +6,26 @@ A run that was stopped or killed goes on where it was: what has an answer is not
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.catalog.descriptions import LEDGER
 from annotator.catalog.read import Catalog, open_catalog
-from annotator.describe.outcome import (
-    Described,
-    Failed,
-    MaybePaid,
-    Unclear,
-    outcome_of,
-    problem_of,
-)
-from annotator.errors import HeadsUnanswered, LedgerUnusable, NoneDescribed, SettingInvalid
+from annotator.errors import LedgerUnusable, SettingInvalid
 from annotator.pipeline.concurrency import Stop, flying, repeating
+from annotator.pipeline.describe_result import DescribeResult
 from annotator.pipeline.ledger import require_ledger
 from annotator.pipeline.progress import bar, say
 from annotator.pipeline.prompt import request_of
 from annotator.records import BASELINE, EVIDENCE_SOURCES, HeadId, HeadMap
 
 if TYPE_CHECKING:
-    from annotator.describe.llm import Llm, Reply
+    from annotator.describe.api_keys import KeyChoice
+    from annotator.describe.llm import Llm
     from annotator.describe.request import Request
-    from annotator.ledger.attempt_results import AttemptResult
     from annotator.ledger.ledger import Ledger
 
 
@@ -41,70 +33,6 @@ _NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,39}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{8}|[0-9a-f]{64}")  # what stands in a nameless describer's place
 BAR = "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 """No drawn bar: at 80 columns the numbers would not fit beside it."""
-
-
-@dataclass
-class DescribeResult:
-    """What a run came to.
-
-    Attributes:
-        heads: how many heads were to be described.
-        before: how many of them had an answer already.
-        sent: how many heads were asked about now.
-        kinds: how many heads have which answer now.
-        unanswered: how many have none: their requests failed, or another process is at them.
-        left_out: how many have none because they were to be left out.
-        problems: why heads have no description, and how many for each reason.
-        maybe_paid: how many of those without an answer may have been paid for.
-        tokens_in: prompt tokens of this run; of what may have been paid for, as many as it can be.
-        tokens_out: completion tokens of this run, likewise.
-    """
-
-    heads: int
-    before: int = 0
-    sent: int = 0
-    kinds: Counter[str] = field(default_factory=Counter[str])
-    unanswered: int = 0
-    left_out: int = 0
-    problems: Counter[str] = field(default_factory=Counter[str])
-    maybe_paid: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-
-    def add(self, reply: Reply | None) -> None:
-        """Count a reply."""
-        if reply is not None:
-            if isinstance(reply.outcome, Failed | MaybePaid):
-                self.problems[reply.outcome.problem] += 1
-            self.sent += 1
-            self.kinds[reply.outcome.kind] += 1
-            self.tokens_in += reply.tokens_in
-            self.tokens_out += reply.tokens_out
-
-    @property
-    def without(self) -> int:
-        """How many heads are neither described, nor said to have no pattern, nor left out."""
-        return self.heads - self.left_out - self.kinds[Described.kind] - self.kinds[Unclear.kind]
-
-    def end(self, requests: Iterable[Request], answers: Mapping[str, AttemptResult]) -> None:
-        """Count what the heads have in the end, and why some have no description."""
-        came = [answers[request.key] for request in requests if request.key in answers]
-        self.kinds = Counter(one.kind for one in came)
-        self.unanswered = self.heads - len(came) - self.left_out
-        said = (problem_of(outcome_of(one.kind, dict(one.content))) for one in came)
-        self.problems.update(problem for problem in said if problem is not None)
-
-    def causes(self) -> list[str]:
-        """The most frequent problems, each with its number."""
-        causes = [f"{problem} ({count})" for problem, count in self.problems.most_common(3)]
-        more = len(self.problems) - len(causes)
-        return [*causes, f"and {more} more"] if more else causes
-
-    def postfix(self) -> str:
-        """What a bar shows beside the rate: tokens in and out, and outcomes."""
-        kinds = [f"{count} {kind}" for kind, count in self.kinds.most_common()]
-        tokens = f"{_short(self.tokens_in)}+{_short(self.tokens_out)} tokens"
-        return ", ".join([tokens, *kinds])
 
 
 @dataclass(frozen=True)
@@ -127,14 +55,6 @@ class _How:
             raise SettingInvalid("reserve-mb", self.reserve_mb, "0.01 to 1,000,000")
 
 
-def _short(tokens: int) -> str:
-    """A number in few letters: 950, 1.5k, 2.3M."""
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if tokens >= size:
-            return f"{tokens / size:.1f}{unit}"
-    return str(tokens)
-
-
 def describe_heads(
     catalog: Catalog | str | Path,
     llm: str | Llm,
@@ -144,6 +64,8 @@ def describe_heads(
     by: str = "telling",
     concurrency: int = 4,
     key_file: str | Path | None = None,
+    key_env: str | None = None,
+    allow_http: bool = False,
     prompts: str | Path | None = None,
     max_tokens: int | None = None,
     timeout: float | None = None,
@@ -161,7 +83,10 @@ def describe_heads(
         top: so many, by a signature; None: all.
         by: a signature, or "telling" (one head for each KV group).
         concurrency: requests in flight at most.
-        key_file: a file that holds the provider's key.
+        key_file: a file that holds the key; by default it is the environment's, at the provider's
+            own address.
+        key_env: an environment variable that holds the key.
+        allow_http: whether the key may go to another machine over http.
         prompts: a directory with a template of one's own.
         max_tokens: an answer's limit, reasoning included; None: the language model's default.
         timeout: seconds for a request and its answer; None: the language model's default.
@@ -178,10 +103,9 @@ def describe_heads(
         DescribeError: the run cannot go on; what was recorded is kept.
         CatalogError: the catalog cannot be used.
     """
+    from annotator.describe.api_keys import KeyChoice
     from annotator.describe.prompt import read_template
-    from annotator.describe.providers import open_llm
     from annotator.ledger.ledger import Ledger
-    from annotator.pipeline.quickstart import embedded_model
 
     _require_name(name, llm if isinstance(llm, str) else llm.name)
     how = _How(concurrency, leave_unsure, reserve_mb, progress)
@@ -189,18 +113,32 @@ def describe_heads(
     require_ledger(opened)
     chosen = choose_heads(opened, heads, top, by)
     template = read_template(prompts)
-    if isinstance(llm, str):
-        asks = closing(open_llm(llm, key_file, embedded_model, max_tokens, timeout))
-    else:
-        asks = nullcontext(llm)
-    with asks as model, Ledger(opened.folder / LEDGER) as ledger:
-        ledger.sweep()
-        for file in ledger.strange_spills:
-            say(f"{file} has answers that are not of this ledger, or cannot be read; it stays.")
+    key = KeyChoice(key_file, key_env, allow_http)
+    with _asked(llm, key, max_tokens, timeout) as model, Ledger(opened.folder / LEDGER) as ledger:
+        _sweep(ledger)
         requests = {head.head: request_of(model, head, template) for head in chosen}
         asked = [(head, r.key, r.content()) for head, r in requests.items()]
         ledger.add(model.name, asked, name)
         return _run(model, ledger, requests, how)
+
+
+def _asked(
+    llm: str | Llm, key: KeyChoice, max_tokens: int | None, timeout: float | None
+) -> AbstractContextManager[Llm]:
+    """The language model; one that is opened here is closed at the end."""
+    from annotator.describe.providers import open_llm
+    from annotator.pipeline.quickstart import embedded_model
+
+    if isinstance(llm, str):
+        return closing(open_llm(llm, key, embedded_model, max_tokens, timeout))
+    return nullcontext(llm)
+
+
+def _sweep(ledger: Ledger) -> None:
+    """Of what others left behind: mark what is lost, and say what cannot be taken in."""
+    ledger.sweep()
+    for file in ledger.strange_spills:
+        say(f"{file} has answers that are not of this ledger, or cannot be read; it stays.")
 
 
 def _require_name(name: str, llm: str) -> None:
@@ -264,19 +202,6 @@ def _run(llm: Llm, ledger: Ledger, requests: dict[HeadId, Request], how: _How) -
     unsure = ledger.unsure(by_key.keys() - answered.keys())
     result.maybe_paid = sum(request.key in unsure for request in requests.values())
     return result
-
-
-def refuse_unanswered(result: DescribeResult, llm: str) -> None:
-    """Nothing, where every head has an answer, and not all of them are none that describes.
-
-    Raises:
-        HeadsUnanswered: some have none.
-        NoneDescribed: no head got a description.
-    """
-    if result.unanswered:
-        raise HeadsUnanswered(llm, result.unanswered, result.causes())
-    if 0 < result.without == result.heads:
-        raise NoneDescribed(llm, result.heads, result.causes())
 
 
 def _say_unsure(heads: int, left: bool) -> None:

@@ -59,6 +59,8 @@ def prompt_of(
     llm: str | None = None,
     *,
     key_file: str | Path | None = None,
+    key_env: str | None = None,
+    allow_http: bool = False,
     prompts: str | Path | None = None,
 ) -> PromptPreview:
     """What would be sent about a head. No model is asked.
@@ -67,13 +69,17 @@ def prompt_of(
         catalog: a finished catalog's directory.
         head: the head's name.
         llm: as --llm names it: who it would be sent to, and counts its tokens; None: nobody.
-        key_file: a file that holds the provider's key.
+        key_file: a file that holds the key; by default it is the environment's, at the provider's
+            own address.
+        key_env: an environment variable that holds the key.
+        allow_http: whether the key may go to another machine over http.
         prompts: a directory with a template of one's own.
 
     Raises:
         PromptInvalid: a template of one's own that cannot be used.
         DescribeError: there is no such language model, or no key for it.
     """
+    from annotator.describe.api_keys import KeyChoice
     from annotator.describe.evidence import evidence_of
     from annotator.describe.prompt import read_template, render
     from annotator.describe.providers import open_llm
@@ -83,7 +89,8 @@ def prompt_of(
     if llm is None:
         rendered = render(evidence_of(map_of_head), template)
         return PromptPreview(rendered.system, rendered.prompt)
-    with closing(open_llm(llm, key_file, embedded_model)) as model:
+    key = KeyChoice(key_file, key_env, allow_http)
+    with closing(open_llm(llm, key, embedded_model)) as model:
         request = request_of(model, map_of_head, template)
         schema = {} if model.name == BASELINE else request.schema
         counted = model.count(request)

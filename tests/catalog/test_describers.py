@@ -13,7 +13,7 @@ from annotator.catalog.describers import Describers, shorts
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.describe.prompt import read_template
 from annotator.errors import DescriberUnknown, NameTaken, SettingInvalid
-from annotator.pipeline.describe import DescribeResult
+from annotator.pipeline.describe_result import DescribeResult
 from annotator.records import Describer
 from tests.before import make
 from tests.before.files import again

@@ -44,11 +44,13 @@ class Sdk:
 
 BOTH = {
     "openai": Sdk(
-        lambda url, timeout: OpenAi("tiny", f"{url}/v1", OPENAI_KEY, timeout=timeout),
+        lambda url, timeout: OpenAi(
+            "tiny", f"{url}/v1", OPENAI_KEY, timeout=timeout, allow_http=True
+        ),
         Answer(body=completion(json.dumps(SAID))),
     ),
     "anthropic": Sdk(
-        lambda url, timeout: Anthropic("tiny", OPENAI_KEY, url, timeout=timeout),
+        lambda url, timeout: Anthropic("tiny", OPENAI_KEY, url, timeout=timeout, allow_http=True),
         Answer(body=message(json.dumps(SAID))),
     ),
 }

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from annotator.describe.anthropic import Anthropic
-from annotator.describe.api_keys import find_key
+from annotator.describe.api_keys import KeyVariable, find_key
 from annotator.describe.openai import OpenAi
-from annotator.errors import KeyInvalid, KeyMissing, LlmInvalid
+from annotator.errors import KeyElsewhere, KeyInvalid, KeyMissing, LlmInvalid
 from annotator.http import is_local
 from annotator.pipeline.describe import describe_heads
 from tests.commands import run
@@ -36,23 +36,21 @@ def key_file(folder: Path, content: bytes, mode: int = 0o600) -> Path:
 
 def test_the_environment_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, f" {KEY}\n")
-    assert find_key("openai:m", VARIABLE) == KEY
+    assert find_key("openai:m", KeyVariable(VARIABLE)) == KEY
 
 
 @pytest.mark.parametrize("content", [b"%s", b"\n \n  %s\t\r\nmore\n", b"\xef\xbb\xbf%s\n"])
-def test_a_file_holds_it_and_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
+def test_a_file_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setenv(VARIABLE, "another")
-    assert find_key("m", VARIABLE, key_file(tmp_path, content % KEY.encode())) == KEY
-    assert find_key("m", VARIABLE, "given") == "given"
+    assert find_key("m", key_file(tmp_path, content % KEY.encode())) == KEY
+    assert find_key("m", "given") == "given"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_file_that_others_may_read_is_warned_about(tmp_path: Path, mode: int) -> None:
     file = key_file(tmp_path, KEY.encode(), mode)
     with pytest.warns(UserWarning, match="chmod 600") as warned:
-        assert find_key("m", VARIABLE, file) == KEY
+        assert find_key("m", file) == KEY
     assert KEY not in str(warned[0].message)
 
 
@@ -60,7 +58,7 @@ def test_a_file_that_others_may_read_is_warned_about(tmp_path: Path, mode: int) 
 def test_no_key_is_said_with_what_to_do(provider: type[OpenAi] | type[Anthropic]) -> None:
     with pytest.raises(KeyMissing, match=r"needs a key: set (OPENAI|ANTHROPIC)_API_KEY"):
         provider("m")
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyElsewhere, match="--key-env NAME"):
         provider("m", base_url="https://example.org/v1")
     with pytest.raises(KeyMissing):
         provider("m", key=" ")

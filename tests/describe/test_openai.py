@@ -120,9 +120,9 @@ def test_one_place_is_one_key_however_it_is_written() -> None:
     def key(base_url: str | None, **settings: Any) -> str:
         return OpenAi("m", base_url, KEY, **settings).request("s", "p", "t").key
 
-    assert key("http://Example.org/v1") == key("http://example.org/v1/")
+    assert key("https://Example.org/v1") == key("https://example.org/v1/")
     assert key("https://api.openai.com/v1/") == key(None)
-    assert len({key(None), key("http://a/v1"), key(None, seed=0), key(None, max_tokens=1)}) == 4
+    assert len({key(None), key("https://a/v1"), key(None, seed=0), key(None, max_tokens=1)}) == 4
 
 
 def test_the_environment_sends_no_request_elsewhere(

@@ -16,6 +16,7 @@ from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from annotator.cli.commands import app
 from annotator.describe.answer_file import AnswerFile
+from annotator.describe.api_keys import KeyChoice
 from annotator.describe.outcome import Failed, Malformed
 from annotator.describe.prompt import read_template
 from annotator.describe.providers import PROVIDERS, ProviderEntry, open_llm
@@ -64,7 +65,7 @@ def test_a_provider_of_a_third_party_describes(
         shown = CliRunner().invoke(app, [*command.split(), "--help"]).output
         assert re.search("toy:MODEL +Says what a test wants.", shown)
     with pytest.raises(LlmInvalid, match=r", rules, toy:MODEL\. See annotator"):
-        open_llm("nobody:m", None, Path)
+        open_llm("nobody:m", KeyChoice(), Path)
 
 
 def test_the_registry_imports_no_provider() -> None:
@@ -133,4 +134,4 @@ def test_names_that_name_nothing(tmp_path: Path) -> None:
         "nobody:x": "of none of the forms openai:MODEL",
     }.items():
         with pytest.raises(LlmInvalid, match=reason):
-            open_llm(llm, None, Path)
+            open_llm(llm, KeyChoice(), Path)
