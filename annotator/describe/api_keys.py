@@ -63,8 +63,9 @@ def find_key(llm: str, given: str | Path | KeyVariable) -> str:
             environment variable that does.
 
     Raises:
-        KeyMissing: the environment has none, or what was given is blank.
-        KeyInvalid: the file cannot be read or holds none, or the key cannot be sent as a header.
+        KeyMissing: the environment has none.
+        KeyInvalid: the file cannot be read, it or what was given is blank, or the key cannot be
+            sent as a header.
     """
     if isinstance(given, Path):
         key, where = _first_line(llm, given), str(given)
@@ -72,8 +73,10 @@ def find_key(llm: str, given: str | Path | KeyVariable) -> str:
         key, where = os.environ.get(given.name, "").strip(), given.name
     else:
         key, where = given.strip(), "the key that was given"
-    if not key:
+    if not key and isinstance(given, KeyVariable):
         raise KeyMissing(llm, where)
+    if not key:
+        raise KeyInvalid(llm, where, "it is empty")
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise KeyInvalid(llm, where, "it holds a blank or a character that no HTTP header takes")
     return key

@@ -174,7 +174,7 @@ class OpenAi(Provider):
             if not isinstance(came, http_errors.HttpFault):
                 return self._placed(_read(came, self._key, body[dialect.limit], request))
             if came.generated is not None:
-                return Reply(Malformed(came.said), came.generated)
+                return Reply(Malformed(came.said or "its generation failed"), came.generated)
             if (learned := dialect.after(came, optional)) is None:
                 return self._placed(Reply(http_errors.outcome_of(came, OPENAI_SCHEMA_NAMES)))
             self._dialect = learned

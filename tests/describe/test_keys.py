@@ -60,7 +60,7 @@ def test_no_key_is_said_with_what_to_do(provider: type[OpenAi] | type[Anthropic]
         provider("m")
     with pytest.raises(KeyElsewhere, match="--key-env NAME"):
         provider("m", base_url="https://example.org/v1")
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyInvalid, match="it is empty"):
         provider("m", key=" ")
 
 

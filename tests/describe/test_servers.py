@@ -142,7 +142,7 @@ def test_a_failure_inside_a_success_is_asked_again_by_the_next_run(
     llm = f"openai:tiny@{provider.url}/v1"
     provider.answer = lambda asked: Answer(body=BROKEN_OFF["error"])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("annotator.describe.gate.Gate.sleep", lambda self, seconds: None)
+        patched.setattr("annotator.pipeline.concurrency.Stop.sleep", lambda self, seconds: None)
         with pytest.raises(LlmFailed):  # six alike end a run
             describe_heads(catalog, llm, heads=["L0H0"], progress=False)
     provider.answer = lambda asked: Answer(body=message(content=GOOD))
