@@ -5,6 +5,7 @@
 | 3xx, 401 – 405, 410, 501 | fatal | wrong address, key or model: all requests fail alike |
 | any, with a code for no money or a setting unknown to the model | fatal | |
 | 400, with a code for forbidden content | refused | |
+| any, with a generation that failed | malformed | a model was asked; its text is kept |
 | 504, 524 | may be paid | a proxy gave up on a model at work |
 | 408, 409, 425, 429, other 5xx | again | after Retry-After, where it is sent |
 | other 4xx | failed | this request only: too long, as a rule |

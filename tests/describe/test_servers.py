@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.catalog.descriptions import LEDGER
+from annotator.catalog.read import open_catalog
 from annotator.describe.answer_reading import read_answer
 from annotator.describe.llm import Reply
 from annotator.describe.openai import OpenAi
@@ -254,8 +255,6 @@ def test_a_model_is_asked_by_its_whole_name_and_shown_by_it(
     llm = f"openai:{model}@{provider.url}/v1"
     describe_heads(catalog, llm, heads=["L0H0"], progress=False)
     assert provider.asked[0].body["model"] == model
-    from annotator.catalog.read import open_catalog
-
     [one] = open_catalog(catalog).descriptions()
     assert one.shown == f"openai:{model}"
 
