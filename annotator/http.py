@@ -74,7 +74,8 @@ def is_local(url: str) -> bool:
 def client_settings(url: str, timeout: float) -> dict[str, Any]:
     """Of a client that follows no redirect: a request goes to the server that it names, once.
 
-    No proxy of the environment stands between this machine and itself.
+    No proxy of the environment stands between this machine and itself, and certificates are read,
+    which takes a while, only where there are some to check.
 
     Args:
         url: the server's address.
@@ -83,7 +84,12 @@ def client_settings(url: str, timeout: float) -> dict[str, Any]:
     import httpx2
 
     limits = httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
-    return {"timeout": limits, "follow_redirects": False, "trust_env": not is_local(url)}
+    return {
+        "timeout": limits,
+        "follow_redirects": False,
+        "trust_env": not is_local(url),
+        "verify": url.startswith("https:"),
+    }
 
 
 def http_client(url: str, timeout: float) -> httpx2.Client:

@@ -2,7 +2,7 @@
 
 | HTTP | is | |
 |---|---|---|
-| 3xx, 401 – 405, 410, 501 | fatal | wrong address, key or model: all requests fail alike |
+| 3xx, 401 – 405, 407, 410, 501 | fatal | wrong address, key, model or proxy: all fail alike |
 | any, with a code for no money or a setting unknown to the model | fatal | |
 | 400, with a code for forbidden content | refused | |
 | any, with a generation that failed | malformed | a model was asked; its text is kept |
@@ -17,6 +17,7 @@
 | no HTTP answer | is | |
 |---|---|---|
 | the request was not wholly written: no connection, no TLS, no time left | again | |
+| no certificate that is trusted here, a proxy that says no | fatal | |
 | it was, and the connection broke or the time was up | may be paid | |
 
 An error whose words broke off is still that error. Only what certainly reached no model is sent
@@ -38,11 +39,12 @@ from typing import TYPE_CHECKING, Any
 from annotator.describe.llm import Reply
 from annotator.describe.outcome import Failed, Malformed, MaybePaid, Refused
 from annotator.http import retry_after, without_secret
+from annotator.http_environment import proxy_variable
 
 if TYPE_CHECKING:
     import httpx2
 
-FATAL = {401, 402, 403, 404, 405, 410, 501}
+FATAL = {401, 402, 403, 404, 405, 407, 410, 501}
 AGAIN = {408, 409, 425, 429}
 GAVE_UP = {504, 524}
 UNSUPPORTED = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
@@ -192,15 +194,18 @@ def _is_stream(response: httpx2.Response) -> bool:
     return form.startswith("text/event-stream") or response.content.lstrip().startswith(b"data:")
 
 
-def unanswered(error: BaseException, key: str, timeout: float) -> HttpFault | Failed | MaybePaid:
+def unanswered(
+    error: BaseException, key: str, timeout: float, url: str
+) -> HttpFault | Failed | MaybePaid:
     """What a sending comes to that ended without a whole answer, by how far it got.
 
     Args:
         error: a `NoAnswer`; of anything else it is not known.
         key: the provider's, which the server may have echoed.
         timeout: the sending's seconds.
+        url: the server.
     """
-    from annotator.describe.timed_client import NoAnswer
+    from annotator.describe.timed_client import CERTIFICATE_REFUSED, NoAnswer
 
     said = " ".join(without_secret(str(error), key, HIDDEN).split()) or type(error).__name__
     said = said[:LONGEST_MESSAGE]
@@ -209,7 +214,13 @@ def unanswered(error: BaseException, key: str, timeout: float) -> HttpFault | Fa
     if error.status is not None and error.status >= 300:
         return HttpFault(error.status, said="", codes=frozenset(), param="", after=None)
     if not error.sent:
-        return Failed(f"no connection, or one that broke: {said}", again=True)
+        proxy = proxy_variable(url)
+        way = f" through the proxy that {proxy} names" if proxy else ""
+        if not error.alike:
+            return Failed(f"no connection, or one that broke{way}: {said}", again=True)
+        remedy = "; name a file with its authority's certificate in SSL_CERT_FILE"
+        trust = remedy if CERTIFICATE_REFUSED in said else ""
+        return Failed(f"no connection{way}: {said}{trust}", fatal=True)
     if error.late:
         return MaybePaid(f"no answer within {timeout:g} seconds", error.status)
     return MaybePaid(f"the connection broke before the answer was whole: {said}", error.status)

@@ -21,6 +21,7 @@ from annotator.describe.outcome import Failed, MaybePaid, answer_schema
 from annotator.describe.request import Request
 from annotator.errors import KeyElsewhere, KeyReadable, LlmInvalid
 from annotator.http import AddressInvalid, is_local, plain_address
+from annotator.http_environment import check_environment
 
 if TYPE_CHECKING:
     import httpx2
@@ -52,6 +53,7 @@ class Provider(ABC):
         KeyElsewhere: none was named for a server that is not the provider's own.
         KeyReadable: others could read it on its way.
         KeyInvalid: a key, or a file of one, that cannot be used.
+        EnvironmentInvalid: a proxy or certificates that cannot be.
     """
 
     kind: ClassVar[str]
@@ -78,6 +80,7 @@ class Provider(ABC):
         self.base_url = "" if self._url == own else self._url
         self.name = f"{self.kind}:{model}" + (f"@{self.base_url}" if self.base_url else "")
         self._key = self._find_key(key, allow_http=allow_http)
+        check_environment(self._url)
         self._sampling = sampling
         self._timeout = timeout
         self._opened: Any = None
@@ -162,4 +165,5 @@ class Provider(ABC):
         except UnicodeEncodeError:
             return http_errors.UNWRITABLE
         except sdk.APIError as error:
-            return http_errors.unanswered(error.__cause__ or error, self._key, self._timeout)
+            cause = error.__cause__ or error
+            return http_errors.unanswered(cause, self._key, self._timeout, self._url)

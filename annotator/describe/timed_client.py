@@ -32,6 +32,8 @@ CONNECTIONS = httpx2.Limits(
 )
 PIECE = 16_384
 """Bytes that are written at once: as many as a socket takes in a wait or two."""
+CERTIFICATE_REFUSED = "CERTIFICATE_VERIFY_FAILED"
+"""What OpenSSL calls it."""
 LEAST = 0.001
 """Seconds of a wait at least: none at all would not be a wait that ends, but no wait."""
 
@@ -45,6 +47,8 @@ class NoAnswer(httpx2.TransportError):
     Attributes:
         sent: whether the request was wholly written; if not, no model has seen it.
         late: whether its time was up.
+        alike: whether every other sending would end so: a certificate that is not trusted here, or
+            a proxy that says no.
         status: the HTTP status, where the answer broke off later; or None.
     """
 
@@ -52,6 +56,8 @@ class NoAnswer(httpx2.TransportError):
         super().__init__(str(error) or type(error).__name__)
         self.sent, self.status = sent, status
         self.late = isinstance(error, httpx2.TimeoutException)
+        turned_away = isinstance(error, httpx2.ProxyError) and str(error).startswith("4")
+        self.alike = turned_away or CERTIFICATE_REFUSED in str(error)
 
 
 class TimedClient(httpx2.Client):

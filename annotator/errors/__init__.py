@@ -11,6 +11,7 @@ AnnotatorError
 ├── DeviceUnavailable         --device names what this machine lacks
 ├── Overflow                  finite weights whose products are not finite
 ├── MissingExtra              an optional package is needed and absent
+├── EnvironmentInvalid        a proxy or certificates that the environment names and none can use
 ├── SettingInvalid            a setting outside its range
 ├── HeadInvalid               not a head's name, or a head the model does not have
 ├── TokenInvalid              a text that is not one token of this model
@@ -60,6 +61,7 @@ A message says what is wrong, where, and what to do next. All of them leave fini
 from __future__ import annotations
 
 from annotator.errors.arguments import DeviceUnavailable as DeviceUnavailable
+from annotator.errors.arguments import EnvironmentInvalid as EnvironmentInvalid
 from annotator.errors.arguments import HeadInvalid as HeadInvalid
 from annotator.errors.arguments import MissingExtra as MissingExtra
 from annotator.errors.arguments import Overflow as Overflow

@@ -41,6 +41,23 @@ class MissingExtra(AnnotatorError):
 
 
 @dataclass(eq=False)
+class EnvironmentInvalid(AnnotatorError):
+    """A variable of the environment that no connection can be made with.
+
+    Attributes:
+        variable: its name.
+        reason: what is wrong, as the rest of a sentence; never a password.
+        remedy: what to do, beside unsetting it.
+    """
+
+    variable: str
+    reason: str
+    remedy: str
+
+    _message = "{variable} {reason}, so nothing was sent. {remedy}; or unset {variable}."
+
+
+@dataclass(eq=False)
 class SettingInvalid(AnnotatorError):
     """A setting outside its range."""
 

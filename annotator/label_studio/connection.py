@@ -33,6 +33,7 @@ from annotator.http import (
     retry_after,
     without_secret,
 )
+from annotator.http_environment import check_environment, proxy_variable
 from annotator.label_studio.install import RELEASE
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Connection:
         self.url, self._token = address(url), token.strip()
         if not self._token or not all("!" <= letter <= "~" for letter in self._token):
             raise TokenRefused(self.url, "it is empty or has letters that no token has")
+        check_environment(self.url)
         self._timeout, self._sleep = timeout, sleep
         self._opened: tuple[LabelStudio, httpx.Client] | None = None
 
@@ -134,7 +136,9 @@ class Connection:
         except httpx.TimeoutException:
             return self._fault(f"no answer within {self._timeout:g} seconds", CHECK, done=True)
         except httpx.ConnectError as error:
-            return self._broken(f"no connection: {self._said(error)}")
+            proxy = proxy_variable(self.url)
+            way = f" through the proxy that {proxy} names" if proxy else ""
+            return self._broken(f"no connection{way}: {self._said(error)}")
         except (httpx.HTTPError, httpx.StreamError) as error:
             return self._broken(f"the connection broke: {self._said(error)}")
         except json.JSONDecodeError:

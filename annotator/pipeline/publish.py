@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.errors import PushFailed, SettingInvalid
+from annotator.http_environment import ANY_HUB, check_environment
 from annotator.paths import user_path
 from annotator.views.export import hf
 from annotator.views.export.folder import is_whole
@@ -91,9 +92,11 @@ def publish(
     Raises:
         SettingInvalid: no such repository can be, or the folder holds no dataset.
         PushFailed: the hub did not take it; it is as it was.
+        EnvironmentInvalid: a proxy or certificates that cannot be used.
     """
     require_repo(repo, revision)
     files = to_send(folder)
+    check_environment(ANY_HUB)
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     with _named(repo):

@@ -22,6 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from annotator.errors import ModelNotFound
+from annotator.http_environment import ANY_HUB, check_environment, proxy_variable
 from annotator.weights.checkpoint import CONFIG, Checkpoint
 from annotator.weights.source import FileAbsent
 
@@ -39,20 +40,22 @@ def open_repository(repo: str, revision: str | None) -> Checkpoint:
     Raises:
         ModelNotFound: no such repository or revision, no access, or no connection.
         CheckpointBroken: config.json cannot be read.
+        EnvironmentInvalid: a proxy or certificates that cannot be used.
     """
-    online = _online(repo, revision)
+    check_environment(ANY_HUB)
+    offline = _why_offline(repo, revision)
     # The first file is asked for by the revision's name, which the hub client then remembers for
     # when there is no connection; its snapshot folder is named by the commit that all files share.
     try:
-        commit = _fetch(repo, CONFIG, revision, online).parent.name
+        commit = _fetch(repo, CONFIG, revision, offline).parent.name
     except FileAbsent as absent:
         raise ModelNotFound(repo, f"it has no {CONFIG}") from absent
 
     def fetch(file: str) -> Path:
-        return _fetch(repo, file, commit, online)
+        return _fetch(repo, file, commit, offline)
 
     def has(file: str) -> bool:
-        return online and _listed(repo, file, commit)
+        return not offline and _listed(repo, file, commit)
 
     return Checkpoint(repo, commit, fetch, has)
 
@@ -67,8 +70,11 @@ def _listed(repo: str, file: str, commit: str) -> bool:
         return False
 
 
-def _fetch(repo: str, file: str, revision: str | None, online: bool) -> Path:
+def _fetch(repo: str, file: str, revision: str | None, offline: str) -> Path:
     """The local path of a file, downloaded where it is not cached.
+
+    Args:
+        offline: why nothing can be downloaded, or "".
 
     Raises:
         FileAbsent: the repository (without a connection: the cache) does not hold it.
@@ -77,14 +83,16 @@ def _fetch(repo: str, file: str, revision: str | None, online: bool) -> Path:
     endpoint = os.environ.get("HF_ENDPOINT")
     try:
         path = hf_hub_download(
-            repo, file, revision=revision, endpoint=endpoint, local_files_only=not online
+            repo, file, revision=revision, endpoint=endpoint, local_files_only=bool(offline)
         )
     except LocalEntryNotFoundError as error:
-        if not online and file != CONFIG:
+        if offline and file != CONFIG:
             raise FileAbsent(file) from error
-        raise ModelNotFound(
-            repo, "there is no such path here, and the hub could not be reached"
-        ) from error
+        proxy = proxy_variable(endpoint or ANY_HUB)
+        way = f" through the proxy that {proxy} names" if proxy else ""
+        why = f" ({offline})" if offline else ""
+        reason = f"there is no such path here, and the hub could not be reached{way}{why}"
+        raise ModelNotFound(repo, reason) from error
     except EntryNotFoundError as error:
         raise FileAbsent(file) from error
     except (httpx2.HTTPError, OSError) as error:
@@ -93,8 +101,8 @@ def _fetch(repo: str, file: str, revision: str | None, online: bool) -> Path:
     return Path(path)
 
 
-def _online(repo: str, revision: str | None) -> bool:
-    """Whether the hub can be reached.
+def _why_offline(repo: str, revision: str | None) -> str:
+    """Why the hub cannot be reached, or "".
 
     Raises:
         ModelNotFound: it can, and it refuses the repository or the revision.
@@ -104,15 +112,15 @@ def _online(repo: str, revision: str | None) -> bool:
         HfApi(endpoint=endpoint).model_info(repo, revision=revision, timeout=20)
     except HfHubHTTPError as error:
         if error.response.status_code >= 500:
-            return False
+            return _first_line(error)
         raise ModelNotFound(
             repo, f"there is no such path here, and the hub says: {_reason(error, revision)}"
         ) from error
     except ValueError as error:  # a name that cannot be a hub id, or an answer that is not a hub's
         raise ModelNotFound(repo, _first_line(error)) from error
-    except (httpx2.HTTPError, OSError):
-        return False
-    return True
+    except (httpx2.HTTPError, OSError) as error:
+        return _first_line(error)
+    return ""
 
 
 def _reason(error: Exception, revision: str | None) -> str:

@@ -86,12 +86,6 @@ def answers(content: bytes) -> Talk:
     return talk
 
 
-def refuses_tunnels(connection: socket.socket, _: threading.Event) -> None:
-    """A proxy that makes none."""
-    connection.recv(65_536)
-    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-
-
 def drips_before_the_tunnel(connection: socket.socket, over: threading.Event) -> None:
     """A proxy that never has one."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Wait: ")

@@ -49,7 +49,11 @@ def test_tls_in_a_tunnel(
     provider.answers(sdk.good, *(Sent(ends=one, body=b"") for one in DRIPS))
     with raw_server.talking(raw_server.tunnels(pem, provider.url)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
-        check_unsent(sdk.reply(f"https://{HOST}"))  # a certificate that nobody knows
+        refused = sdk.reply(f"https://{HOST}").outcome  # for a certificate that nobody knows
+        assert isinstance(refused, Failed)
+        assert refused == Failed(refused.problem, fatal=True)
+        assert "certificate in SSL_CERT_FILE" in refused.problem
+        assert "through the proxy that HTTPS_PROXY names" in refused.problem
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
         assert sdk.reply(f"https://{HOST}").outcome == Described(**SAID)
         for _ in DRIPS:
@@ -64,7 +68,6 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 NO_TUNNEL = {
-    "refuses": raw_server.refuses_tunnels,
     "says nothing": raw_server.says_nothing,
     "drips": raw_server.drips_before_the_tunnel,
 }
@@ -77,8 +80,26 @@ def test_a_proxy_without_a_tunnel_has_passed_nothing_on(
     with raw_server.talking(talk) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
         reply = sdk.reply(f"https://{HOST}", SHORT)
-    check_unsent(reply)
+    check_unsent(reply, " through the proxy that HTTPS_PROXY names")
     assert reply.seconds < SOON
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "407 Proxy Authentication Required"])
+def test_a_proxy_that_says_no_says_it_to_all(
+    sdk: Sdk, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    with raw_server.talking(raw_server.answers(f"HTTP/1.1 {status}\r\n\r\n".encode())) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"http://ada:hunter2@{proxy}")
+        for scheme in ("https", "http"):
+            outcome = sdk.reply(f"{scheme}://{HOST}", SHORT).outcome
+            assert isinstance(outcome, Failed)
+            assert outcome.fatal
+            assert status.partition(" ")[2] in outcome.problem
+            assert "hunter2" not in outcome.problem
+        assert (
+            "through the proxy that ALL_PROXY names: "
+            in sdk.reply(f"https://{HOST}").outcome.problem
+        )
 
 
 def test_64_threads_each_have_their_own_time_and_leave_nothing_behind(

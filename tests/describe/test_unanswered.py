@@ -29,9 +29,9 @@ def check_maybe_paid(reply: Reply, *status: int | None, body: str = "") -> Maybe
     return reply.outcome
 
 
-def check_unsent(reply: Reply) -> Failed:
+def check_unsent(reply: Reply, way: str = "") -> Failed:
     assert isinstance(reply.outcome, Failed), reply
-    assert reply.outcome.problem.startswith("no connection, or one that broke: ")
+    assert reply.outcome.problem.startswith(f"no connection, or one that broke{way}: ")
     assert reply.outcome == Failed(reply.outcome.problem, again=True)
     return reply.outcome
 
