@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from rich.text import Text
@@ -18,24 +19,44 @@ if TYPE_CHECKING:
     from annotator.pipeline.judge import RaterProject
     from annotator.pipeline.judge_answers import PullResult
 
-URL = click.option(
-    "--url", is_eager=True, help="A team's Label Studio.  [default: the catalog's own]"
+_TEAM = (
+    click.option("--url", help="A team's Label Studio.  [default: the catalog's own]"),
+    click.option("--token", help="Of a user there."),
+    click.option(
+        "--token-env",
+        metavar="NAME",
+        help="A variable that holds it.  [default: LABEL_STUDIO_API_KEY, where LABEL_STUDIO_URL "
+        "names that server or it is on this machine]",
+    ),
+    click.option(
+        "--allow-http",
+        is_flag=True,
+        help="The token may go to another machine over http, unhidden.",
+    ),
 )
 
 
-def _goes_with_url(context: click.Context, _: click.Parameter, token: str | None) -> str | None:
-    given = context.get_parameter_source("token") == click.core.ParameterSource.COMMANDLINE
-    if given and context.params.get("url") is None:
-        raise click.UsageError("--token is of the server that --url names; give both.")
-    return token
+def team_options(command: Command) -> Command:
+    """The options that name a team's server; `token` is then that of either of the two."""
+
+    @wraps(command)
+    def found(token_env: str | None, **options: Any) -> Any:
+        url, token = options["url"], options["token"]
+        if url is None and (token or token_env):
+            raise click.UsageError("A token is of the server that --url names; give both.")
+        if token and token_env:
+            raise click.UsageError("Give one of --token and --token-env.")
+        if url and token_env:
+            from annotator.label_studio.token import environment_token
+
+            options["token"] = environment_token(url, token_env)
+        return command(**options)
+
+    for option in reversed(_TEAM):
+        found = option(found)
+    return cast(Command, found)
 
 
-TOKEN = click.option(
-    "--token",
-    envvar="LABEL_STUDIO_API_KEY",
-    callback=_goes_with_url,
-    help="Of a user there.  [default: the environment's LABEL_STUDIO_API_KEY]",
-)
 RATERS = click.option(
     "--rater", "raters", multiple=True, required=True, help="A rater's pseudonym; may be repeated."
 )
@@ -95,8 +116,7 @@ def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
 @judge.command()
 @CATALOG
 @chosen_options
-@URL
-@TOKEN
+@team_options
 @click.option("--again", is_flag=True, help="Make a project anew that was deleted by hand.")
 def push(catalog: Path, **options: Any) -> None:
     """Give each rater a project of tasks.
@@ -112,23 +132,21 @@ def push(catalog: Path, **options: Any) -> None:
 
 @judge.command()
 @CATALOG
-@URL
-@TOKEN
-def status(catalog: Path, url: str | None, token: str | None) -> None:
+@team_options
+def status(catalog: Path, **team: Any) -> None:
     """Show how far raters are, and their links."""
     from annotator.pipeline.judge import refuse_gone
     from annotator.pipeline.judge import study_status as run
 
-    places = run(catalog, url, token)
+    places = run(catalog, **team)
     print_places(places, pushed=False)
-    refuse_gone({one.rater: one.project for one in places if one.counts is None}, url)
+    refuse_gone({one.rater: one.project for one in places if one.counts is None}, team["url"])
 
 
 @judge.command()
 @CATALOG
-@URL
-@TOKEN
-def pull(catalog: Path, url: str | None, token: str | None) -> None:
+@team_options
+def pull(catalog: Path, **team: Any) -> None:
     """Fetch the answers into the catalog.
 
     Edits and skips too; each once, however often it is run.
@@ -137,10 +155,10 @@ def pull(catalog: Path, url: str | None, token: str | None) -> None:
     from annotator.pipeline.judge import refuse_gone
     from annotator.pipeline.judge_answers import refuse_problems
 
-    pulled = run(catalog, url, token)
+    pulled = run(catalog, **team)
     print_pulled(pulled)
     refuse_problems(pulled)
-    refuse_gone(pulled.gone, url)
+    refuse_gone(pulled.gone, team["url"])
 
 
 @judge.command("export")

@@ -38,12 +38,14 @@ class Studio:
         token: a personal access token, or an old-style one where they are on.
         timeout: seconds without a byte after which an answer is given up.
         sleep: waits so many seconds.
+        allow_http: whether the token may go to another machine over http.
 
     Attributes:
         url: the address in its plain form.
 
     Raises:
-        ServerUnusable: the address is none.
+        ServerUnusable: the address is none, or others could read the token on its way.
+        EnvironmentInvalid: a proxy or certificates that cannot be used.
         TokenRefused: the token cannot be one.
     """
 
@@ -54,8 +56,9 @@ class Studio:
         *,
         timeout: float = 120.0,
         sleep: Callable[[float], None] = time.sleep,
+        allow_http: bool = False,
     ) -> None:
-        self._connection = Connection(url, token, timeout, sleep)
+        self._connection = Connection(url, token, timeout, sleep, allow_http)
         self.url = self._connection.url
 
     def __repr__(self) -> str:

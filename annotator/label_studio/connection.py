@@ -73,9 +73,17 @@ class Connection:
     """
 
     def __init__(
-        self, url: str, token: str, timeout: float, sleep: Callable[[float], None]
+        self,
+        url: str,
+        token: str,
+        timeout: float,
+        sleep: Callable[[float], None],
+        allow_http: bool,
     ) -> None:
         self.url, self._token = address(url), token.strip()
+        if not (allow_http or is_local(self.url) or self.url.startswith("https:")):
+            remedy = "Use https, or --allow-http if the network between is your own"
+            raise ServerUnusable(self.url, "over http others can read the token on its way", remedy)
         if not self._token or not all("!" <= letter <= "~" for letter in self._token):
             raise TokenRefused(self.url, "it is empty or has letters that no token has")
         check_environment(self.url)

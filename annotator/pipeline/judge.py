@@ -69,6 +69,7 @@ def push_study(
     seed: int = 0,
     url: str | None = None,
     token: str | None = None,
+    allow_http: bool = False,
     again: bool = False,
     progress: bool = True,
 ) -> list[RaterProject]:
@@ -82,7 +83,9 @@ def push_study(
         kinds: which kinds of items.
         seed: of each rater's random order.
         url: a team's server; by default the catalog's own.
-        token: of a user of that server.
+        token: of a user of that server; by default the environment's LABEL_STUDIO_API_KEY, where
+            LABEL_STUDIO_URL names that server, or it is this machine.
+        allow_http: whether the token may go to another machine over http.
         again: make a new project where a rater's was deleted; what was answered stays answered.
         progress: show a bar.
 
@@ -95,7 +98,7 @@ def push_study(
     chosen = plan_study(opened, llm, heads, kinds)
     with (
         FileLock(opened.folder / STUDY_LOCK),  # two at once would make two projects for a rater
-        open_studio(opened, url, token) as server,
+        open_studio(opened, url, token, allow_http=allow_http) as server,
         judgments_of(opened) as judgments,
     ):
         judgments.add_items(chosen.items)
@@ -112,7 +115,11 @@ def push_study(
 
 
 def study_status(
-    catalog: Catalog | str | Path, url: str | None = None, token: str | None = None
+    catalog: Catalog | str | Path,
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    allow_http: bool = False,
 ) -> list[RaterProject]:
     """How far each rater is.
 
@@ -121,7 +128,10 @@ def study_status(
     """
     opened = open_catalog(catalog)
     require_ledger(opened)
-    with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
+    with (
+        open_studio(opened, url, token, allow_http=allow_http) as server,
+        judgments_of(opened) as judgments,
+    ):
         return [
             _place(server.studio, judgments, rater, project, 0)
             for rater, project in _projects(server, judgments).items()
@@ -133,6 +143,7 @@ def pull_study(
     url: str | None = None,
     token: str | None = None,
     *,
+    allow_http: bool = False,
     progress: bool = True,
 ) -> PullResult:
     """Fetch what raters answered since; what is fetched is written down project by project.
@@ -146,7 +157,10 @@ def pull_study(
 
     opened, pulled = open_catalog(catalog), PullResult()
     require_ledger(opened)
-    with open_studio(opened, url, token) as server, judgments_of(opened) as judgments:
+    with (
+        open_studio(opened, url, token, allow_http=allow_http) as server,
+        judgments_of(opened) as judgments,
+    ):
         projects = _projects(server, judgments)
         items = judgments.items()
         with bar("Pulling", len(projects), unit="rater", show=progress) as shown:

@@ -78,32 +78,33 @@ class OpenServer:
 
 
 @contextmanager
-def open_studio(catalog: Catalog, url: str | None, token: str | None) -> Generator[OpenServer]:
+def open_studio(
+    catalog: Catalog, url: str | None, token: str | None, *, allow_http: bool = False
+) -> Generator[OpenServer]:
     """A team's server, or the catalog's own.
 
     Args:
         catalog: whose own it is, where no other is named.
         url: a team's.
-        token: of a user there.
+        token: of a user there; by default the environment's, where that is meant for it.
+        allow_http: whether it may go to another machine over http.
 
     Raises:
-        ServerUnusable: it does not answer, or it is no Label Studio.
+        ServerUnusable: it does not answer, it is no Label Studio, or there is no token for it.
         TokenRefused: it does not take the token.
     """
     from annotator.label_studio.client import Studio
     from annotator.label_studio.install import RELEASE
+    from annotator.label_studio.token import environment_token
 
     own = url is None
     if url is None:
         credentials = _own(catalog)
         raters = credentials.raters
         url, token = credentials.url, credentials.admin.token
-    elif not token:
-        want = "Give a personal access token of a user there with --token"
-        raise ServerUnusable(url, "it wants a token", want)
     else:
-        raters = ()
-    with Studio(url, token) as studio:
+        raters, token = (), token or environment_token(url, None)
+    with Studio(url, token, allow_http=allow_http) as studio:
         studio.whoami()
         if (release := studio.version()[:40]) != RELEASE:
             tested = f"annotator was tested with {RELEASE}"

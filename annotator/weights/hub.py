@@ -71,10 +71,7 @@ def _listed(repo: str, file: str, commit: str) -> bool:
 
 
 def _fetch(repo: str, file: str, revision: str | None, offline: str) -> Path:
-    """The local path of a file, downloaded where it is not cached.
-
-    Args:
-        offline: why nothing can be downloaded, or "".
+    """The local path of a file; downloaded where it is not cached, unless `offline` says why not.
 
     Raises:
         FileAbsent: the repository (without a connection: the cache) does not hold it.

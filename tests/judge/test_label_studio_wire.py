@@ -224,7 +224,7 @@ def test_what_can_be_no_address(url: str, why: str) -> None:
 
 def test_an_address_has_one_form() -> None:
     for url in ("http://Host:8080", " http://host:8080/ ", "http://host:8080//"):
-        assert Studio(url, TOKEN).url == "http://host:8080"
+        assert Studio(url, TOKEN, allow_http=True).url == "http://host:8080"
     assert Studio("https://host/labels/", TOKEN).url == "https://host/labels"
 
 

@@ -206,6 +206,45 @@ def test_without_a_server_its_one_command_is_named(catalog: Path, capsys: Captur
     assert "--token" in error_of(capsys, "judge", "pull", catalog, "--url", "http://127.0.0.1:9")
     assert main(["judge", "pull", str(catalog), "--token", "x"]) == 2
     assert "give both" in capsys.readouterr().err
+    both = ("--url", "http://127.0.0.1:9", "--token", "x", "--token-env", "X")
+    assert main(["judge", "pull", str(catalog), *both]) == 2
+
+
+def test_a_token_goes_where_it_was_meant_to_go(
+    catalog: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is refused before it is sent: `.example` (RFC 2606) is nobody's."""
+    status = ("judge", "status", catalog, "--url")
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "of-the-environment")
+    said = error_of(capsys, *status, "https://labels.example")
+    assert "goes by itself only to the server that LABEL_STUDIO_URL names" in said
+    assert "Give --token-env LABEL_STUDIO_API_KEY" in said
+    monkeypatch.setenv("LABEL_STUDIO_URL", "https://other.example")
+    assert said == error_of(capsys, *status, "https://labels.example")
+    said = error_of(capsys, *status, "https://labels.example", "--token-env", "NOT_SET")
+    assert "it wants a token, and NOT_SET holds none" in said
+    said = error_of(capsys, *status, "https://ada:hunter2@labels.example")
+    assert "hunter2" not in said
+    for meant in (
+        ("http://labels.example", "--token", "x"),
+        ("http://labels.example", "--token-env", "LABEL_STUDIO_API_KEY"),
+    ):
+        said = error_of(capsys, *status, *meant)
+        assert "over http others can read the token on its way. Use https, or --allow-http" in said
+    monkeypatch.setenv("LABEL_STUDIO_URL", "http://Labels.example/")
+    assert "over http others can read" in error_of(capsys, *status, "http://labels.example")
+
+
+def test_a_token_that_was_meant_to_go_goes(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    with fake_studio.faking() as fake:
+        monkeypatch.setenv("HTTP_PROXY", fake.url)
+        monkeypatch.setenv("MINE", fake_studio.TOKEN)
+        url = "http://labels.example"
+        on = (*("--url", url), *("--token-env", "MINE"), "--allow-http")
+        assert main(["judge", "push", str(catalog), "--rater", "ada", *on]) == 0
+    assert f"ada: {url}/projects/" in capsys.readouterr().out
 
 
 def test_tokens_are_taken_from_the_environment_too(study: Study) -> None:
