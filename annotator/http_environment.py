@@ -69,15 +69,15 @@ def _check_proxy(variable: str, proxy: str) -> None:
     try:
         address = httpx2.Proxy(proxy if "://" in proxy else f"http://{proxy}").url
     except httpx2.InvalidURL:
-        raise EnvironmentInvalid(variable, "names no address of a proxy", form) from None
+        raise _unusable(variable, "names no address of a proxy", form) from None
     except ValueError:
         reason = f"names a proxy of an unknown kind ({proxy.partition('://')[0]}://)"
-        raise EnvironmentInvalid(variable, reason, form) from None
+        raise _unusable(variable, reason, form) from None
     if not address.host:
-        raise EnvironmentInvalid(variable, "names no address of a proxy", form)
+        raise _unusable(variable, "names no address of a proxy", form)
     if address.scheme.startswith("socks") and find_spec("socksio") is None:
         reason = "names a SOCKS proxy, which needs a package that is not installed"
-        raise EnvironmentInvalid(variable, reason, "Run: pip install socksio")
+        raise _unusable(variable, reason, "Run: pip install socksio")
 
 
 def _check_certificates() -> None:
@@ -90,9 +90,15 @@ def _check_certificates() -> None:
             reason = f"names a file that cannot be read ({file}: {error.strerror})"
         else:
             return
-        raise EnvironmentInvalid(CERTIFICATES, reason, "Name the file of your network's authority")
+        raise _unusable(CERTIFICATES, reason, "Name the file of your network's authority")
     folder = os.environ.get(CERTIFICATES_FOLDER)
     if folder and not Path(folder).is_dir():
-        raise EnvironmentInvalid(
-            CERTIFICATES_FOLDER, f"names a folder that is not there ({folder})", "Name one that is"
+        raise _unusable(
+            CERTIFICATES_FOLDER, f"names a folder that is not there ({folder})", "Name one"
         )
+
+
+def _unusable(variable: str, reason: str, remedy: str) -> EnvironmentInvalid:
+    return EnvironmentInvalid(
+        variable, f"{reason}, so nothing was sent", f"{remedy}; or unset {variable}"
+    )

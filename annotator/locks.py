@@ -35,6 +35,24 @@ def alone(folder: Path) -> Generator[None]:
 
 
 @contextmanager
+def in_turn(file: Path) -> Generator[None]:
+    """Wait until no other process has its turn.
+
+    Raises:
+        CatalogUnwritable: the lock's file cannot be written.
+    """
+    lock = FileLock(file)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise CatalogUnwritable(str(file.parent), error.strerror or str(error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def turn(file: Path, waiting: Callable[[], object]) -> Generator[None]:
     """Wait until no other process has its turn; the lock's file is there only meanwhile.
 

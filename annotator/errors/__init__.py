@@ -11,7 +11,8 @@ AnnotatorError
 ├── DeviceUnavailable         --device names what this machine lacks
 ├── Overflow                  finite weights whose products are not finite
 ├── MissingExtra              an optional package is needed and absent
-├── EnvironmentInvalid        a proxy or certificates that the environment names and none can use
+├── EnvironmentInvalid        a variable that cannot be used: of a proxy, certificates, HOME
+├── PathInvalid               a path that nothing can be kept at
 ├── SettingInvalid            a setting outside its range
 ├── HeadInvalid               not a head's name, or a head the model does not have
 ├── TokenInvalid              a text that is not one token of this model
@@ -65,6 +66,7 @@ from annotator.errors.arguments import EnvironmentInvalid as EnvironmentInvalid
 from annotator.errors.arguments import HeadInvalid as HeadInvalid
 from annotator.errors.arguments import MissingExtra as MissingExtra
 from annotator.errors.arguments import Overflow as Overflow
+from annotator.errors.arguments import PathInvalid as PathInvalid
 from annotator.errors.arguments import SettingInvalid as SettingInvalid
 from annotator.errors.arguments import TokenInvalid as TokenInvalid
 from annotator.errors.base import AnnotatorError as AnnotatorError

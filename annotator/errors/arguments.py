@@ -42,19 +42,36 @@ class MissingExtra(AnnotatorError):
 
 @dataclass(eq=False)
 class EnvironmentInvalid(AnnotatorError):
-    """A variable of the environment that no connection can be made with.
+    """A variable of the environment that cannot be used.
 
     Attributes:
         variable: its name.
         reason: what is wrong, as the rest of a sentence; never a password.
-        remedy: what to do, beside unsetting it.
+        remedy: what to do.
     """
 
     variable: str
     reason: str
     remedy: str
 
-    _message = "{variable} {reason}, so nothing was sent. {remedy}; or unset {variable}."
+    _message = "{variable} {reason}. {remedy}."
+
+
+@dataclass(eq=False)
+class PathInvalid(AnnotatorError):
+    """A path that nothing can be kept at.
+
+    Attributes:
+        path: as it was given.
+        reason: what is wrong.
+        remedy: what to do.
+    """
+
+    path: str
+    reason: str
+    remedy: str
+
+    _message = "the path {path} cannot be used: {reason}. {remedy}."
 
 
 @dataclass(eq=False)

@@ -25,7 +25,7 @@ from annotator.ledger.attempt_results import (
 )
 from annotator.ledger.head_answers import HeadAnswer
 from annotator.ledger.inserting import insert_new, record
-from annotator.ledger.location import open_engine
+from annotator.ledger.location import open_engine, unusable
 from annotator.ledger.process_owner import enter, leave
 from annotator.ledger.spill import Spill, take_in
 from annotator.ledger.tables import ATTEMPTS, OUTCOMES, REQUESTS
@@ -294,5 +294,4 @@ class Ledger:
         try:
             yield
         except _UNUSABLE as error:
-            lines = str(getattr(error, "orig", None) or error).splitlines()
-            raise LedgerUnusable(self.where, next(iter(lines), type(error).__name__)) from error
+            raise unusable(Path(self.where), getattr(error, "orig", None) or error) from error

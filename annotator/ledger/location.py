@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
 
+from annotator.errors import LedgerUnusable
 from annotator.ledger.locks import require_locks
 from annotator.ledger.migrations import LEDGER_VERSION, copied, prepare, version_of
 from annotator.ledger.sqlite import file_url, open_sqlite
+
+_NOT_OPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def open_engine(file: Path, read_only: bool, opened: ExitStack) -> Engine:
@@ -36,3 +41,14 @@ def open_engine(file: Path, read_only: bool, opened: ExitStack) -> Engine:
     if not read_only:
         prepare(engine)
     return engine
+
+
+def unusable(file: Path, error: BaseException) -> LedgerUnusable:
+    """What a failure of the database comes to; a folder that may not be written is named as one."""
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    folder = file.parent
+    if code & 0xFF in _NOT_OPENED and folder.is_dir() and not os.access(folder, os.W_OK):
+        remedy = "Make it writable, or copy the catalog to a place of your own"
+        return LedgerUnusable(str(file), f"its folder cannot be written ({reason})", remedy)
+    return LedgerUnusable(str(file), reason)

@@ -19,6 +19,8 @@ from annotator.views.export.format import NO_LICENSE, Contents
 from annotator.views.export.registry import format_of
 
 _LICENSE = r"[a-z0-9][a-z0-9.+-]{0,60}"
+_WILDCARDS = re.compile(r"[*?\[]|::")
+"""What fsspec does not take as it stands; `datasets` hands it every path."""
 
 
 def export(
@@ -64,6 +66,12 @@ def export(
         partial(track, show=progress),
         license.lower(),
     )
+    if form.dataset and _WILDCARDS.search(str(folder.absolute())):
+        say(
+            f"datasets.load_dataset takes * ? [ and :: in {folder} for wildcards, and may read "
+            "another folder's rows without a word. Load it by a path without them, that of a link, "
+            "say; pandas.read_parquet reads the file that it is given."
+        )
     with together(folder, say, form.names) as part:
         names = [path.relative_to(part) for path in form.write(part, contents)]
     return [folder / name for name in names]

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.errors import ProjectGone, ServerUnusable
+from annotator.locks import in_turn
 from annotator.pipeline.judge_answers import PullResult, judgments_of
 from annotator.pipeline.judge_items import plan_study, pseudonyms, tasks_of
 from annotator.pipeline.judge_server import OpenServer, open_studio
@@ -97,7 +96,7 @@ def push_study(
     opened = open_catalog(catalog)
     chosen = plan_study(opened, llm, heads, kinds)
     with (
-        FileLock(opened.folder / STUDY_LOCK),  # two at once would make two projects for a rater
+        in_turn(opened.folder / STUDY_LOCK),  # two at once would make two projects for a rater
         open_studio(opened, url, token, allow_http=allow_http) as server,
         judgments_of(opened) as judgments,
     ):

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, constants, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -23,6 +23,7 @@ from huggingface_hub.errors import (
 
 from annotator.errors import ModelNotFound
 from annotator.http_environment import ANY_HUB, check_environment, proxy_variable
+from annotator.paths import home_folder
 from annotator.weights.checkpoint import CONFIG, Checkpoint
 from annotator.weights.source import FileAbsent
 
@@ -43,6 +44,8 @@ def open_repository(repo: str, revision: str | None) -> Checkpoint:
         EnvironmentInvalid: a proxy or certificates that cannot be used.
     """
     check_environment(ANY_HUB)
+    if constants.HF_HUB_CACHE.startswith("~"):
+        home_folder()  # which says what to do
     offline = _why_offline(repo, revision)
     # The first file is asked for by the revision's name, which the hub client then remembers for
     # when there is no connection; its snapshot folder is named by the commit that all files share.
