@@ -186,7 +186,7 @@ class OpenAi(Provider):
             return reply
         if VERSIONED.search(urlsplit(self._url).path):
             return reply
-        problem = f"{failed.problem}; is {self._url}/v1 its address?"
+        problem = f"{failed.problem} (is {self._url}/v1 its address?)"
         return replace(reply, outcome=Failed(problem, status=failed.status, fatal=True))
 
 

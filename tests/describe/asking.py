@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from annotator.describe.attempts import Asker, Policy
 from annotator.describe.gate import Gate
@@ -33,6 +37,19 @@ class Clock:
         self.now += seconds
         if seconds:
             self.waits.append(round(seconds, 3))
+
+
+@contextmanager
+def unwaited() -> Iterator[None]:
+    """Runs whose waits between sendings nobody waits for."""
+    clock = Clock()
+
+    def gate(llm: str, _: object) -> Gate:
+        return Gate(llm, clock.sleep, clock=lambda: clock.now)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("annotator.describe.gate.Gate", gate)
+        yield
 
 
 class Asked:

@@ -23,6 +23,7 @@ from annotator.errors import LlmFailed, LlmInvalid
 from annotator.http import name_and_address
 from annotator.ledger.ledger import Ledger
 from annotator.pipeline.describe import describe_heads
+from tests.describe.asking import unwaited
 from tests.describe.loopback import Answer, Asked, Provider, described, openai_error
 
 GOOD = described()
@@ -142,10 +143,8 @@ def test_a_failure_inside_a_success_is_asked_again_by_the_next_run(
 ) -> None:
     llm = f"openai:tiny@{provider.url}/v1"
     provider.answer = lambda asked: Answer(body=BROKEN_OFF["error"])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("annotator.pipeline.concurrency.Stop.sleep", lambda self, seconds: None)
-        with pytest.raises(LlmFailed):  # six alike end a run
-            describe_heads(catalog, llm, heads=["L0H0"], progress=False)
+    with unwaited(), pytest.raises(LlmFailed):  # six alike end a run
+        describe_heads(catalog, llm, heads=["L0H0"], progress=False)
     provider.answer = lambda asked: Answer(body=message(content=GOOD))
     told = describe_heads(catalog, llm, heads=["L0H0"], progress=False)
     assert (told.before, told.sent, told.kinds) == (0, 1, {"described": 1})
@@ -178,7 +177,7 @@ def test_an_address_without_v1_ends_the_run_with_the_likely_one(
     catalog: Path, provider: Provider, answer: Answer
 ) -> None:
     provider.answer = lambda asked: answer
-    words = rf"Unexpected endpoint or method; is {provider.url}/v1 its address\?"
+    words = rf"Unexpected endpoint or method \(is {provider.url}/v1 its address\?\)"
     with pytest.raises(LlmFailed, match=words):
         describe_heads(catalog, f"openai:tiny@{provider.url}", concurrency=1, progress=False)
     assert len(provider.asked) == 1
