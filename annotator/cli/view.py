@@ -23,19 +23,20 @@ from annotator.cli.app import CATALOG, FOLDER, app
 def view(catalog: Path, port: int | None, out: Path | None, browser: bool) -> None:
     """Show a catalog as a page, until Ctrl-C.
 
-    The page is written to CATALOG/site, and served to this machine alone. That folder is all there
-    is to it: its index.html opens from disk too, and any web host can serve it. Where CATALOG
-    cannot be written to, name another with --out.
+    The page is written to CATALOG/site, and served to this machine alone: of what else lies in
+    that folder nothing is. The folder is all there is to it: its index.html opens from disk too,
+    and any web host can serve it. Where CATALOG cannot be written to, name another with --out.
     """
     from annotator.catalog.read import open_catalog
+    from annotator.paths import user_path
     from annotator.pipeline.export import export
     from annotator.pipeline.view import serve
     from annotator.views.export.registry import format_of
 
     opened = open_catalog(catalog)
-    folder = out or opened.folder / format_of("site").folder
+    folder = user_path(out or opened.folder / format_of("site").folder)
     with serve(folder, port) as (address, server):
-        export(opened, "site", folder)
+        server.offer(export(opened, "site", folder))
         click.echo(f"{opened.manifest.model['id']}: {address}   (Ctrl-C ends it)")
         if browser:  # aside: one that runs in the terminal would wait for its page for ever
             Thread(target=_open, args=(address,), daemon=True).start()

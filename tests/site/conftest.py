@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from annotator.catalog.read import Catalog, open_catalog
 from annotator.pipeline.view import serve
+from annotator.views.export.registry import format_of
 from tests.site import making
 from tests.site.browsing import ALONE, Visit
 
@@ -51,7 +52,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 @pytest.fixture(scope="session")
 def served(real: Catalog) -> Iterator[str]:
     """The real catalog's page, served as `annotator view` serves it."""
-    with serve(real.folder / "site") as (address, server):
+    folder = real.folder / "site"
+    with serve(folder) as (address, server):
+        server.offer(folder / name for name in format_of("site").names(folder))
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield address
