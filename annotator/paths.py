@@ -1,4 +1,4 @@
-"""How a user's path is read and a file named, where what comes with the package is, the cache."""
+"""How a user's path is read and a file named; where the package's files, cache and state are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from unicodedata import normalize
 
-from annotator.errors import EnvironmentInvalid, PathInvalid
+from annotator.errors import HomeMissing, PathInvalid
 
 _UNFIT = re.compile(r"""[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]""")
 _MARKED = re.compile(r".*-[0-9a-f]{8}", re.DOTALL)
@@ -34,19 +34,6 @@ def user_path(path: str | Path) -> Path:
     return found
 
 
-def home_folder() -> Path:
-    """The user's home.
-
-    Raises:
-        EnvironmentInvalid: nobody says where that is, as in a container with a number for a user.
-    """
-    try:
-        return Path.home()
-    except RuntimeError:
-        reason = "is not set, and the system knows no home of this user"
-        raise EnvironmentInvalid("HOME", reason, "Set it to a folder that can be written") from None
-
-
 def file_name(name: str) -> str:
     """A name as a part of a file's, on any disk; no two names have the same.
 
@@ -64,12 +51,19 @@ def cache_folder() -> Path:
     """$ANNOTATOR_CACHE, else $XDG_CACHE_HOME/annotator, else ~/.cache/annotator.
 
     Raises:
-        EnvironmentInvalid: none of them is known.
+        HomeMissing: nothing names it.
     """
     named = os.environ.get("ANNOTATOR_CACHE")
-    if named:
-        return user_path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "annotator"
+    return user_path(named) if named else _of_user("XDG_CACHE_HOME", ".cache")
+
+
+def state_folder() -> Path:
+    """$XDG_STATE_HOME/annotator, else ~/.local/state/annotator: what is this user's alone.
+
+    Raises:
+        HomeMissing: nothing names it.
+    """
+    return _of_user("XDG_STATE_HOME", ".local/state")
 
 
 def shipped(name: str) -> Traversable:
@@ -81,3 +75,13 @@ def shipped(name: str) -> Traversable:
     package = files("annotator")
     installed = package / name
     return installed if installed.is_dir() else Path(str(package)).parent / name
+
+
+def _of_user(variable: str, in_home: str) -> Path:
+    named = Path(os.environ.get(variable, ""))
+    if named.is_absolute():  # the standard has any other be ignored
+        return named / "annotator"
+    try:
+        return Path.home() / in_home / "annotator"
+    except RuntimeError as error:
+        raise HomeMissing(variable) from error

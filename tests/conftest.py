@@ -57,6 +57,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = tmp_path_factory.getbasetemp() / "caches"
     monkeypatch.setenv("ANNOTATOR_CACHE", str(shared / "annotator"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(shared / "state"))
 
 
 @pytest.fixture(scope="session")

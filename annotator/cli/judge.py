@@ -98,8 +98,9 @@ def serve(catalog: Path, raters: tuple[str, ...], port: int | None) -> None:
     """Run the catalog's own Label Studio until Ctrl-C.
 
     It listens on this machine alone. It is installed when first needed (a gigabyte, a few minutes),
-    apart from everything else. Each rater gets an account; passwords are printed once, and kept in
-    a file that only you can read.
+    apart from everything else. Each rater gets an account; passwords are printed once. They are
+    kept where only you can read them, with the answers, outside of CATALOG: in a folder of
+    $XDG_STATE_HOME/annotator, else of ~/.local/state/annotator, which it prints.
     """
     from annotator.pipeline.judge_items import described_by
     from annotator.pipeline.judge_server import accounts
@@ -208,9 +209,8 @@ def print_server(
             table.add_row(one.name, one.email, one.password)
         console.print(table)
     raters = " ".join(f"--rater {shlex.quote(one.name)}" for one in server.credentials.raters)
-    console.print(
-        f"\nAll of them are in {server.folder / 'credentials.json'}, readable to you alone."
-    )
+    where = f"\nAll of them are in {server.folder / 'credentials.json'}, readable to you alone; "
+    console.print(Text(f"{where}answers are kept beside it until judge pull fetches them."))
     llm = f" --llm {shlex.quote(sources[0])}" if len(sources) > 1 else ""
     console.print("Next, in another terminal:")
     command = f"  annotator judge push {shlex.quote(str(catalog))} {raters}{llm}"

@@ -11,8 +11,9 @@ AnnotatorError
 ├── DeviceUnavailable         --device names what this machine lacks
 ├── Overflow                  finite weights whose products are not finite
 ├── MissingExtra              an optional package is needed and absent
-├── EnvironmentInvalid        a variable that cannot be used: of a proxy, certificates, HOME
+├── EnvironmentInvalid        a proxy or certificates that a variable names and none can use
 ├── PathInvalid               a path that nothing can be kept at
+├── HomeMissing               a user whose home folder nothing names
 ├── SettingInvalid            a setting outside its range
 ├── HeadInvalid               not a head's name, or a head the model does not have
 ├── TokenInvalid              a text that is not one token of this model
@@ -64,6 +65,7 @@ from __future__ import annotations
 from annotator.errors.arguments import DeviceUnavailable as DeviceUnavailable
 from annotator.errors.arguments import EnvironmentInvalid as EnvironmentInvalid
 from annotator.errors.arguments import HeadInvalid as HeadInvalid
+from annotator.errors.arguments import HomeMissing as HomeMissing
 from annotator.errors.arguments import MissingExtra as MissingExtra
 from annotator.errors.arguments import Overflow as Overflow
 from annotator.errors.arguments import PathInvalid as PathInvalid

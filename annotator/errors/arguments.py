@@ -75,6 +75,22 @@ class PathInvalid(AnnotatorError):
 
 
 @dataclass(eq=False)
+class HomeMissing(AnnotatorError):
+    """A user whose home folder nothing names.
+
+    Attributes:
+        variable: what else may name the place that is needed.
+    """
+
+    variable: str
+
+    _message = (
+        "no home folder is known here: HOME is not set, and the system's list of users lacks "
+        "this one. Set HOME, or have {variable} name a folder that you can write to."
+    )
+
+
+@dataclass(eq=False)
 class SettingInvalid(AnnotatorError):
     """A setting outside its range."""
 

@@ -60,7 +60,7 @@ class Accounts:
         token = token or self.log_in(account)
         if token is None:
             reason = f"{account.email} has an account there, with another password than recorded"
-            remedy = "Put back the credentials.json that belongs to its data"
+            remedy = "Put back the credentials.json that lay beside its data"
             raise ServerUnusable(self.url, reason, remedy)
         return token
 

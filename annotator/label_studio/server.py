@@ -4,8 +4,9 @@
         print(server.url)
         server.wait()
 
-The folder, which only the user can read:
+The folder, which only the user can read (`folder` says where a catalog's is):
 
+    catalog            which catalog's it is, where it is one's
     credentials.json   the address, and how the admin and the raters log in
     data               Label Studio's own: its database, and a key that signs sessions
     server.log         what it said, start after start
@@ -42,7 +43,7 @@ from annotator.label_studio.credentials import (
     read_credentials,
     write_credentials,
 )
-from annotator.label_studio.folder import clear_exports
+from annotator.label_studio.folder import OWNER_FILE, clear_exports, unwritable
 
 HOST = "127.0.0.1"
 SERVER_PORT = 8080
@@ -97,8 +98,7 @@ class Server:
             self._sign_up()
         except (OSError, CatalogUnwritable) as error:
             self.close()
-            remedy = "Make room, or make it a folder that you can write to"
-            raise ServerUnusable(str(self.folder), _reason(error), remedy) from error
+            raise unwritable(self.folder, error) from error
         except BaseException:
             self.close()
             raise
@@ -252,14 +252,7 @@ class Server:
         return ServerUnusable(str(self.folder), reason, f"Its log is {self._log}", said)
 
 
-_OURS = ("data", "data.new", "lock", "server.log")
-
-
-def _reason(error: OSError | CatalogUnwritable) -> str:
-    """What could not be written, and why."""
-    if isinstance(error, CatalogUnwritable):
-        return f"{error.path}: {error.reason}"
-    return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+_OURS = ("data", "data.new", "lock", "server.log", OWNER_FILE)
 
 
 def _url_of(folder: Path) -> str:

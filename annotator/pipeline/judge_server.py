@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from annotator.label_studio.credentials import Credentials
     from annotator.label_studio.server import Server
 
-SERVER = "label-studio"
-"""Where in a catalog its own is."""
 OWN_SERVER = "local"
 """What the ledger calls it."""
 
@@ -29,33 +27,37 @@ def serve(catalog: Catalog | str | Path, raters: Sequence[str], port: int | None
     """A catalog's own Label Studio, to be entered; it is installed first where it is not yet.
 
     Args:
-        catalog: the catalog's directory; the server's is in it.
+        catalog: the catalog's directory; the server's is with what is this user's alone.
         raters: who gets an account.
         port: to listen on; by default that of the last time.
 
     Raises:
-        ServerUnusable: it cannot be installed.
+        ServerUnusable: it cannot be installed, or is that of another catalog.
+        HomeMissing: nothing names the folder of this user's state.
         SettingInvalid: a name that no rater can have.
         LedgerUnlockable: what raters answer could not be written down.
     """
     from annotator.label_studio import install as environment
+    from annotator.label_studio.folder import take_folder
     from annotator.label_studio.server import Server
 
     named = pseudonyms(raters)
     opened = open_catalog(catalog)
     require_ledger(opened)
+    folder = take_folder(opened.folder, say)
     home = environment.home()
     if not environment.ready(home):
         environment.install(home, say)
-    return Server(opened.folder / SERVER, named, port)
+    return Server(folder, named, port)
 
 
 def accounts(catalog: Catalog | str | Path) -> list[str]:
     """Who has an account on a catalog's own Label Studio."""
     from annotator.label_studio.credentials import CREDENTIALS_FILE, read_credentials
+    from annotator.label_studio.folder import own_folder
 
-    folder = open_catalog(catalog).folder / SERVER
-    if not (folder / CREDENTIALS_FILE).is_file():
+    folder = own_folder(open_catalog(catalog).folder)
+    if folder is None or not (folder / CREDENTIALS_FILE).is_file():
         return []
     return [one.name for one in read_credentials(folder).raters]
 
@@ -98,8 +100,9 @@ def open_studio(
     from annotator.label_studio.token import environment_token
 
     own = url is None
+    folder = None
     if url is None:
-        credentials = _own(catalog)
+        folder, credentials = _own(catalog)
         raters = credentials.raters
         url, token = credentials.url, credentials.admin.token
     else:
@@ -111,24 +114,23 @@ def open_studio(
             say(f"The Label Studio at {studio.url} is {release}; {tested}.")
         numbers = studio.users() if own else {}
         users = {one.name: numbers[one.email] for one in raters if one.email in numbers}
-        folder = catalog.folder / SERVER if own else None
         yield OpenServer(studio, OWN_SERVER if own else studio.url, users, folder)
 
 
-def _own(catalog: Catalog) -> Credentials:
-    """The credentials of the catalog's own server, if it runs.
+def _own(catalog: Catalog) -> tuple[Path, Credentials]:
+    """The folder and the credentials of the catalog's own server, if it runs.
 
     Raises:
         ServerUnusable: it does not.
     """
     from annotator.label_studio.credentials import read_credentials
-    from annotator.label_studio.folder import is_served
+    from annotator.label_studio.folder import is_served, own_folder
 
-    folder = catalog.folder / SERVER
-    if not accounts(catalog.folder) or not is_served(folder):
+    folder = own_folder(catalog.folder)
+    if folder is None or not accounts(catalog) or not is_served(folder):
         remedy = (
             f"Run in another terminal: annotator judge serve {catalog.folder} --rater NAME; or "
             "name a team's server with --url"
         )
-        raise ServerUnusable(str(folder), "it is not running", remedy)
-    return read_credentials(folder)
+        raise ServerUnusable(str(folder or catalog.folder), "it is not running", remedy)
+    return folder, read_credentials(folder)

@@ -29,7 +29,7 @@ from tokenizers import (
 )
 
 from annotator.atomic_files import make_folder, whole_file
-from annotator.errors import CatalogUnwritable, EnvironmentInvalid, TokenizerMissing
+from annotator.errors import CatalogUnwritable, HomeMissing, TokenizerMissing
 from annotator.paths import cache_folder
 
 _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
@@ -59,8 +59,8 @@ _ENDS = {"llama": (1, 2), "gpt2": (11, 11)}  # the begin and end tokens of heade
 def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
     """The tokenizer of a GGUF header, from the cache where it was built before.
 
-    The cache is $ANNOTATOR_CACHE, else $XDG_CACHE_HOME/annotator, else ~/.cache/annotator; where it
-    cannot be written, or nobody says where it is, the tokenizer is built each time.
+    The cache is $ANNOTATOR_CACHE, else $XDG_CACHE_HOME/annotator, else ~/.cache/annotator; where
+    there is none, or it cannot be written, the tokenizer is built each time.
 
     Raises:
         TokenizerMissing: the header has none, or one of a kind that is not known.
@@ -69,7 +69,7 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
     key = hashlib.sha256(json.dumps(["3", described], sort_keys=True).encode()).hexdigest()
     try:
         path = cache_folder() / "tokenizers" / f"{key}.json"
-    except EnvironmentInvalid:
+    except HomeMissing:
         return _build(described, model)
     if path.is_file():
         try:

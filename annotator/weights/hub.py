@@ -21,9 +21,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from annotator.errors import ModelNotFound
+from annotator.errors import HomeMissing, ModelNotFound
 from annotator.http_environment import ANY_HUB, check_environment, proxy_variable
-from annotator.paths import home_folder
 from annotator.weights.checkpoint import CONFIG, Checkpoint
 from annotator.weights.source import FileAbsent
 
@@ -42,10 +41,11 @@ def open_repository(repo: str, revision: str | None) -> Checkpoint:
         ModelNotFound: no such repository or revision, no access, or no connection.
         CheckpointBroken: config.json cannot be read.
         EnvironmentInvalid: a proxy or certificates that cannot be used.
+        HomeMissing: nothing names a place for what is downloaded.
     """
     check_environment(ANY_HUB)
     if constants.HF_HUB_CACHE.startswith("~"):
-        home_folder()  # which says what to do
+        raise HomeMissing("HF_HOME")
     offline = _why_offline(repo, revision)
     # The first file is asked for by the revision's name, which the hub client then remembers for
     # when there is no connection; its snapshot folder is named by the commit that all files share.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 from annotator.catalog.read import open_catalog
 from annotator.cli import main
 from annotator.errors import ServerUnusable
-from annotator.label_studio.folder import clear_exports
+from annotator.label_studio.folder import OWNER_FILE, SERVER, clear_exports, own_folder
 from annotator.label_studio.server import Server
-from annotator.pipeline.judge_server import SERVER, serve
-from tests.commands import error_of, text_of
+from annotator.pipeline.judge_server import serve
+from tests.commands import error_of, files_of, text_of
 from tests.judge.record_export import answer
 
 Capture = pytest.CaptureFixture[str]
@@ -31,7 +32,16 @@ def answered(server: Server, name: str, task: int) -> None:
         sdk.annotations.create(task, result=answer("no"), lead_time=3.0)
 
 
-def test_a_study_goes_on_at_another_port(
+def as_before(catalog: Path) -> None:
+    """Have a catalog hold its server itself, as one of an earlier version does."""
+    folder, inside = own_folder(catalog), catalog / SERVER
+    assert folder is not None
+    (folder / OWNER_FILE).unlink()
+    shutil.rmtree(inside)
+    folder.rename(inside)
+
+
+def test_a_study_goes_on_at_another_port_and_place(
     label_studio: Path, catalog: Path, capsys: Capture
 ) -> None:
     heads = ("--heads", "L0H0,L0H1")
@@ -39,6 +49,13 @@ def test_a_study_goes_on_at_another_port(
         url = server.url
         text_of(capsys, "judge", "push", catalog, "--rater", "ada", *heads)
         answered(server, "ada", 1)
+        accounts = server.credentials.admin, *server.credentials.raters
+        shared = b"".join(files_of(catalog).values())
+        for one in accounts:
+            assert one.token.encode() not in shared
+            assert one.password.encode() not in shared
+    assert "annotator judge serve" in error_of(capsys, "judge", "pull", catalog)
+    as_before(catalog)
     assert "annotator judge serve" in error_of(capsys, "judge", "pull", catalog)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -51,6 +68,8 @@ def test_a_study_goes_on_at_another_port(
             pass
     with serve(catalog, [], port) as server:
         assert server.url != url
+        assert (server.credentials.admin, *server.credentials.raters) == accounts
+        assert sorted(one.name for one in (catalog / SERVER).iterdir()) == ["id", "lock"]
         again = text_of(capsys, "judge", "push", catalog, "--rater", "ada", *heads)
         assert "projects/1/data" in again
         answered(server, "admin", 2)
@@ -58,7 +77,7 @@ def test_a_study_goes_on_at_another_port(
         said = capsys.readouterr()
         assert "1 new answer, " in said.out
         assert "and not this rater" in said.err, "the admin is not ada, who has not answered it"
-        assert not list((catalog / SERVER / "data").glob("export/*"))
+        assert not list((server.folder / "data").glob("export/*"))
     assert [one.rater for _, one in open_catalog(catalog).judgments()] == ["ada"]
 
 
@@ -72,7 +91,7 @@ def test_pull_after_pull_of_one_server_life(
             answered(server, "ada", number)
             said = text_of(capsys, "judge", "pull", catalog)
             assert f"1 new answer, 0 edited, {number - 1} known before" in said
-            copies = catalog / SERVER / "data" / "export"
+            copies = server.folder / "data" / "export"
             assert list(copies.iterdir()) == [], "what was exported does not pile up"
     assert len(open_catalog(catalog).judgments()) == 3
 
