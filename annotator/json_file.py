@@ -7,6 +7,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+MOST_JSON_BYTES = 1 << 25
+"""32 MiB; the largest index of shards that is about has a third of it."""
 _OUR_WORDS = {
     "extra_forbidden": "there is no such field, but {fields}",
     "list_type": "it is not a JSON list",
@@ -32,21 +34,25 @@ class JsonUnreadable(JsonInvalid):
     """A file that cannot be read at all."""
 
 
-def read_json(file: Path | Traversable, kind: Any = Any) -> Any:
+def read_json(file: Path | Traversable, kind: Any = Any, most: int = MOST_JSON_BYTES) -> Any:
     """What a file says.
 
     Args:
         file: in UTF-8, with or without a mark of its byte order.
         kind: what it has to hold; see `checked`.
+        most: bytes of a file that is read; each takes up to twenty of memory.
 
     Raises:
-        JsonInvalid: it cannot be read (JsonUnreadable), is no JSON (nested beyond all bounds,
-            say), or holds something else.
+        JsonInvalid: it cannot be read (JsonUnreadable), is larger, is no JSON (nested beyond all
+            bounds, say), or holds something else.
     """
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(most + 1)
     except OSError as error:
         raise JsonUnreadable(error.strerror or str(error)) from error
+    if len(content) > most:
+        raise JsonInvalid(f"it has more than {most:,} bytes, as no file of its kind")
     return checked(_parsed(content), kind)
 
 
@@ -84,5 +90,7 @@ def _parsed(content: bytes) -> Any:
         raise JsonInvalid("it is not UTF-8", line=line) from error
     except json.JSONDecodeError as error:
         raise JsonInvalid(f"it is not JSON ({error.msg})", line=error.lineno) from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise JsonInvalid("it is nested beyond all bounds") from None
+    except ValueError as error:
         raise JsonInvalid(f"it is not JSON ({error})") from error

@@ -18,6 +18,15 @@ def visible(text: str) -> str:
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def brief(text: str, lines: int = 60, letters: int = 2000) -> str:
+    """A message that fits a screen or two: an input may have a million faults, or one of a book."""
+    every = [f"{line[:letters]} …" if len(line) > letters else line for line in text.splitlines()]
+    if len(every) <= lines:
+        return "\n".join(every)
+    left = len(every) - lines + 1
+    return "\n".join([*every[: lines - 2], f"  (and {left:,} lines more)", every[-1]])
+
+
 def show_controls(stream: TextIOWrapper) -> None:
     """Have a stream show what comes by it, whoever writes: all but what draws bars and tables."""
     write = stream.write

@@ -47,7 +47,7 @@ def test_any_bytes_are_json_or_one_error(file: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (DEEP, "it is not JSON"),
+        (DEEP, "it is nested beyond all bounds"),
         (b'{"a": 1,\n"b" 2}', "line 2: it is not JSON"),
         (b'"a\n\xff"', "line 2: it is not UTF-8"),
         (b'{"a": "1"}', "^a: it should be a valid integer$"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.errors import CatalogBroken
-from annotator.json_file import JsonInvalid, read_json
+from annotator.json_file import JsonInvalid, JsonUnreadable, read_json
 
 _Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -36,6 +36,8 @@ class ManifestFormat:
         """
         try:
             content = read_json(path, dict[str, Any])
+        except JsonUnreadable as error:
+            raise CatalogBroken.unreadable(str(path), str(error)) from error
         except JsonInvalid as error:
             raise CatalogBroken(str(path), str(error), self.rebuild) from error
         number = content.get("format")

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annotator.catalog.table_files import read_table, write_table
+from annotator.catalog.table_files import read_table, unreadable, write_table
 from annotator.errors import CatalogBroken
 
 SHARD_FORMAT = 1
@@ -108,12 +108,12 @@ class Shards:
 
     def _about(self, path: Path) -> dict[str, Any]:
         try:
-            about = json.loads((pq.read_schema(path).metadata or {})[_KEY])
+            about = json.loads((pq.read_schema(path.absolute()).metadata or {})[_KEY])
             return {name: about[name] for name in ("digest", "settings", "facts")}
         except KeyError as error:
             raise self._broken(path, "it does not say what it was made with") from error
         except (OSError, TypeError, ValueError, pa.ArrowException) as error:
-            raise self._broken(path, str(error).splitlines()[0]) from error
+            raise unreadable(path, error, self.remedy) from error
 
     def settings(self, table: str) -> list[Mapping[str, Any]]:
         """What each of a table's shards was made with.

@@ -32,6 +32,18 @@ def write_table(path: Path, table: pa.Table) -> None:
         file.write(encoded.getvalue())
 
 
+def unreadable(path: Path, error: Exception, remedy: str) -> CatalogBroken:
+    """What a file comes to that cannot be read; one that cannot be opened is not at fault."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        again = remedy.replace("Delete that file and run", "Run")
+        return CatalogBroken(str(path), "there is no such file", again)
+    except OSError as system:  # Arrow names no reason of the system's
+        return CatalogBroken.unreadable(str(path), system.strerror or str(system))
+    return CatalogBroken(str(path), str(error).splitlines()[0], remedy)
+
+
 def read_table(
     path: Path,
     schema: pa.Schema,
@@ -50,13 +62,13 @@ def read_table(
         CatalogBroken: it cannot be read, or has another schema.
     """
     try:
-        table = pq.read_table(path, filters=where, page_checksum_verification=True)
+        table = pq.read_table(path.absolute(), filters=where, page_checksum_verification=True)
         table.validate(full=True)
         same = table.schema.equals(schema)
     except pa.ArrowCancelled as stopped:  # Arrow's name for Ctrl-C
         raise KeyboardInterrupt from stopped
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise CatalogBroken(str(path), str(error).splitlines()[0], remedy) from error
+        raise unreadable(path, error, remedy) from error
     if not same:
         names = ", ".join(table.schema.names)
         raise CatalogBroken(str(path), f"its columns are {names}", remedy)

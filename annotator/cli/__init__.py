@@ -19,7 +19,7 @@ import click
 from annotator.cli.commands import app
 from annotator.cli.signals import end_in_order, exit_code
 from annotator.errors import AnnotatorError
-from annotator.terminal_text import show_controls, visible
+from annotator.terminal_text import brief, show_controls, visible
 
 RESUMED = (
     *("map", "quickstart", "relations", "validate"),
@@ -54,7 +54,7 @@ def main(args: Sequence[str] | None = None) -> int:
             os._exit(code)  # nobody wants to wait for what was left behind; what counts is on disk
         return code
     except (AnnotatorError, OSError) as error:
-        click.echo(f"Error: {visible(str(error))}", err=True)
+        click.echo(f"Error: {brief(visible(str(error)))}", err=True)
         return 1
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):

@@ -5,6 +5,7 @@ AnnotatorError
 │   ├── ModelNotFound         no such path, and no such repository on the hub
 │   ├── CheckpointRefused     readable, but not something that can be mapped as it is
 │   ├── CheckpointBroken      missing, truncated, mis-shaped or non-finite; every problem is named
+│   ├── CheckpointUnreadable  a file of it that the system does not let us read
 │   ├── UnknownFamily         a model_type (or GGUF architecture) without a table entry
 │   ├── Disproved             its own modules compute something else than what is cut from it
 │   └── TokenizerMissing      no tokenizer, or one whose kind is not known
@@ -109,6 +110,7 @@ from annotator.errors.ledgers import LedgerMissing as LedgerMissing
 from annotator.errors.ledgers import LedgerUnlockable as LedgerUnlockable
 from annotator.errors.models import CheckpointBroken as CheckpointBroken
 from annotator.errors.models import CheckpointRefused as CheckpointRefused
+from annotator.errors.models import CheckpointUnreadable as CheckpointUnreadable
 from annotator.errors.models import Disproved as Disproved
 from annotator.errors.models import ModelError as ModelError
 from annotator.errors.models import ModelNotFound as ModelNotFound

@@ -97,6 +97,12 @@ class CatalogBroken(CatalogError):
 
     _message = "{path} cannot be read ({reason}). {remedy}."
 
+    @classmethod
+    def unreadable(cls, path: str, reason: str) -> CatalogBroken:
+        """A file that the system does not let us read; nothing is known against it."""
+        remedy = "See its permissions and its disk, then run the same command again"
+        return cls(path, reason, remedy)
+
 
 @dataclass(eq=False)
 class CatalogUnwritable(CatalogError):

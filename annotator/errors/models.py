@@ -51,6 +51,20 @@ class CheckpointBroken(ModelError):
 
 
 @dataclass(eq=False)
+class CheckpointUnreadable(ModelError):
+    """A file of a checkpoint that the system does not let us read; nothing is known against it."""
+
+    model: str
+    file: str
+    reason: str
+
+    _message = (
+        "{file} of {model} cannot be read: {reason}. See its permissions and its disk, then run "
+        "the same command again."
+    )
+
+
+@dataclass(eq=False)
 class UnknownFamily(ModelError):
     """A model_type or GGUF architecture that the families table has no entry for."""
 

@@ -17,6 +17,8 @@ from annotator.pipeline.progress import say
 from annotator.records import REAL
 from annotator.views.export.folder import together
 
+MOST_EXPORTED = 1 << 30  # bytes of a project that Label Studio exported
+
 
 def export_study(
     catalog: Catalog | str | Path,
@@ -78,7 +80,7 @@ def import_answers(catalog: Catalog | str | Path, file: str | Path) -> PullResul
 
     opened, path = open_catalog(catalog), user_path(file)
     try:
-        tasks = read_json(path)
+        tasks = read_json(path, most=MOST_EXPORTED)
     except JsonInvalid as error:
         raise ExportUnreadable(str(path), str(error)) from error
     pulled = PullResult()

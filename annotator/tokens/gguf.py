@@ -31,6 +31,7 @@ from tokenizers import (
 from annotator.atomic_files import make_folder, whole_file
 from annotator.errors import CatalogUnwritable, HomeMissing, TokenizerMissing
 from annotator.paths import cache_folder
+from annotator.tokens.tokenizer_bounds import failing_as, panics_unsaid
 
 _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -53,6 +54,7 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
 }
 _WHOLE_WORDS_FIRST = ("llama-bpe",)  # a word that is a token is not cut, whatever the merges say
 _BEGIN_ADDED = ("llama-bpe",)  # a prompt has a begin token although the header does not say so
+_LONGEST_TOKEN = 4096  # letters; each of its cuts in two is looked up
 _ENDS = {"llama": (1, 2), "gpt2": (11, 11)}  # the begin and end tokens of headers that name none
 
 
@@ -83,8 +85,8 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
 
 def unused_ids(metadata: Mapping[str, Any]) -> list[int]:
     """Ids that a GGUF header marks as reserved for later use."""
-    types: list[int] = metadata.get("tokenizer.ggml.token_type", [])
-    return [id for id, kind in enumerate(types) if kind == _UNUSED]
+    types: Any = metadata.get("tokenizer.ggml.token_type")
+    return [id for id, kind in enumerate(types or ()) if kind == _UNUSED]
 
 
 def _save(tokenizer: Tokenizer, path: Path) -> None:
@@ -103,12 +105,10 @@ def _build(described: Mapping[str, Any], model: str) -> Tokenizer:
         raise TokenizerMissing(
             model, f"its header names the tokenizer {kind!r}; gpt2 and llama are known"
         )
-    try:
+    with failing_as(model, "its header's tokenizer is corrupt"), panics_unsaid():
+        if any(len(token) > _LONGEST_TOKEN for token in tokens):
+            raise ValueError(f"a token has over {_LONGEST_TOKEN:,} letters")
         return _assemble(described, tokens, model)
-    except TokenizerMissing:
-        raise
-    except Exception as error:  # tokenizers raises bare Exception
-        raise TokenizerMissing(model, f"its header's tokenizer is corrupt ({error!r})") from error
 
 
 def _assemble(described: Mapping[str, Any], tokens: list[str], model: str) -> Tokenizer:

@@ -11,6 +11,13 @@ from tokenizers import Tokenizer
 from annotator.errors import TokenizerMissing
 from annotator.paths import user_path
 from annotator.tokens.gguf import gguf_tokenizer, unused_ids
+from annotator.tokens.tokenizer_bounds import (
+    failing_as,
+    panics_unsaid,
+    read_bounded,
+    refuse_growth,
+    refuse_ids,
+)
 from annotator.tokens.vocabulary import Vocabulary, from_tokenizer
 from annotator.weights.checkpoint import Checkpoint
 from annotator.weights.gguf import GgufFile
@@ -65,10 +72,10 @@ def _own(source: Source) -> Tokenizer:
 def _from_file(path: Path) -> Tokenizer:
     if not path.is_file():
         raise TokenizerMissing(str(path), "there is no such file")
-    try:
+    described = read_bounded(str(path), path)
+    with failing_as(str(path), "it cannot be read"), panics_unsaid():
+        refuse_growth(str(path), described.get("normalizer"))
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises bare Exception
-        raise TokenizerMissing(str(path), f"it cannot be read ({error})") from error
 
 
 def _converted(source: Checkpoint) -> Tokenizer:
@@ -81,15 +88,20 @@ def _converted(source: Checkpoint) -> Tokenizer:
             continue
     if not any(path.name in ("tokenizer.model", "vocab.json") for path in present):
         raise TokenizerMissing(source.id, f"it holds neither {_FAST} nor an older form of one")
+    for path in present:
+        if path.name == "vocab.json":
+            refuse_ids(source.id, read_bounded(source.id, path).values())
     from transformers import AutoTokenizer
 
     with tempfile.TemporaryDirectory() as folder:
         for path in [*present, source.fetch("config.json")]:
             (Path(folder) / path.name).symlink_to(path.resolve())
-        try:
-            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
-        except Exception as error:  # whatever the converter meets, the answer is the same
-            reason = f"its older form cannot be converted ({error})"
-            if "trust_remote_code" in str(error):
+        with failing_as(source.id, "its older form cannot be converted"), panics_unsaid():
+            try:
+                found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            except Exception as error:
+                if "trust_remote_code" not in str(error):
+                    raise
                 reason = "it wants code of its own to be run, and no checkpoint's code is run here"
-            raise TokenizerMissing(source.id, reason) from error
+                raise TokenizerMissing(source.id, reason) from None
+    return found.backend_tokenizer

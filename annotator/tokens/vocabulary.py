@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.errors import TokenInvalid, TokenizerMissing
 from annotator.records import Token
 from annotator.tokens.display import show_absent, show_bytes, show_special
+from annotator.tokens.tokenizer_bounds import failing_as, panics_unsaid, refuse_ids
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -19,6 +20,7 @@ _UNUSED = re.compile(
     r"<unused_?\d+>|\[unused_?\d+\]|<\|?(reserved|unused|dummy|extra)[^>]*>|\[PAD\d*\]"
 )
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_TRIAL = "The 12 cafés of Paris are open.\n"
 _ID = re.compile(r"#(\d+)", re.ASCII)
 
 
@@ -107,17 +109,21 @@ def from_tokenizer(
         reserved: ids that are known to be unused, beside those whose name says so.
 
     Raises:
-        TokenizerMissing: its decoder is of a kind whose bytes cannot be told, or it has more
-            tokens than the embedding has rows (tokens added later aside).
+        TokenizerMissing: its decoder is of a kind whose bytes cannot be told, it has more tokens
+            than the embedding has rows (tokens added later aside), or it fails.
     """
     own = tokenizer.get_vocab_size(with_added_tokens=False)
     if own > vocab:
         reason = f"it has {own:,} tokens, the embedding {vocab:,} rows: it is another model's"
         raise TokenizerMissing(model, reason)
-    described: dict[str, Any] = json.loads(tokenizer.to_str())
-    own_way = described | {"truncation": None, "padding": None}
-    whole = _changed(tokenizer, described, own_way)
-    tokenizer = _changed(whole, own_way, _as_written(own_way))
+    refuse_ids(model, tokenizer.get_vocab(with_added_tokens=False).values())
+    with failing_as(model), panics_unsaid():
+        described: dict[str, Any] = json.loads(tokenizer.to_str())
+        own_way = described | {"truncation": None, "padding": None}
+        whole = _changed(tokenizer, described, own_way)
+        tokenizer = _changed(whole, own_way, _as_written(own_way))
+        tokenizer.encode(_TRIAL, add_special_tokens=False)
+        whole.encode(_TRIAL, add_special_tokens=True)
     to_bytes = _piece_reader(described, model)
     added = {entry["id"]: entry for entry in described.get("added_tokens", [])}
     special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)
@@ -134,10 +140,12 @@ def from_tokenizer(
             unused.add(id)
 
     def encode(text: str) -> list[int]:
-        return tokenizer.encode(text, add_special_tokens=False).ids
+        with failing_as(model):
+            return tokenizer.encode(text, add_special_tokens=False).ids
 
     def prompt(text: str) -> list[int]:
-        return whole.encode(text, add_special_tokens=True).ids
+        with failing_as(model):
+            return whole.encode(text, add_special_tokens=True).ids
 
     return Vocabulary(tuple(pieces), special, frozenset(unused), encode, prompt)
 

@@ -56,6 +56,18 @@ def verify(plan: Plan, track: Track = iter, layers: Iterable[int] | None = None)
     return digest.hexdigest()
 
 
+def embeddings_fit(plan: Plan) -> bool:
+    """Whether the embeddings are there in the size that the config says; nothing is read."""
+    present = plan.source.names()
+    try:
+        return all(
+            need.name in present and plan.source.shape(need.name) == need.shape
+            for need in plan.needs(())
+        )
+    except TensorBroken:
+        return False
+
+
 def _check(plan: Plan, need: Need, digest: hashlib._Hash) -> str | None:  # pyright: ignore[reportPrivateUsage]
     shape = plan.source.shape(need.name)
     if shape != need.shape:

@@ -19,8 +19,13 @@ from typing import Any, Literal
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from annotator.errors import CheckpointBroken, CheckpointRefused, ModelNotFound
-from annotator.json_file import JsonInvalid, read_json
+from annotator.errors import (
+    CheckpointBroken,
+    CheckpointRefused,
+    CheckpointUnreadable,
+    ModelNotFound,
+)
+from annotator.json_file import JsonInvalid, JsonUnreadable, read_json
 from annotator.weights.source import FileAbsent, TensorBroken, tensor_bytes
 
 CONFIG = "config.json"
@@ -103,8 +108,11 @@ class Checkpoint:
             return safe_open(str(self.fetch(shard)), framework="pt")
         except FileAbsent as absent:
             raise TensorBroken(f"{shard} is missing") from absent
-        except (SafetensorError, OSError) as error:
+        except SafetensorError as error:
             raise TensorBroken(f"{shard} is truncated or corrupt ({error})") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CheckpointUnreadable(self.id, shard, reason) from error
 
     def names(self) -> Collection[str]:
         return self._shard_of.keys()
@@ -179,8 +187,11 @@ def _object(path: Path, model: str) -> Mapping[str, Any]:
 
     Raises:
         CheckpointBroken: not JSON, or not an object.
+        CheckpointUnreadable: the system does not let us read it.
     """
     try:
         return read_json(path, dict[str, Any])
+    except JsonUnreadable as error:
+        raise CheckpointUnreadable(model, path.name, str(error)) from error
     except JsonInvalid as error:
         raise CheckpointBroken(model, [f"{path.name} cannot be read: {error}"]) from error

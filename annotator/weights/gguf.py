@@ -24,16 +24,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from annotator.errors import CheckpointBroken, CheckpointRefused, MissingExtra, UnknownFamily
+from annotator.errors import (
+    CheckpointBroken,
+    CheckpointRefused,
+    CheckpointUnreadable,
+    MissingExtra,
+    UnknownFamily,
+)
 from annotator.weights.gguf_architectures import ARCHITECTURES
+from annotator.weights.gguf_values import MOST_ENTRIES, Cursor, require_at_most
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-_STRING, _ARRAY = 8, 9
 _MOST_AXES = 4  # GGML_MAX_DIMS
-_SCALARS: Mapping[int, str] = dict(
-    zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True)
-)
 _CORRUPT = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, MemoryError)
 
 
@@ -56,40 +59,6 @@ class _Named:
     plus_one: bool
 
 
-class _Cursor:
-    """Reads GGUF values one after the other."""
-
-    def __init__(self, data: mmap.mmap) -> None:
-        self.data = data
-        self.at = 0
-
-    def take(self, code: str) -> Any:
-        layout = struct.Struct("<" + code)
-        self.at += layout.size
-        return layout.unpack_from(self.data, self.at - layout.size)[0]
-
-    def text(self) -> str:
-        length: int = self.take("Q")
-        end = self.at + length
-        if end > len(self.data):
-            raise struct.error("a string runs past the end of the file")
-        value = self.data[self.at : end].decode("utf-8", errors="replace")
-        self.at = end
-        return value
-
-    def value(self, kind: int) -> Any:
-        if kind == _STRING:
-            return self.text()
-        if kind != _ARRAY:
-            return self.take(_SCALARS[kind])
-        inner, count = self.take("I"), self.take("Q")
-        if inner == _STRING:
-            return [self.text() for _ in range(count)]
-        layout = struct.Struct(f"<{count}{_SCALARS[inner]}")
-        self.at += layout.size
-        return list(layout.unpack_from(self.data, self.at - layout.size))
-
-
 class GgufFile:
     """A GGUF file; see `Source`.
 
@@ -99,6 +68,7 @@ class GgufFile:
 
     Raises:
         CheckpointBroken: not GGUF, or truncated.
+        CheckpointUnreadable: the system does not let us read it.
         CheckpointRefused: another version, a part of several, or settings that are not handled.
         UnknownFamily: an architecture without an entry.
         MissingExtra: the gguf package is not installed.
@@ -110,10 +80,11 @@ class GgufFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = path.name
-        with path.open("rb") as file:
-            if path.stat().st_size < len(MAGIC) or file.read(len(MAGIC)) != MAGIC:
-                raise CheckpointBroken(self.id, ["it does not begin as a GGUF file"])
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            self._data = self._mapped(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CheckpointUnreadable(str(path.parent), self.id, reason) from error
         try:
             self.metadata, self._stored = self._header()
         except _CORRUPT as error:
@@ -128,15 +99,23 @@ class GgufFile:
         self._names = self._translate()
         self.config = self._config(name)
 
+    def _mapped(self, path: Path) -> mmap.mmap:
+        with path.open("rb") as file:
+            if path.stat().st_size < len(MAGIC) or file.read(len(MAGIC)) != MAGIC:
+                raise CheckpointBroken(self.id, ["it does not begin as a GGUF file"])
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
     def _header(self) -> tuple[dict[str, Any], dict[str, _Stored]]:
         sizes = _block_sizes()
-        cursor = _Cursor(self._data)
+        cursor = Cursor(self._data)
         cursor.at = len(MAGIC)
         version = cursor.take("I")
         if version not in VERSIONS:
             reason = f"it is GGUF version {version}"
             raise CheckpointRefused(self.id, reason, "Convert it to version 3.")
         n_tensors, n_keys = cursor.take("Q"), cursor.take("Q")
+        require_at_most("tensors", n_tensors, MOST_ENTRIES)
+        require_at_most("keys", n_keys, MOST_ENTRIES)
         metadata: dict[str, Any] = {}
         for _ in range(n_keys):
             key = cursor.text()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from annotator.errors import LlmFailed
 from annotator.pipeline.progress import say
-from annotator.terminal_text import show_controls, visible
+from annotator.terminal_text import brief, show_controls, visible
 from tests.commands import only_error, run
 
 CLIPBOARD = "\x1b]52;c;ZXZpbA==\x07"
@@ -77,3 +77,16 @@ def test_what_a_server_says_is_shown_above_a_bar(capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().err
     assert SHOWN in printed
     assert "\x1b" not in printed
+
+
+def test_a_message_of_a_million_faults_is_brief() -> None:
+    few = "m has 2 problems:\n  - a\n  - b\nFetch it again."
+    assert brief(few) == few
+    many = "\n".join(("m has problems:", *(f"  - {n}" for n in range(200_000)), "Fetch it again."))
+    short = brief(many).splitlines()
+    assert len(short) == 60
+    assert short[:2] + short[-2:] == [
+        *("m has problems:", "  - 0"),
+        *("  (and 199,943 lines more)", "Fetch it again."),
+    ]
+    assert len(brief("x" * 10_000_000)) == 2002

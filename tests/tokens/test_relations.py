@@ -114,7 +114,7 @@ def test_a_pair_that_is_there_twice_is_named_with_both_lines(tmp_path: Path) -> 
         ('{"a": "b"}', "mine.json: it is not a JSON list"),
         ("[]", "mine.json holds no pairs"),
         ('[\n["a", "caf\xe9"]\n]'.encode("latin-1"), "mine.json, line 2: it is not UTF-8"),
-        ("[" * 100_000, "mine.json: it is not JSON"),
+        ("[" * 100_000, "mine.json: it is nested beyond all bounds"),
         (f"[[1{'0' * 5000}]]", "mine.json: it is not JSON"),
     ],
 )
