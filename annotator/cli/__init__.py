@@ -12,14 +12,14 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from io import TextIOWrapper
 
 import click
 
+from annotator.cli import streams
 from annotator.cli.commands import app
 from annotator.cli.signals import end_in_order, exit_code
 from annotator.errors import AnnotatorError
-from annotator.terminal_text import brief, show_controls, visible
+from annotator.terminal_text import brief, visible
 
 RESUMED = (
     *("map", "quickstart", "relations", "validate"),
@@ -31,16 +31,25 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0, or 1 for an error of the input, 2 for one of the arguments, 130 when stopped by Ctrl-C,
-        143 by SIGTERM, 129 by SIGHUP.
+        0, also where nobody read all of the output, or 1 for an error of the input, 2 for one of
+        the arguments, 130 when stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
     words = sys.argv[1:] if args is None else args
     if args is None:
         warnings.formatwarning = _warning
         end_in_order()
-    _prepare_streams(show=args is None)
+    streams.prepare(installed=args is None)
+    code = _run(words, installed=args is None)
+    if args is None:
+        streams.end()
+    return code
+
+
+def _run(args: Sequence[str], *, installed: bool) -> int:
     try:
         app(args, prog_name="annotator", standalone_mode=False)
+        if installed:
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -48,9 +57,9 @@ def main(args: Sequence[str] | None = None) -> int:
         code = exit_code(stopped if isinstance(stopped, KeyboardInterrupt) else stopped.__cause__)
         more = " What is finished is kept; run the same command again to go on."
         with suppress(OSError):  # a closed terminal
-            click.echo("\nStopped." + (more if {*words} & {*RESUMED} else ""), err=True)
+            click.echo("\nStopped." + (more if {*args} & {*RESUMED} else ""), err=True)
             sys.stdout.flush()
-        if args is None and threading.active_count() > 1:
+        if installed and threading.active_count() > 1:
             os._exit(code)  # nobody wants to wait for what was left behind; what counts is on disk
         return code
     except (AnnotatorError, OSError) as error:
@@ -64,14 +73,6 @@ def main(args: Sequence[str] | None = None) -> int:
         )
         return 1
     return 0
-
-
-def _prepare_streams(*, show: bool) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
-            stream.reconfigure(errors="backslashreplace")
-            if show:
-                show_controls(stream)
 
 
 def _warning(message: Warning | str, *_: object) -> str:

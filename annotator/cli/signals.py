@@ -8,6 +8,8 @@ import stat
 from contextlib import suppress
 from types import FrameType
 
+from annotator.cli.streams import silence
+
 STOPPING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
@@ -47,6 +49,4 @@ def _silence_if_closed(opened: int) -> None:
     """What is written to a terminal that was closed fails, and would end the run out of order."""
     with suppress(OSError):
         if stat.S_ISCHR(os.fstat(opened).st_mode) and not os.isatty(opened):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, opened)
-            os.close(nowhere)
+            silence(opened)

@@ -10,12 +10,21 @@ from annotator.catalog.experiment_shards import VALIDATION_FOLDER
 from annotator.catalog.shards import Shards
 from annotator.views.figures import comparison, panels
 from tests.answering import make_home
+from tests.cli.everything import make as make_everything
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of `tests.answering`, its relations, and a catalog with their scores."""
     return make_home(tmp_path_factory.mktemp("answering"))
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalog of `tests.cli.everything`; nobody writes in it."""
+    folder = tmp_path_factory.mktemp("everything") / "catalog"
+    make_everything(folder)
+    return folder
 
 
 @pytest.fixture
