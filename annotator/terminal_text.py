@@ -10,7 +10,13 @@ import re
 from io import TextIOWrapper
 
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_OUR_OWN = re.compile(r"(\x1b\[[0-9;]*[mKA]|\r)")  # of rich and tqdm: styles, a line drawn anew
+_DRAWN_ANEW = re.compile(r"\r|\n*(\x1b\[A)*\Z")  # how tqdm begins a line, or goes to another
+
+
+class Styled(str):
+    """A text with styles of our own, of whose other parts every one was made visible."""
+
+    __slots__ = ()
 
 
 def visible(text: str) -> str:
@@ -27,13 +33,19 @@ def brief(text: str, lines: int = 60, letters: int = 2000) -> str:
     return "\n".join([*every[: lines - 2], f"  (and {left:,} lines more)", every[-1]])
 
 
-def show_controls(stream: TextIOWrapper) -> None:
-    """Have a stream show what comes by it, whoever writes: all but what draws bars and tables."""
+def show_controls(stream: TextIOWrapper, *, bars: bool = False) -> None:
+    """Have a stream show what comes by it, whoever writes.
+
+    Args:
+        stream: the stream.
+        bars: whether progress bars are drawn there, and may draw their line anew.
+    """
     write = stream.write
 
     def shown(text: str) -> int:
-        parts = _OUR_OWN.split(text)  # every other one is ours
-        write("".join(visible(part) if i % 2 == 0 else part for i, part in enumerate(parts)))
+        begun = _DRAWN_ANEW.match(text) if bars else None
+        own = begun.end() if begun else 0
+        write(text if isinstance(text, Styled) else text[:own] + visible(text[own:]))
         return len(text)
 
     stream.write = shown

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from annotator.records import RelationScore, Target
+from annotator.terminal_text import Styled, visible
 
 SCORE_COLUMNS = (
     *(("phi", "number"), ("q", "number"), ("suppressed", "number"), ("q", "number")),
@@ -19,11 +21,19 @@ SCORE_COLUMNS = (
 )
 
 
+class _Console(Console):
+    """Shows control characters of what it is given; of its own it writes styles."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        shown = [Segment(visible(one.text), one.style, one.control) for one in buffer]
+        return Styled(super()._render_buffer(shown))
+
+
 def new_console() -> Console:
     """Standard output, as wide as the terminal."""
     # A pipe has no width of its own; COLUMNS may name one.
     width = None if Console().is_terminal or "COLUMNS" in os.environ else 100
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    return _Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def new_table(*columns: tuple[str, str]) -> Table:

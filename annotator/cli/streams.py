@@ -27,7 +27,7 @@ def prepare(*, installed: bool) -> None:
         if isinstance(stream, TextIOWrapper):  # a token must not fail on a narrow encoding
             stream.reconfigure(errors="backslashreplace")
             if installed:
-                show_controls(stream)
+                show_controls(stream, bars=stream is sys.stderr)
                 # Nobody could be told that standard error is full, and work goes on without it.
                 _forgive(stream, BrokenPipeError if stream is sys.stdout else OSError)
 
