@@ -14,6 +14,11 @@ FOLDER = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
 CATALOG = click.argument("catalog", type=FOLDER)
 
+BOM = click.option(
+    "--bom",
+    is_flag=True,
+    help="Begin CSV files with a byte order mark, by which Excel knows UTF-8.",
+)
 REVISION = click.option("--revision", help="Branch, tag or commit on the hub.")
 DTYPE = click.option(
     "--dtype",

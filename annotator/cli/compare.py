@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from annotator.cli.app import FOLDER
+from annotator.cli.app import BOM, FOLDER
 from annotator.cli.layout import new_console, new_table
 from annotator.cli.validate import (
     RELATIONS,
@@ -41,6 +41,7 @@ COMPARED = (
 @RELATIONS
 @SEED
 @click.option("--out", type=FOLDER, help="Directory for tables and figures.  [default: none]")
+@BOM
 def compare(catalogs: tuple[Path, ...], **options: Any) -> None:
     """Set the relation heads of several models side by side.
 
@@ -49,6 +50,8 @@ def compare(catalogs: tuple[Path, ...], **options: Any) -> None:
     """
     from annotator.pipeline.compare import compare as run
 
+    if options["bom"] and options["out"] is None:
+        raise click.UsageError("--bom: no files are written; name --out.")
     print_compare(*run(catalogs, **options))
 
 

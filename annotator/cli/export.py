@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from annotator.cli.app import CATALOG, FOLDER, app
+from annotator.cli.app import BOM, CATALOG, FOLDER, app
 from annotator.views.export.registry import FORMATS, format_of
 
 _PUSHED = "--private, --revision and --dry-run say how to --push"
@@ -42,6 +42,7 @@ class FormatName(click.ParamType[str]):
     show_default=True,
     help="Of a dataset, as the hub has it: cc-by-4.0, say.",
 )
+@BOM
 @click.option("--push", metavar="OWNER/NAME", help="Upload the dataset to the Hugging Face hub.")
 @click.option("--private", is_flag=True, help="Where it makes the repository, a private one.")
 @click.option("--revision", metavar="BRANCH", help="The branch to upload to.  [default: main]")
@@ -51,6 +52,7 @@ def export(
     to: str,
     out: Path | None,
     license: str,
+    bom: bool,
     push: str | None,
     private: bool,
     revision: str | None,
@@ -69,10 +71,12 @@ def export(
     form = format_of(to)
     if not form.dataset and (license != "unknown" or push):
         raise click.UsageError("--license and --push are for --to hf.")
+    if bom and not form.bom:
+        raise click.UsageError("--bom is for --to csv.")
     if push is None and (private or revision or dry_run):
         raise click.UsageError(f"{_PUSHED}; name its repository.")
     if push is None:
-        files = run(catalog, to, out, license=license)
+        files = run(catalog, to, out, license=license, bom=bom)
         for path in files[:1] if form.opened else files:
             click.echo(path)
         return

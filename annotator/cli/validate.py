@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from annotator.cli.app import CATALOG, FOLDER, app
+from annotator.cli.app import BOM, CATALOG, FOLDER, app
 from annotator.cli.layout import new_console, new_table
 from annotator.cli.relations import opened_options
 from annotator.records.table import CHANGE, INTERVAL, NUMBER, PAIRED, REASON, TEXT, Column, Table
@@ -62,6 +62,8 @@ def _command(of: Experiment) -> click.Command:
     def run(catalog: Path, **given: Any) -> None:
         from annotator.pipeline.validate import run_experiments
 
+        if given["bom"] and given["relations"] and given["out"] is None:
+            raise click.UsageError("--bom: with --relation no files are written; name --out.")
         names = [of.name, *(one.name for one in beside if given.pop(one.name))]
         options = {one.name: given.pop(one.name) for one in of.options}
         print_findings(run_experiments(catalog, names, options=options, **given))
@@ -72,7 +74,7 @@ def _command(of: Experiment) -> click.Command:
     for option in reversed(of.options):
         shown: Any = {"default": option.default, "show_default": True, "help": option.help}
         command = click.option(f"--{option.name}", **shown)(command)
-    with_all = CATALOG(RELATIONS(opened_options(OUT(command))))
+    with_all = CATALOG(RELATIONS(opened_options(OUT(BOM(command)))))
     return click.command(of.command, help=of.help)(with_all)
 
 

@@ -25,6 +25,7 @@ def compare(
     *,
     seed: int = 0,
     out: str | Path | None = None,
+    bom: bool = False,
 ) -> tuple[Comparison, list[Path]]:
     """Set the relation heads of several models side by side; no model is opened.
 
@@ -33,6 +34,7 @@ def compare(
         relations: only these; None: all that are valid for every one of them.
         seed: of resamples and random assignments.
         out: directory for tables and figures; None: none is written.
+        bom: whether CSV files begin with a byte order mark, by which Excel knows UTF-8.
 
     Returns:
         What the models share, and the files that were written.
@@ -65,7 +67,7 @@ def compare(
     if out is None:
         return found, []
     tables = comparison_tables(found)
-    return found, write_all(user_path(out), tables, partial(draw_comparison, found))
+    return found, write_all(user_path(out), tables, partial(draw_comparison, found), bom=bom)
 
 
 def _names(catalogs: Sequence[Catalog]) -> list[str]:

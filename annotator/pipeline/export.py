@@ -29,6 +29,7 @@ def export(
     out: str | Path | None = None,
     *,
     license: str = NO_LICENSE,
+    bom: bool = False,
     progress: bool = True,
 ) -> list[Path]:
     """Write every table that a catalog has in one format, or its page.
@@ -42,6 +43,7 @@ def export(
         out: directory for the files; by default, within the catalog, `export/hf` and so on, or
             `site`.
         license: what a dataset is published under, as the hub identifies it.
+        bom: whether CSV files begin with a byte order mark, by which Excel knows UTF-8.
         progress: whether a bar is shown.
 
     Returns:
@@ -49,12 +51,15 @@ def export(
 
     Raises:
         CatalogError: the catalog cannot be read, or the files cannot be written.
-        SettingInvalid: a format that is not offered, or no licence's identifier.
+        SettingInvalid: a format that is not offered or has no such mark, or no licence's
+            identifier.
     """
     form = format_of(to)
     if not re.fullmatch(_LICENSE, license.lower()):
         wanted = "a licence's identifier as the hub has it, such as cc-by-4.0 or apache-2.0"
         raise SettingInvalid("license", license, wanted)
+    if bom and not form.bom:
+        raise SettingInvalid("bom", bom, "left out: only CSV files begin with a byte order mark")
     opened = open_to_show(catalog)
     folder = opened.folder / form.folder if out is None else user_path(out)
     if (folder / MANIFEST).exists():
@@ -65,6 +70,7 @@ def export(
         lambda describer: study_report(opened, describer)[0],
         partial(track, show=progress),
         license.lower(),
+        bom,
     )
     if form.dataset and _WILDCARDS.search(str(folder.absolute())):
         say(

@@ -64,7 +64,7 @@ def correlate(
         catalog: with relation scores, or its directory.
         relations: only these; None: all valid ones.
         variants: whether four variants of the static score are compared with it.
-        how: `out` and what opens the model, as for `run_experiments`, whose errors are raised.
+        how: `out`, `bom` and what opens the model, as for `run_experiments`; its errors are raised.
     """
     names = ["correlate", "variants"] if variants else ["correlate"]
     return run_experiments(catalog, names, relations, **how)
@@ -93,7 +93,7 @@ def ablate(
         catalog: with relation scores, or its directory.
         relations: only these; None: all that have a prompt.
         seed: of the random heads, and of the order of control relations.
-        how: `out` and what opens the model, as for `run_experiments`, whose errors are raised.
+        how: `out`, `bom` and what opens the model, as for `run_experiments`; its errors are raised.
     """
     return run_experiments(catalog, ["ablate"], relations, options={"seed": seed}, **how)
 
@@ -104,6 +104,7 @@ def run_experiments(
     relations: Sequence[str] | None = None,
     *,
     out: str | Path | None = None,
+    bom: bool = False,
     options: Mapping[str, int] | None = None,
     **opening: Any,
 ) -> Findings:
@@ -115,6 +116,7 @@ def run_experiments(
         relations: only these; None: all that the experiments take.
         out: directory for tables and figures; None: `validation/` within the catalog where all
             relations are wanted, else none is written.
+        bom: whether CSV files begin with a byte order mark, by which Excel knows UTF-8.
         options: of the experiments; what is not given has its default.
         opening: model, revision, tokenizer, device and progress, as for `score_relations`.
 
@@ -140,13 +142,18 @@ def run_experiments(
         if written:
             figures += one.figures(runner.kept(one, wanted, named=named), sums.tables)
     folder = opened.folder / VALIDATION_FOLDER if out is None else user_path(out)
-    files = write_all(folder, tables, partial(draw_panels, figures)) if written else []
+    draw = partial(draw_panels, figures)
+    files = write_all(folder, tables, draw, bom=bom) if written else []
     heading = found[0].heading.format(model=runner.called)
     return Findings(heading, {table.name: table for table in tables}, files)
 
 
 def write_all(
-    folder: Path, tables: Iterable[Table], draw: Callable[[Path], list[Path]]
+    folder: Path,
+    tables: Iterable[Table],
+    draw: Callable[[Path], list[Path]],
+    *,
+    bom: bool = False,
 ) -> list[Path]:
     """Write tables, and figures where matplotlib is there: all of them, or none.
 
@@ -154,6 +161,7 @@ def write_all(
         folder: where.
         tables: what is written of numbers.
         draw: draws the figures into a folder.
+        bom: whether CSV files begin with a byte order mark.
 
     Returns:
         The files written.
@@ -162,7 +170,7 @@ def write_all(
         CatalogUnwritable: the disk is full, or a path cannot be written.
     """
     with together(folder, say) as part:
-        files = [path for table in tables for path in write_result(part, table)]
+        files = [path for table in tables for path in write_result(part, table, bom=bom)]
         try:
             files += draw(part)
         except MissingExtra as missing:

@@ -4,6 +4,9 @@ A text that a spreadsheet might run as a formula gets an apostrophe in front, an
 begins with an apostrophe: where a text begins with one, take that off, and it is what it was. A
 formula begins with = + - @ (of full width too), be it after blanks and control characters; a tab or
 an end of a line in front is guarded whatever follows.
+
+Excel takes a file for UTF-8 where it begins with a byte order mark; who writes the file puts it
+there, where it is wanted.
 """
 
 from __future__ import annotations
@@ -51,4 +54,4 @@ def _guarded(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     )
 
 
-FORMAT = table_files("csv", write)
+FORMAT = table_files("csv", write, bom=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -32,6 +33,7 @@ class Contents:
         report: sums up the judgments of one describer's descriptions.
         track: passes items through under a progress bar; see `annotator.pipeline.progress`.
         license: what a dataset is published under, as the hub identifies it.
+        bom: whether files begin with a byte order mark, in a format where they may.
     """
 
     catalog: Catalog
@@ -39,6 +41,7 @@ class Contents:
     report: Callable[[str], Report]
     track: Callable[..., Iterable[Any]]
     license: str = NO_LICENSE
+    bom: bool = False
 
     @cached_property
     def results(self) -> list[ExperimentResult]:
@@ -65,6 +68,7 @@ class Format:
         write: writes them into an empty folder; yields each, that to be opened first as the first.
         dataset: whether the Hugging Face hub takes it.
         opened: whether a user opens its first file, and need not hear of the others.
+        bom: whether its files may begin with a byte order mark.
 
     Raises (as `names` does):
         CatalogForeign: the folder holds files of somebody else's that would be replaced.
@@ -75,20 +79,24 @@ class Format:
     write: Callable[[Path, Contents], Iterable[Path]]
     dataset: bool = False
     opened: bool = False
+    bom: bool = False
 
 
-def table_files(name: str, write: Callable[[pa.Table, BinaryIO], None]) -> Format:
+def table_files(
+    name: str, write: Callable[[pa.Table, BinaryIO], None], *, bom: bool = False
+) -> Format:
     """A format that has a file for each table.
 
     Args:
         name: what --to calls it, and the ending of its files.
         write: writes one table.
+        bom: whether they may begin with a byte order mark.
     """
 
     def names(_: Path) -> list[str]:
         return [f"{table}.{name}" for table in schemas()]
 
-    return Format(f"export/{name}", names, partial(_write_files, name, write))
+    return Format(f"export/{name}", names, partial(_write_files, name, write), bom=bom)
 
 
 def _write_files(
@@ -96,5 +104,7 @@ def _write_files(
 ) -> Iterator[Path]:
     for table, rows in contents.tables().items():
         with whole_file(folder / f"{table}.{name}") as file:
+            if contents.bom:
+                file.write(BOM_UTF8)
             write(rows, file)
         yield folder / f"{table}.{name}"

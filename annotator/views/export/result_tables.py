@@ -6,6 +6,7 @@ the page hold three decimals, an interval in one column.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,8 +59,13 @@ def to_html(table: Table, caption: str) -> str:
     return html.table(html.text(caption), found.column_names, cells)
 
 
-def write_result(folder: Path, table: Table) -> list[Path]:
+def write_result(folder: Path, table: Table, *, bom: bool = False) -> list[Path]:
     """Write NAME.csv, NAME.md and NAME.tex, each whole or not at all.
+
+    Args:
+        folder: where.
+        table: what is written.
+        bom: whether the CSV file begins with a byte order mark.
 
     Raises:
         CatalogUnwritable: the disk is full, or a path cannot be written.
@@ -72,6 +78,8 @@ def write_result(folder: Path, table: Table) -> list[Path]:
     make_folder(folder)
     for suffix, content, write in files:
         with whole_file(folder / f"{table.name}.{suffix}") as file:
+            if bom and suffix == "csv":
+                file.write(BOM_UTF8)
             write(content, file)
     return [folder / f"{table.name}.{suffix}" for suffix, *_ in files]
 
