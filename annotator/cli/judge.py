@@ -209,8 +209,11 @@ def print_server(
             table.add_row(one.name, one.email, one.password)
         console.print(table)
     raters = " ".join(f"--rater {shlex.quote(one.name)}" for one in server.credentials.raters)
-    where = f"\nAll of them are in {server.folder / 'credentials.json'}, readable to you alone; "
-    console.print(Text(f"{where}answers are kept beside it until judge pull fetches them."))
+    where = server.folder / "credentials.json"
+    console.print(Text(f"\nAll of them are in {where}"), soft_wrap=True)
+    console.print(
+        "readable to you alone; answers are kept beside it until judge pull fetches them."
+    )
     llm = f" --llm {shlex.quote(sources[0])}" if len(sources) > 1 else ""
     console.print("Next, in another terminal:")
     command = f"  annotator judge push {shlex.quote(str(catalog))} {raters}{llm}"
