@@ -47,7 +47,7 @@ class Cursor:
         end = self.at + length
         if end > len(self.data):
             raise struct.error("a string runs past the end of the file")
-        require_at_most("a text", length, _MOST_LETTERS)
+        require_at_most("letters in a text", length, _MOST_LETTERS)
         value = self.data[self.at : end].decode("utf-8", errors="replace")
         self.at = end
         return value
@@ -65,7 +65,7 @@ class Cursor:
             return self.take(_SCALARS[kind])
         inner, count = self.take("I"), self.take("Q")
         self.values += count
-        require_at_most("arrays", self.values, _MOST_VALUES)
+        require_at_most("values in arrays", self.values, _MOST_VALUES)
         if inner == _STRING:
             return [self.text() for _ in range(count)]
         layout = struct.Struct(f"<{count}{_SCALARS[inner]}")
@@ -80,4 +80,4 @@ def require_at_most(what: str, count: int, most: int) -> None:
         ValueError: it is more than the most.
     """
     if count > most:
-        raise ValueError(f"{what} of {count:,}, more than the {most:,} that any model has")
+        raise ValueError(f"{count:,} {what}, more than the {most:,} that any model has")

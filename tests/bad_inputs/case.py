@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from annotator.cli import main
-from tests.commands import files_of
 from tests.commands import run as run_apart
 from tests.describe.asking import unwaited
 from tests.describe.loopback import Answer, Provider, running
@@ -25,11 +24,12 @@ from tests.describe.loopback import Answer, Provider, running
 ENVIRONMENT = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "HF_TOKEN", "HF_HUB_OFFLINE"),
-    *("LABEL_STUDIO_API_KEY", "LABEL_STUDIO_URL"),
+    *("LABEL_STUDIO_API_KEY", "LABEL_STUDIO_URL", "XDG_STATE_HOME"),
 )
 """What a case has only where it says so."""
 CLOSED = "http://127.0.0.1:1"
 """An address at which nobody answers; the hub's, unless a case says otherwise."""
+LARGE = 1_000_000
 SHOWN_SERVER = "http://127.0.0.1:8080"
 
 
@@ -100,7 +100,7 @@ class BadInput:
         command: as it is typed after `annotator`; {server} is a language model's server.
         make: makes the folder so; files named `model` and `catalog` are there where the command
             names them.
-        environment: variables that are set.
+        environment: variables that are set, or unset; without HOME nobody knows the user's either.
         code: how the command ends.
         apart: run it in a process of its own: a library reads the environment once.
     """
@@ -108,7 +108,7 @@ class BadInput:
     what: str
     command: str
     make: Make = nothing
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str | None] = field(default_factory=dict)
     code: int = 1
     apart: bool = False
 
@@ -129,7 +129,12 @@ def _surroundings(case: BadInput, place: Place) -> Iterator[None]:
             patched.delenv(name.lower(), raising=False)
         patched.setenv("HF_ENDPOINT", CLOSED)
         for name, value in case.environment.items():
-            patched.setenv(name, value)
+            if value is not None:
+                patched.setenv(name, value)
+            else:
+                patched.delenv(name, raising=False)
+        if case.environment.get("HOME", "") is None:
+            patched.setattr("pwd.getpwuid", lambda uid: {}[uid])
         with chdir(place.folder), unwaited():  # how long waits are has tests of its own
             yield
 
@@ -148,11 +153,11 @@ def run(case: BadInput, folder: Path, sources: Sources) -> Told:
                 getattr(place, name)
         case.make(place)
         server = place.provider.url if "{server}" in case.command else ""
-        before = {name: content for name, content in files_of(folder).items() if _kept(name)}
+        before = _contents(folder)
         words = [word.replace("{server}", server) for word in words]
         with _surroundings(case, place):
             code, said = _apart(words) if case.apart else _here(words)
-    after = files_of(folder)
+    after = _contents(folder)
     changed = [name for name, content in before.items() if after.get(name) != content]
     assert not changed, f"{case.what}: {changed} changed"
     assert "Traceback" not in said
@@ -171,6 +176,15 @@ def _apart(words: list[str]) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def _kept(name: str) -> bool:
-    """Whether a command may not touch a file: all but the ledger, which takes what was answered."""
-    return "ledger.db" not in name
+def _contents(folder: Path) -> dict[str, bytes | int]:
+    """What no command may change: each file's bytes, or how many of a large one.
+
+    The ledger is left out, which takes what was answered, and links.
+    """
+    found: dict[str, bytes | int] = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and "ledger.db" not in path.name:
+            size = path.stat().st_size
+            content = path.read_bytes() if size < LARGE else size
+            found[path.relative_to(folder).as_posix()] = content
+    return found

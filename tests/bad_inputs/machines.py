@@ -56,6 +56,11 @@ MACHINES = [
         "map model --out notes.txt/out",
         lambda place: place.write("notes.txt", ""),
     ),
+    BadInput(
+        "a user of whom nobody knows the home",
+        "judge serve catalog --rater ada",
+        environment={"HOME": None},
+    ),
 ]
 
 STUDIES = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from annotator.terminal_text import visible
 from tests.bad_inputs.case import BadInput, Told
 from tests.bad_inputs.catalogs import CATALOGS
+from tests.bad_inputs.hostile import HOSTILE
 from tests.bad_inputs.language_models import LANGUAGE_MODELS
 from tests.bad_inputs.machines import MACHINES, STUDIES
 from tests.bad_inputs.models import MODELS
@@ -16,6 +17,7 @@ from tests.bad_inputs.models import MODELS
 PAGE = Path(__file__).parents[2] / "docs" / "bad_inputs.md"
 SECTIONS: Mapping[str, Sequence[BadInput]] = {
     "Models": MODELS,
+    "Hostile files": HOSTILE,
     "Catalogs and their files": CATALOGS,
     "Language models": LANGUAGE_MODELS,
     "Machines and folders": MACHINES,
@@ -33,7 +35,9 @@ is of its environment.
 
 def row(case: BadInput, told: Told) -> str:
     """What stands of it in the page."""
-    variables = " ".join(f"{name}={value}" for name, value in case.environment.items())
+    unset = [name for name, value in case.environment.items() if value is None]
+    variables = " ".join(f"{name}={value}" for name, value in case.environment.items() if value)
+    variables = " ".join(filter(None, (*(f"env -u {name}" for name in unset), variables)))
     command = " ".join(filter(None, (variables, "annotator", case.command)))
     command = command.replace("{server}", "http://127.0.0.1:8080")
     message = "<br>".join(_code(line) for line in told.message.splitlines() if line.strip())
