@@ -37,10 +37,10 @@ def view(catalog: Path, port: int | None, out: Path | None, browser: bool) -> No
     folder = user_path(out or opened.folder / format_of("site").folder)
     with serve(folder, port) as (address, server):
         server.offer(export(opened, "site", folder))
-        click.echo(f"{opened.manifest.model['id']}: {address}   (Ctrl-C ends it)")
-        if browser:  # aside: one that runs in the terminal would wait for its page for ever
-            Thread(target=_open, args=(address,), daemon=True).start()
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):  # from the line on that says that Ctrl-C ends it
+            click.echo(f"{opened.manifest.model['id']}: {address}   (Ctrl-C ends it)")
+            if browser:  # aside: one that runs in the terminal would wait for its page for ever
+                Thread(target=_open, args=(address,), daemon=True).start()
             server.serve_forever()
 
 

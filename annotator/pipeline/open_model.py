@@ -42,12 +42,12 @@ class OpenedModel:
 
         Raises:
             TokenizerMissing: there is no tokenizer, or one of no known kind.
-            CheckpointBroken: the config's size of it is not that of the embeddings.
+            CheckpointBroken: the config's size of it is not that of the embedding.
         """
         from annotator.tokens.load import load_vocabulary
-        from annotator.weights.check_tensors import embeddings_fit
+        from annotator.weights.check_tensors import embedding_fits
 
-        if not embeddings_fit(self.model.plan):
+        if not embedding_fits(self.model.plan):
             self.check()  # which names all that is wrong, before a vocabulary of any size is made
         return load_vocabulary(self.model.source, self.model.dims.vocab, self.tokenizer)
 

@@ -56,14 +56,11 @@ def verify(plan: Plan, track: Track = iter, layers: Iterable[int] | None = None)
     return digest.hexdigest()
 
 
-def embeddings_fit(plan: Plan) -> bool:
-    """Whether the embeddings are there in the size that the config says; nothing is read."""
-    present = plan.source.names()
+def embedding_fits(plan: Plan) -> bool:
+    """Whether the embedding is there in the size that the config says; it is not read."""
+    need = plan.end(plan.family.W_E)
     try:
-        return all(
-            need.name in present and plan.source.shape(need.name) == need.shape
-            for need in plan.needs(())
-        )
+        return need.name in plan.source.names() and plan.source.shape(need.name) == need.shape
     except TensorBroken:
         return False
 

@@ -112,17 +112,12 @@ def test_somebody_elses_server() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_to_be_made_readable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    write_credentials(tmp_path, new_credentials())
-
-    def refused(_: Path) -> bytes:
-        raise PermissionError(13, "Permission denied")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refused)
-        with pytest.raises(ServerUnusable, match=r"Permission denied.*Make it readable"):
-            read_credentials(tmp_path)
+    (tmp_path / "credentials.json").symlink_to("/proc/self/mem")  # which not even root can read
+    with pytest.raises(ServerUnusable, match=r"Input/output error.*Make it readable"):
+        read_credentials(tmp_path)
+    (tmp_path / "credentials.json").unlink()
     (tmp_path / "credentials.json").write_text("{}")
     with pytest.raises(ServerUnusable, match=r"not as annotator wrote it.*Put back the file"):
         read_credentials(tmp_path)

@@ -162,7 +162,7 @@ def test_by_files_alone(study: Study, tmp_path: Path) -> None:
     ("content", "reason"),
     [
         ("[", "cannot be read: line 1: it is not JSON"),
-        ("[" * 200_000, "cannot be read: it is not JSON"),
+        ("[" * 200_000, "cannot be read: it is nested beyond all bounds"),
         ("{}", "no list of tasks"),
         ('[{"data": {"item": "0", "rater": "ada"}, "annotations": []}]', "are not of an item"),
         ('[{"data": {"item": "0", "rater": "\\ud83d"}, "annotations": []}]', "are not of an item"),
