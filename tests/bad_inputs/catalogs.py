@@ -18,10 +18,9 @@ def _newer(place: Place) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
 
 
-def _folder_in_place(place: Place) -> None:
-    path = place.catalog / "mappings.parquet"
-    (path if path.exists() else place.catalog / "maps.parquet").unlink()
-    path.mkdir()
+def _cut(place: Place) -> None:
+    path = place.catalog / "maps.parquet"
+    path.write_bytes(path.read_bytes()[:1000])
 
 
 def _foreign_ledger(place: Place) -> None:
@@ -39,6 +38,7 @@ CATALOGS = [
     BadInput("no catalog", "show nowhere L0H0"),
     BadInput("a catalog's file that is no JSON", "heads catalog", _file_of("catalog.json", "{")),
     BadInput("nested without end", "heads catalog", _file_of("catalog.json", "[" * 100_000)),
+    BadInput("a table that is cut", "show catalog L0H0", _cut),
     BadInput("a newer catalog", "heads catalog", _newer),
     BadInput("another model, or other settings", "map model --out catalog --vocab usable"),
     BadInput("a head that the catalog does not have", "show catalog L9H9"),
