@@ -7,6 +7,7 @@ own, some only once a request is begun. So they are looked at before anything is
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,11 @@ def check_environment(url: str) -> None:
         _check_proxy(_variable(scheme), proxy)
     if url.startswith("https:"):
         _check_certificates()
+
+
+def is_variable_name(text: str) -> bool:
+    """Whether it can name a variable; where it cannot, it may be the secret itself."""
+    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", text) is not None
 
 
 def proxy_variable(url: str) -> str | None:
@@ -71,7 +77,9 @@ def _check_proxy(variable: str, proxy: str) -> None:
     except httpx2.InvalidURL:
         raise _unusable(variable, "names no address of a proxy", form) from None
     except ValueError:
-        reason = f"names a proxy of an unknown kind ({proxy.partition('://')[0]}://)"
+        kind = proxy.partition("://")[0]
+        named = f" ({kind}://)" if re.fullmatch("[a-zA-Z][a-zA-Z0-9]{0,9}", kind) else ""
+        reason = f"names a proxy of an unknown kind{named}"
         raise _unusable(variable, reason, form) from None
     if not address.host:
         raise _unusable(variable, "names no address of a proxy", form)

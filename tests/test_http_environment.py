@@ -27,6 +27,7 @@ PROXIES = {
         "unknown kind (gopher://)",
         "http://HOST:PORT",
     ),
+    "half a password for a kind": (f"ada:{PASSWORD}://x@p:80", "unknown kind", "http://HOST"),
     "no port": (f"http://{USER}proxy.example:many", "no address", "http://HOST:PORT"),
     "half a password": (
         f"http://ada:{PASSWORD}/x@proxy.example:1",

@@ -26,7 +26,7 @@ _TEAM = (
         "--token-env",
         metavar="NAME",
         help="A variable that holds it.  [default: LABEL_STUDIO_API_KEY, where LABEL_STUDIO_URL "
-        "names that server or it is on this machine]",
+        "names that server, or is not set and it is on this machine]",
     ),
     click.option(
         "--allow-http",

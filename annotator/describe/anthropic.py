@@ -48,6 +48,7 @@ class Anthropic(Provider):
     kind = "anthropic"
     client = "Anthropic"
     variable = "ANTHROPIC_API_KEY"
+    key_header = ("x-api-key", "{}")
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotator.errors import KeyInvalid, KeyMissing, SettingInvalid
+from annotator.http_environment import is_variable_name
 from annotator.paths import user_path
 
 
@@ -45,6 +46,8 @@ class KeyChoice:
         if self.variable is not None and (self.file is not None or not self.variable.strip()):
             allowed = "a variable's name, without --key-file beside it"
             raise SettingInvalid("key-env", self.variable, allowed)
+        if self.variable is not None and not is_variable_name(self.variable.strip()):
+            raise SettingInvalid("key-env", "(not shown)", "a variable's name, not the key itself")
 
     @property
     def key(self) -> Path | KeyVariable | None:

@@ -125,19 +125,21 @@ def _is_plain(response: httpx2.Response) -> bool:
     return form.startswith("text/plain") and begin not in (b"", b"{", b"[", b"<")
 
 
-def message_of(error: Any) -> str:
-    """The words of an error body."""
+def message_of(error: Any, depth: int = 8) -> str:
+    """The words of an error body, down to so many levels."""
     if isinstance(error, str):
         return error
+    if not depth:
+        return ""
     if isinstance(error, list):
-        return "; ".join(filter(None, map(message_of, error)))
+        return "; ".join(filter(None, (message_of(one, depth - 1) for one in error)))
     if not isinstance(error, dict):
         return ""
     where = error.get("loc")
     path = ".".join(map(str, where)) + ": " if isinstance(where, list) else ""
     for name in ("message", "msg", "detail", "error"):
         if error.get(name):
-            return path + message_of(error[name])
+            return path + message_of(error[name], depth - 1)
     return ""
 
 

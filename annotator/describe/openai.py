@@ -114,6 +114,7 @@ class OpenAi(Provider):
     kind = "openai"
     client = "OpenAI"
     variable = "OPENAI_API_KEY"
+    key_header = ("authorization", "Bearer {}")
     own_headers = ("OpenAI-Organization", "OpenAI-Project")
 
     def __init__(

@@ -44,6 +44,7 @@ class Provider(ABC):
         kind: the provider, named as its SDK's module is.
         client: the SDK's class.
         variable: the environment variable of its key.
+        key_header: what the SDK sends the key in, and how.
         own_headers: what the SDK sends of the environment that is the provider's own affair.
         base_url: the server that a request is keyed by; "" is the provider's own.
 
@@ -59,6 +60,7 @@ class Provider(ABC):
     kind: ClassVar[str]
     client: ClassVar[str]
     variable: ClassVar[str]
+    key_header: ClassVar[tuple[str, str]]
     own_headers: ClassVar[tuple[str, ...]] = ()
     at_once: int | None = None
 
@@ -142,16 +144,24 @@ class Provider(ABC):
         with self._lock:
             if self._opened is None:
                 client, sdk = TimedClient(self._url, self._timeout), import_module(self.kind)
-                names = (*self.own_headers, *custom_headers(self.kind)) if self.base_url else ()
                 self._opened = getattr(sdk, self.client)(
                     api_key=self._key or "none",  # an SDK wants one; such a server reads none
                     base_url=self._url,
                     max_retries=0,
                     timeout=client.timeout,  # or Anthropic's refuses a large limit unstreamed
                     http_client=client,
-                    default_headers={name: sdk.Omit() for name in names},
+                    default_headers=self._headers(sdk.Omit()),
                 )
             return self._opened
+
+    def _headers(self, left_out: Any) -> dict[str, Any]:
+        """For another server: nothing of the environment, and the key, whatever took its place."""
+        if not self.base_url:
+            return {}
+        own, form = self.key_header
+        names = (*self.own_headers, *custom_headers(self.kind))
+        headers = {name: left_out for name in names if name.lower() != own}
+        return headers | {own: form.format(self._key or "none")}
 
     def _put(
         self, api: Any, body: dict[str, Any]

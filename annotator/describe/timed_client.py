@@ -32,6 +32,8 @@ CONNECTIONS = httpx2.Limits(
 )
 PIECE = 16_384
 """Bytes that are written at once: as many as a socket takes in a wait or two."""
+PROXY_SAYS_NO = ("401", "402", "403", "404", "405", "407", "410")
+"""HTTP statuses of a proxy that will not change their mind; a busy one may."""
 CERTIFICATE_REFUSED = "CERTIFICATE_VERIFY_FAILED"
 """What OpenSSL calls it."""
 LEAST = 0.001
@@ -56,7 +58,7 @@ class NoAnswer(httpx2.TransportError):
         super().__init__(str(error) or type(error).__name__)
         self.sent, self.status = sent, status
         self.late = isinstance(error, httpx2.TimeoutException)
-        turned_away = isinstance(error, httpx2.ProxyError) and str(error).startswith("4")
+        turned_away = isinstance(error, httpx2.ProxyError) and str(error)[:3] in PROXY_SAYS_NO
         self.alike = turned_away or CERTIFICATE_REFUSED in str(error)
 
 

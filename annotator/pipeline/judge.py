@@ -83,7 +83,7 @@ def push_study(
         seed: of each rater's random order.
         url: a team's server; by default the catalog's own.
         token: of a user of that server; by default the environment's LABEL_STUDIO_API_KEY, where
-            LABEL_STUDIO_URL names that server, or it is this machine.
+            LABEL_STUDIO_URL names that server, or is not set and it is on this machine.
         allow_http: whether the token may go to another machine over http.
         again: make a new project where a rater's was deleted; what was answered stays answered.
         progress: show a bar.

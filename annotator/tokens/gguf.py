@@ -86,7 +86,8 @@ def gguf_tokenizer(metadata: Mapping[str, Any], model: str) -> Tokenizer:
 def unused_ids(metadata: Mapping[str, Any]) -> list[int]:
     """Ids that a GGUF header marks as reserved for later use."""
     types: Any = metadata.get("tokenizer.ggml.token_type")
-    return [id for id, kind in enumerate(types or ()) if kind == _UNUSED]
+    found = types if isinstance(types, list) else []
+    return [id for id, kind in enumerate(found) if kind == _UNUSED]
 
 
 def _save(tokenizer: Tokenizer, path: Path) -> None:

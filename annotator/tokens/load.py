@@ -98,10 +98,14 @@ def _converted(source: Checkpoint) -> Tokenizer:
             (Path(folder) / path.name).symlink_to(path.resolve())
         with failing_as(source.id, "its older form cannot be converted"), panics_unsaid():
             try:
-                found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+                return _backend(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
             except Exception as error:
                 if "trust_remote_code" not in str(error):
                     raise
                 reason = "it wants code of its own to be run, and no checkpoint's code is run here"
                 raise TokenizerMissing(source.id, reason) from None
+
+
+def _backend(found: Any) -> Tokenizer:
+    """The fast form of one of transformers; not all have one."""
     return found.backend_tokenizer

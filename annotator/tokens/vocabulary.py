@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +123,9 @@ def from_tokenizer(
         own_way = described | {"truncation": None, "padding": None}
         whole = _changed(tokenizer, described, own_way)
         tokenizer = _changed(whole, own_way, _as_written(own_way))
-        tokenizer.encode(_TRIAL, add_special_tokens=False)
-        whole.encode(_TRIAL, add_special_tokens=True)
+        with suppress(Exception):  # a text without tokens is no fault; a panic is
+            tokenizer.encode(_TRIAL, add_special_tokens=False)
+            whole.encode(_TRIAL, add_special_tokens=True)
     to_bytes = _piece_reader(described, model)
     added = {entry["id"]: entry for entry in described.get("added_tokens", [])}
     special = frozenset(id for id, entry in added.items() if entry["special"] and id < vocab)

@@ -43,7 +43,8 @@ def open_repository(repo: str, revision: str | None) -> Checkpoint:
         EnvironmentInvalid: a proxy or certificates that cannot be used.
         HomeMissing: nothing names a place for what is downloaded.
     """
-    check_environment(ANY_HUB)
+    if not constants.HF_HUB_OFFLINE:
+        check_environment(ANY_HUB)
     if constants.HF_HUB_CACHE.startswith("~"):
         raise HomeMissing("HF_HOME")
     offline = _why_offline(repo, revision)

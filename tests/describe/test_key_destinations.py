@@ -62,6 +62,32 @@ def test_nothing_of_the_environment_goes_to_another_server(
     assert "x-tenant" not in asked.headers
 
 
+@pytest.mark.parametrize("header", ["Authorization", "X-Api-Key"])
+@pytest.mark.parametrize("kind", [OpenAi, Anthropic])
+def test_a_custom_header_takes_the_place_of_no_key(
+    provider: Provider,
+    kind: type[OpenAi] | type[Anthropic],
+    header: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, f"{header}: {SECRET}")
+    provider.answer = lambda asked: Answer(body=completion(described()))
+    llm = kind("tiny", base_url=f"{provider.url}/v1", key=KeyVariable("KEY_OF_ANOTHER"))
+    llm.send(llm.request("s", "p", "t"))
+    llm.close()
+    [asked] = provider.asked
+    sent = json.dumps({**asked.headers})
+    assert SECRET not in sent
+    assert NAMED in sent
+
+
+def test_a_key_in_place_of_a_variables_name_is_not_repeated(catalog: Path) -> None:
+    with pytest.raises(SettingInvalid, match="not the key itself") as caught:
+        describe_heads(catalog, "openai:m", key_env="sk-0123456789", progress=False)
+    assert "0123456789" not in str(caught.value)
+
+
 def test_at_its_own_address_the_environment_is_the_providers() -> None:
     for own in ("openai:m", "openai:m@https://api.openai.com/v1", "anthropic:m"):
         llm = open_llm(own, KeyChoice(), Path)

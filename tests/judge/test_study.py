@@ -219,7 +219,13 @@ def test_a_token_goes_where_it_was_meant_to_go(
     said = error_of(capsys, *status, "https://labels.example")
     assert "goes by itself only to the server that LABEL_STUDIO_URL names" in said
     assert "Give --token-env LABEL_STUDIO_API_KEY" in said
+    assert "Invalid IPv6" not in error_of(capsys, *status, "http://[::1")
     monkeypatch.setenv("LABEL_STUDIO_URL", "https://other.example")
+    here = error_of(capsys, *status, "http://127.0.0.1:1")
+    assert "goes by itself only to the server" in here
+    given = error_of(capsys, *status, "https://labels.example", "--token-env", "sk-012345")
+    assert "no variable's name" in given
+    assert "012345" not in given
     assert said == error_of(capsys, *status, "https://labels.example")
     said = error_of(capsys, *status, "https://labels.example", "--token-env", "NOT_SET")
     assert "it wants a token, and NOT_SET holds none" in said

@@ -126,3 +126,10 @@ def test_a_corrupt_file(bare: Path, tmp_path: Path, content: bytes) -> None:
     (bare / "tokenizer.json").write_bytes(content)
     with pytest.raises(TokenizerMissing, match="cannot be read"):
         load_vocabulary(open_source(bare), tiny.VOCAB)
+
+
+def test_an_older_form_without_a_fast_one_is_refused(bare: Path) -> None:
+    tiny.tokenizer().model.save(str(bare))
+    (bare / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CTRLTokenizer"}))
+    with pytest.raises(TokenizerMissing, match="cannot be converted"):
+        load_vocabulary(open_source(bare), tiny.VOCAB)
