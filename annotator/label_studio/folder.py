@@ -6,13 +6,14 @@ which one it is:
 
     CATALOG/label-studio/id                     a random name, so that a moved catalog finds it
     STATE/label-studio/<id>/                    see `server`; STATE: `annotator.paths.state_folder`
-    STATE/label-studio/<id>/catalog             where its catalog was when it was served last
+    STATE/label-studio/<id>/catalog             which its catalog was when it was served last
 
 Before that it lay in CATALOG/label-studio; such a one is moved when it is served next.
 """
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import secrets
@@ -53,7 +54,8 @@ def own_folder(catalog: Path) -> Path | None:
 def take_folder(catalog: Path, tell: Callable[[str], object]) -> Path:
     """The same, for a server that is to be started: made, or moved, where that is to be done.
 
-    Whenever it is killed, what a catalog of before holds is whole there or where it goes.
+    Whenever it is killed, what a catalog of before holds is whole there or where it goes. One that
+    is elsewhere is not begun anew: its answers would be out of reach.
 
     Args:
         catalog: the catalog's directory.
@@ -131,61 +133,116 @@ def _holds_server(inside: Path) -> bool:
 
 
 def _refuse_copy(catalog: Path, folder: Path) -> None:
-    """Nothing, unless the catalog that the folder belongs to is another, and still there."""
+    """Nothing, unless the folder belongs to another catalog, or nobody can tell."""
     try:
-        owner = Path(os.fsdecode((folder / OWNER_FILE).read_bytes()))
-        if _named(owner / SERVER) != folder or owner.samefile(catalog):
-            return
-    except (OSError, ServerUnusable):  # moved, deleted, or no longer ours to see
+        identity, _, path = (folder / OWNER_FILE).read_bytes().partition(b"\n")
+    except OSError:  # it was never served, or what was moved may still be inside
         return
-    reason = f"it is that of {owner}, of which this catalog is a copy"
-    remedy = (
-        f"To give the copy one of its own, delete {catalog / SERVER / ID_FILE}; to have that one "
-        f"here, delete {owner / SERVER / ID_FILE} in place of it"
-    )
+    owner = Path(os.fsdecode(path))
+    if identity.decode(errors="replace") == _identity(catalog) or _is_same(owner, catalog):
+        return
+    if owner.is_dir():
+        if _released(owner, folder):
+            return
+        reason = f"it is that of {owner}, of which this catalog is a copy"
+        remedy = (
+            f"To give the copy one of its own, delete {catalog / SERVER / ID_FILE}; to have that "
+            f"one here, delete {owner / SERVER / ID_FILE} in place of it"
+        )
+    else:
+        reason = f"it is that of a catalog that was {owner}, of which this may be a copy"
+        remedy = (
+            f"If this is that one, moved to another disk, delete {folder / OWNER_FILE}; to give a "
+            f"copy one of its own, delete {catalog / SERVER / ID_FILE}"
+        )
     raise ServerUnusable(str(folder), reason, remedy)
+
+
+def _is_same(owner: Path, catalog: Path) -> bool:
+    try:
+        return owner.samefile(catalog)
+    except OSError:
+        return False
+
+
+def _released(owner: Path, folder: Path) -> bool:
+    """Whether the catalog that the folder was of names it no more."""
+    try:
+        return _named(owner / SERVER) != folder
+    except ServerUnusable:
+        return True
 
 
 def _taken(catalog: Path, inside: Path, tell: Callable[[str], object]) -> Path:
     named, held_inside = _named(inside), _holds_server(inside)
     folder = named or state_folder() / SERVER / secrets.token_hex(16)
+    if named is None and not held_inside:
+        _fill(folder, inside)  # first, or a catalog would name what never was
     if named is None:
         with whole_file(inside / ID_FILE) as file:
             file.write(folder.name.encode())
     elif folder.is_dir():
         _refuse_copy(catalog, folder)
-    make_folder(folder.parent)
-    folder.parent.chmod(0o700)
     if not folder.is_dir():
+        _require_inside(inside, folder)
         _fill(folder, inside)
-        if named and not held_inside:
-            tell(
-                f"This catalog's Label Studio was not in {folder.parent}: it is another user's, "
-                "another machine's, or XDG_STATE_HOME has changed. A new one was made."
-            )
     owner = folder / OWNER_FILE  # written last: without it, what was moved may still be inside
-    moved = not owner.exists() and _holds_server(folder)
-    if held_inside and not moved:
-        reason = f"this catalog has another in {folder}"
-        raise ServerUnusable(str(inside), reason, "Move the one that is not wanted elsewhere")
-    if moved:
+    half_removed = not owner.exists() and any((inside / name).exists() for name in _KEPT)
+    if held_inside or half_removed:
+        if owner.exists() or not _is_part_of(inside, folder):
+            reason = f"this catalog has another in {folder}"
+            raise ServerUnusable(str(inside), reason, "Move the one that is not wanted elsewhere")
         _remove_kept(inside)
         inside.chmod(catalog.stat().st_mode & 0o777)  # it was its owner's alone
         tell(f"This catalog's Label Studio, with its passwords, was moved to {folder}")
     with whole_file(owner, mode=0o600) as file:
-        file.write(os.fsencode(catalog.resolve()))
+        file.write(f"{_identity(catalog)}\n".encode() + os.fsencode(catalog.resolve()))
     return folder
+
+
+def _require_inside(inside: Path, folder: Path) -> None:
+    """Refuse to begin anew beside answers that may lie elsewhere, and be pulled by nobody."""
+    if _holds_server(inside):
+        return
+    reason = (
+        f"this catalog's is not in {folder.parent}: it is another user's or machine's, or "
+        "XDG_STATE_HOME has changed"
+    )
+    remedy = (
+        "Pull its answers where it is; to begin anew here, with a server of this user's, delete "
+        f"{inside / ID_FILE}"
+    )
+    raise ServerUnusable(str(folder), reason, remedy)
+
+
+def _identity(catalog: Path) -> str:
+    """What a folder keeps when it is moved on its disk, and no copy has."""
+    known = catalog.stat()
+    return f"{known.st_dev}:{known.st_ino}"
+
+
+def _is_part_of(inside: Path, folder: Path) -> bool:
+    """Whether all that a catalog has of a server inside is in the folder too, and the same."""
+    files = [path for path in inside.rglob("*") if path.is_file() and not path.is_symlink()]
+    kept = [path.relative_to(inside) for path in files]
+    return all(
+        (folder / path).is_file() and filecmp.cmp(inside / path, folder / path, shallow=False)
+        for path in kept
+        if path.parts[0] in _KEPT
+    )
 
 
 def _fill(folder: Path, inside: Path) -> None:
     """Make a server's folder, whole or not at all, with what lies inside of a catalog."""
+    make_folder(folder.parent)
+    folder.parent.chmod(0o700)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700)
     try:
         for name in _KEPT:
             if (inside / name).exists():
-                _copy(inside / name, part / name)
+                _copy(inside / name, part / name, inside)
         part.rename(folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -193,15 +250,19 @@ def _fill(folder: Path, inside: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, inside: Path) -> None:
     """Copy a file or a folder, and bring it to disk; what is a link leads where it led."""
     if source.is_symlink():
-        target.symlink_to(source.resolve())
+        leads = source.resolve()
+        if leads.is_relative_to(inside.resolve()):  # within what is moved
+            target.symlink_to(os.path.relpath(leads, source.parent.resolve()))
+        else:
+            target.symlink_to(leads)
         return
     if source.is_dir():
         target.mkdir()
         for one in source.iterdir():
-            _copy(one, target / one.name)
+            _copy(one, target / one.name, inside)
     else:
         shutil.copy2(source, target)
     sync_folder(target)

@@ -97,16 +97,69 @@ def test_a_copy_leaves_it_to_the_catalog_it_is_of(
     assert read_credentials(folder) == held
 
 
-def test_another_users_or_machines_is_not_taken_for_ones_own(
+def test_another_users_or_machines_is_not_begun_anew(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
+    """Its answers would be out of reach: the ledger knows one local server."""
     filled(take_folder(catalog, said.append))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
     assert own_folder(catalog) is None
+    with pytest.raises(ServerUnusable, match="another user's or machine's") as caught:
+        take_folder(catalog, said.append)
+    assert f"to begin anew here, with a server of this user's, delete {catalog}" in str(
+        caught.value
+    )
+    assert not (tmp_path / "other").exists()
+    (catalog / SERVER / "id").unlink()
+    assert take_folder(catalog, said.append).is_relative_to(tmp_path / "other")
+
+
+def test_a_copy_does_not_take_over_where_the_other_was_moved(
+    catalog: Path, tmp_path: Path, said: list[str]
+) -> None:
     folder = take_folder(catalog, said.append)
-    assert folder.is_relative_to(tmp_path / "other")
-    assert len(said) == 1
-    assert "another user's, another machine's" in said[0]
+    filled(folder)
+    copy = shutil.copytree(catalog, tmp_path / "copy")
+    moved = catalog.rename(tmp_path / "moved")
+    for refused in (own_folder, lambda one: take_folder(one, said.append)):
+        with pytest.raises(ServerUnusable, match="of which this may be a copy") as caught:
+            refused(copy)
+        assert f"moved to another disk, delete {folder / 'catalog'}" in str(caught.value)
+    assert take_folder(moved, said.append) == folder, "nobody is locked out"
+    shutil.rmtree(moved)  # the copy is what is left of it, on another disk say
+    (folder / "catalog").unlink()
+    assert take_folder(copy, said.append) == folder
+    assert said == []
+
+
+def test_what_an_older_annotator_added_after_a_kill_is_not_deleted(
+    catalog: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(catalog / SERVER)
+    with monkeypatch.context() as patch:
+        patch.setattr(places, "_remove_kept", lambda inside: sys.exit(9))
+        with pytest.raises(SystemExit):
+            take_folder(catalog, said.append)
+    newer = catalog / SERVER / "data" / "label_studio.sqlite3"
+    newer.write_bytes(b"newer")
+    with pytest.raises(ServerUnusable, match="this catalog has another in"):
+        take_folder(catalog, said.append)
+    assert newer.read_bytes() == b"newer"
+    newer.write_bytes(ANSWERS)
+    assert (take_folder(catalog, said.append) / "data" / newer.name).read_bytes() == ANSWERS
+    assert not newer.exists()
+
+
+def test_links_within_what_is_moved_go_along(catalog: Path, said: list[str]) -> None:
+    data = catalog / SERVER / "data"
+    filled(catalog / SERVER)
+    (data / "upload").mkdir()
+    (data / "media" / "relative").symlink_to("../label_studio.sqlite3")
+    (data / "media" / "absolute").symlink_to(data / "upload")
+    moved = take_folder(catalog, said.append) / "data"
+    assert (moved / "media" / "relative").read_bytes() == ANSWERS
+    assert (moved / "media" / "absolute").resolve() == (moved / "upload").resolve()
+    assert not data.exists()
 
 
 @pytest.mark.parametrize("held", [b"", b"../../../etc", b"/etc", b"\xff" * 32, b"0" * 31])
@@ -131,7 +184,7 @@ def test_one_of_before_is_moved(catalog: Path, tmp_path: Path, said: list[str]) 
     folder = take_folder(catalog, said.append)
     assert own_folder(catalog) == take_folder(catalog, said.append) == folder
     after = files_of(folder)
-    assert after.pop("catalog") == str(catalog).encode()
+    assert after.pop("catalog").partition(b"\n")[2] == str(catalog).encode()
     assert before.pop("mine.txt") == b"mine"
     assert after == before
     assert (folder / "data" / "media" / "image").read_bytes() == b"image"
