@@ -53,10 +53,11 @@ def plain_address(url: str) -> str:
 def name_and_address(text: str) -> tuple[str, str]:
     """What stands before the last @ that an address follows, and the address, or "".
 
-    Names of models have an @ of their own: `@cf/a/b`, `qwen@q4_k_m`. What is meant for an address
-    and is none (`localhost:8080`, `ftp://a`) counts as one, for it must not become a name.
+    Names of models have an @ of their own: `@cf/a/b`, `qwen@q4_k_m`, `qwen@q8:2`. What is meant
+    for an address and is none (`localhost:8080`, `ftp://a`) counts as one: it must not become a
+    name.
     """
-    for address in (r"\w+://.*", r"localhost(?:[:/].*)?|[\w.-]+:\d+(?:/.*)?"):
+    for address in (r"\w+://.*", r"localhost(?:[:/].*)?|[a-zA-Z\d.-]+:\d{2,5}(?:/.*)?"):
         if found := re.fullmatch(rf"(.*)@({address})", text, re.DOTALL):
             return found[1], found[2]
     return text, ""

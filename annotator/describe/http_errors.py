@@ -236,6 +236,8 @@ def whole_number(value: object) -> int | None:
 def without_key(reply: Reply, key: str) -> Reply:
     """A reply that cannot give the key away, should the server have echoed it."""
     outcome = reply.outcome
+    doubts = {kind: without_secret(said, key, HIDDEN) for kind, said in reply.doubts.items()}
+    reply = replace(reply, doubts=doubts)
     if len(key) < SECRET and not isinstance(outcome, Failed | Refused | Malformed | MaybePaid):
         return reply
     texts = {field.name: getattr(outcome, field.name) for field in fields(outcome)}

@@ -22,40 +22,24 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError
-
 from annotator.describe import http_errors
-from annotator.describe.answer_reading import read_answer
 from annotator.describe.api_keys import KeyVariable
 from annotator.describe.llm import Reply
-from annotator.describe.outcome import (
-    Failed,
-    Malformed,
-    MaybePaid,
-    Outcome,
-    Refused,
-    Truncated,
-    answer_schema,
-)
+from annotator.describe.openai_completion import OPENAI_SCHEMA_NAMES, read_completion
+from annotator.describe.outcome import Failed, Malformed, MaybePaid, answer_schema
 from annotator.describe.providers import NamedLlm, require_model
 from annotator.describe.request import Request
 from annotator.describe.sdk_provider import Provider
-from annotator.describe.token_counts import doubts, token_count
 from annotator.errors import BaseUrlIgnored
 from annotator.http import AddressInvalid, name_and_address, plain_address
 
-if TYPE_CHECKING:
-    import httpx2
-
 OPENAI_URL = "https://api.openai.com/v1"
 SAMPLING = ("max_tokens", "temperature", "top_p", "seed", "reasoning_effort")
-BROKEN_OFF = ("error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout")
 VERSIONED = re.compile(r"/v\d")
 SCHEMA_BLAMED = re.compile(r"schema|response.?format|json.?object|structured|guided|grammar", re.I)
-OPENAI_SCHEMA_NAMES = ("response_format", "json_schema", "json_object")
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON schema:"
 
 
@@ -135,6 +119,7 @@ class OpenAi(Provider):
         asked = zip(SAMPLING, values, strict=True)
         sampling = {name: value for name, value in asked if value is not None}
         super().__init__(model, OPENAI_URL, base_url, key, sampling, timeout, allow_http)
+        self._completed = False  # whether an answer came: its address is right
         self._dialect = (
             Dialect("max_tokens")
             if self.base_url
@@ -173,7 +158,9 @@ class OpenAi(Provider):
             if isinstance(came, Failed | MaybePaid):
                 return Reply(came)
             if not isinstance(came, http_errors.HttpFault):
-                return self._placed(_read(came, self._key, body[dialect.limit], request))
+                reply = read_completion(came, self._key, body[dialect.limit], request)
+                self._completed |= not isinstance(reply.outcome, Failed | MaybePaid)
+                return self._placed(reply)
             if came.generated is not None:
                 return Reply(Malformed(came.said or "its generation failed"), came.generated)
             if (learned := dialect.after(came, optional)) is None:
@@ -185,7 +172,8 @@ class OpenAi(Provider):
         failed = reply.outcome
         if not isinstance(failed, Failed) or failed.status not in (200, 404, 405):
             return reply
-        if VERSIONED.search(urlsplit(self._url).path):
+        passing = self._completed or failed.after is not None
+        if passing or VERSIONED.search(urlsplit(self._url).path):
             return reply
         problem = f"{failed.problem} (is {self._url}/v1 its address?)"
         return replace(reply, outcome=Failed(problem, status=failed.status, fatal=True))
@@ -211,74 +199,6 @@ def _body(request: Request, changes: dict[str, Any], dialect: Dialect) -> dict[s
         **formats[dialect.formats[0]],
         **settings,
     }
-
-
-class _Part(BaseModel):
-    text: str | None = None
-
-
-class _Message(BaseModel):
-    content: str | list[_Part] | None = None
-    refusal: str | None = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-
-    def text(self) -> str:
-        """The model's words; where there are none, those that a server took for thoughts."""
-        parts = self.content
-        said = "".join(p.text or "" for p in parts) if isinstance(parts, list) else parts
-        thoughts = (self.reasoning_content, self.reasoning)
-        thought = next((one for one in thoughts if isinstance(one, str) and one), "")
-        return said or self.refusal or thought
-
-
-class _Choice(BaseModel):
-    message: _Message | None = None
-    finish_reason: str | None = None
-    error: Any = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-
-
-class _Completion(BaseModel):
-    """As much of a chat completion as is read; servers leave out or null much of the rest."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
-
-
-def _read(response: httpx2.Response, key: str, limit: int, request: Request) -> Reply:
-    """What a completion says."""
-    try:
-        completion = _Completion.model_validate_json(response.content)
-    except ValidationError:
-        unreadable = http_errors.unreadable(response, key, OPENAI_SCHEMA_NAMES)
-        return Reply(unreadable, response.text[: http_errors.LONGEST_BODY])
-    choice, usage = completion.choices[0], completion.usage or _Usage()
-    message = choice.message or _Message()
-    counts = usage.prompt_tokens, usage.completion_tokens
-    return Reply(
-        _outcome(choice, message, limit),
-        message.text(),
-        *map(token_count, counts),
-        doubts=doubts(request, *counts),
-    )
-
-
-def _outcome(choice: _Choice, message: _Message, limit: int) -> Outcome:
-    if choice.error or choice.finish_reason in BROKEN_OFF:
-        why = http_errors.message_of(choice.error) or choice.finish_reason
-        return Failed(f"the server broke the answer off: {why}", again=True)
-    if message.refusal:
-        return Refused(message.refusal)
-    if choice.finish_reason == "content_filter":
-        return Refused("the provider's content filter")
-    if choice.finish_reason == "length":
-        return Truncated(limit)
-    return read_answer(message.text())
 
 
 def open_llm_named(named: NamedLlm) -> OpenAi:

@@ -46,15 +46,15 @@ class KeyMissing(DescribeError):
 
     Attributes:
         llm: the language model.
-        variable: the environment variable that was looked at, or what else holds none.
+        variable: the environment variable that was looked at.
     """
 
     llm: str
     variable: str
 
     _message = (
-        "{llm} needs a key: set {variable}, or give a file that holds it with --key-file. It is "
-        "never written down."
+        "{llm} needs a key: set {variable}, or name where it is with --key-file FILE or --key-env "
+        "NAME. It is never written down."
     )
 
 

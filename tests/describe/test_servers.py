@@ -78,6 +78,29 @@ def test_an_answer_among_the_thoughts_of_a_server_is_read(provider: Provider, na
     assert (reply.outcome, reply.text) == (SAID, GOOD)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": "\n\n", "reasoning_content": GOOD},
+        {"content": "", "reasoning_content": "The inputs are alike.", "reasoning": GOOD},
+        {"content": None, "reasoning_content": GOOD, "reasoning": GOOD},
+    ],
+)
+def test_an_answer_is_found_in_whichever_field_it_is(
+    provider: Provider, fields: dict[str, Any]
+) -> None:
+    reply = reply_of(provider, Answer(body=message(**fields)))
+    assert reply.outcome == SAID
+    assert GOOD in reply.text
+
+
+def test_what_no_field_agrees_on_is_malformed(provider: Provider) -> None:
+    fields = {"content": None, "reasoning_content": GOOD, "reasoning": OTHER}
+    reply = reply_of(provider, Answer(body=message(**fields)))
+    assert reply.outcome == Malformed("it has several answers, which differ")
+    assert reply.text == f"{GOOD}\n{OTHER}"
+
+
 NONE = {
     "two that differ": f"{GOOD}\nOr rather:\n{OTHER}",
     "only in thoughts": f"<think>{GOOD}</think>",
@@ -101,6 +124,14 @@ def test_what_holds_no_one_answer_is_malformed_and_kept(provider: Provider, text
 def test_thoughts_beside_an_answer_do_not_take_its_place(provider: Provider) -> None:
     reply = reply_of(provider, Answer(body=message(content=GOOD, reasoning_content=OTHER)))
     assert reply.outcome == SAID
+    assert reply.text == f"<think>{OTHER}</think>\n{GOOD}"
+    assert read_answer(reply.text) == SAID
+
+
+def test_thoughts_beside_words_that_are_no_answer_are_kept(provider: Provider) -> None:
+    reply = reply_of(provider, Answer(body=message(content="no", reasoning=GOOD)))
+    assert isinstance(reply.outcome, Malformed)
+    assert GOOD in reply.text
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="{<["), max_size=60), st.text(max_size=60))
@@ -183,6 +214,25 @@ def test_an_address_without_v1_ends_the_run_with_the_likely_one(
     assert len(provider.asked) == 1
 
 
+BUSY = Answer(
+    200, {"error": {"message": "Service is busy", "type": "server_busy"}}, {"Retry-After": "3"}
+)
+
+
+def test_a_failure_that_passes_is_tried_again_at_an_address_without_v1_too(
+    catalog: Path, provider: Provider
+) -> None:
+    """DeepSeek's own address has none."""
+    good, words = Answer(body=message(content=GOOD)), Answer(200, {"error": "Busy"})
+    provider.answers(BUSY, good, words, good)
+    with unwaited():
+        told = describe_heads(
+            *(catalog, f"openai:tiny@{provider.url}"),
+            **{"heads": ["L0H0", "L0H1"], "concurrency": 1, "progress": False},
+        )
+    assert told.kinds == {"described": 2}
+
+
 def test_a_model_that_is_unknown_at_the_right_address_is_no_wrong_address(
     provider: Provider,
 ) -> None:
@@ -235,6 +285,8 @@ def test_a_body_that_is_no_answer_is_kept(provider: Provider) -> None:
         ("@cf/a/b@http://h/v1", "@cf/a/b", "http://h/v1"),
         ("qwen@q4_k_m@https://h/v1", "qwen@q4_k_m", "https://h/v1"),
         ("qwen@q4_k_m", "qwen@q4_k_m", ""),
+        ("qwen@q4_k_m:2", "qwen@q4_k_m:2", ""),
+        ("qwen@q8:2", "qwen@q8:2", ""),
         ("@cf/a/b", "@cf/a/b", ""),
         ("m@http://u:secret@h:80/v1", "m", "http://u:secret@h:80/v1"),
         ("m@localhost:8080", "m", "localhost:8080"),
