@@ -74,3 +74,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import tiny
 
     return tiny.save(tmp_path_factory.mktemp("tiny") / "tiny-llama", tiny.llama())
+
+
+@pytest.fixture(scope="session")
+def ruled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model's catalog whose twelve heads the rules described."""
+    from annotator.pipeline.describe import describe_heads
+    from annotator.pipeline.map import map_model
+
+    out = tmp_path_factory.mktemp("ruled") / "tiny"
+    map_model(tiny_folder, out, progress=False)
+    describe_heads(out, "rules", progress=False)
+    return out

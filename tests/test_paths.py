@@ -16,7 +16,6 @@ from annotator.cli import main
 from annotator.errors import HomeMissing, PathInvalid
 from annotator.label_studio.install import home
 from annotator.paths import cache_folder, user_path
-from annotator.pipeline.describe import describe_heads
 from annotator.pipeline.export import export
 from annotator.pipeline.map import map_model
 from annotator.pipeline.quickstart import embedded_model
@@ -37,14 +36,6 @@ ODD = (
     "new\nline",
     "q'",
 )
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("paths") / "catalog"
-    map_model(tiny_folder, out, progress=False)
-    describe_heads(out, "rules", progress=False)
-    return out
 
 
 def commands_of(catalog: Path, model: Path, new: Path) -> list[tuple[object, ...]]:
@@ -76,17 +67,17 @@ def test_a_folder_of_any_name(tiny_folder: Path, tmp_path: Path, name: str) -> N
 
 
 def test_a_path_that_is_no_utf_8_is_refused_before_anything(
-    finished: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ruled: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / NO_UTF_8
-    shutil.copytree(finished, place / "catalog")
+    shutil.copytree(ruled, place / "catalog")
     shutil.copytree(tiny_folder, place / "model")
     before = files_of(tmp_path)
     for command in commands_of(place / "catalog", place / "model", tmp_path / "new"):
         said = error_of(capsys, *command)
         assert "it is no UTF-8 text" in said, command
         assert said.count("\n") == 1
-    for command in commands_of(finished, tiny_folder, place):
+    for command in commands_of(ruled, tiny_folder, place):
         if str(place) in map(str, command) or str(place) in str(command[-1]):
             assert "it is no UTF-8 text" in error_of(capsys, *command), command
     assert files_of(tmp_path) == before
@@ -130,8 +121,8 @@ def test_a_tokenizer_is_built_where_there_is_no_cache() -> None:
     assert gguf_tokenizer(metadata, "embedded").get_vocab_size() == 49152
 
 
-def test_a_folder_that_may_only_be_read(finished: Path, tmp_path: Path) -> None:
-    catalog = shutil.copytree(finished, tmp_path / "catalog")
+def test_a_folder_that_may_only_be_read(ruled: Path, tmp_path: Path) -> None:
+    catalog = shutil.copytree(ruled, tmp_path / "catalog")
     (catalog / "ledger.db").unlink()
     before = files_of(catalog)
     unmounted = ("unshare", "-rm", "sh", "-c", _READ_ONLY, str(catalog))
@@ -156,13 +147,13 @@ _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$
 
 
 def test_an_export_says_where_its_path_would_be_taken_for_wildcards(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ruled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Seen with datasets 5.2: `runs [v2]/hf` gave the rows of `runs v/hf`."""
     for name, is_said in (("runs [v2]", True), ("a::b", True), ("runs*", True), ("runs v", False)):
-        export(finished, "hf", tmp_path / name / "hf", progress=False)
+        export(ruled, "hf", tmp_path / name / "hf", progress=False)
         assert ("load_dataset takes" in capsys.readouterr().err) is is_said, name
-        export(finished, "csv", tmp_path / name / "csv", progress=False)
+        export(ruled, "csv", tmp_path / name / "csv", progress=False)
         assert not capsys.readouterr().err
         heads = pd.read_parquet(tmp_path / name / "hf" / "data" / "heads.parquet")
         assert len(heads) == 12

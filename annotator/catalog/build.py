@@ -18,11 +18,12 @@ from annotator.catalog.schema import MAP_TABLES, to_tables
 from annotator.catalog.shards import LayerShards
 from annotator.catalog.table_files import write_table
 from annotator.errors import CatalogForeign, CatalogUnwritable
+from annotator.errors.catalogs import DELETE_IT
 from annotator.locks import LOCK, alone
 from annotator.records import HeadMap
 
 MAP_SHARDS = "building"
-MAP_AGAIN = "Delete that file and run the same annotator map again"
+MAP_AGAIN = f"{DELETE_IT} the same annotator map again"
 
 
 class Builder:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from annotator.catalog.shards import Shards
+from annotator.errors.catalogs import DELETE_IT
 from annotator.paths import file_name
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _TYPES: dict[str, pa.DataType] = {
     "int32": pa.int32(),
     "float64": pa.float64(),
 }
-VALIDATE_AGAIN = "Delete that file and run the same annotator validate again"
+VALIDATE_AGAIN = f"{DELETE_IT} the same annotator validate again"
 
 
 def schema_of(experiment: Experiment) -> pa.Schema:

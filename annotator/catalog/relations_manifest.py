@@ -15,10 +15,11 @@ from typing import Any
 from annotator.atomic_files import whole_file
 from annotator.catalog.manifest_format import ManifestFormat
 from annotator.errors import CatalogBroken, NoRelations
+from annotator.errors.catalogs import DELETE_IT
 from annotator.records import Relation, RelationPairs
 
 RELATIONS_FILE = "relations.json"
-RELATIONS_AGAIN = "Delete that file and run the same annotator relations again"
+RELATIONS_AGAIN = f"{DELETE_IT} the same annotator relations again"
 RELATIONS_FORMAT = ManifestFormat(1, RELATIONS_AGAIN)
 NONE = "it holds no relation scores"
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from annotator.atomic_files import make_folder, whole_file
 from annotator.errors import CatalogBroken
+from annotator.errors.catalogs import DELETE_IT
 
 # Checksums: a flipped bit is an error that names the file, not a number that is a little off.
 _ROWS = 1 << 14  # a row group; a head's rows are found by their group's statistics
@@ -37,11 +38,11 @@ def unreadable(path: Path, error: Exception, remedy: str) -> CatalogBroken:
     try:
         path.open("rb").close()
     except FileNotFoundError:
-        again = remedy.replace("Delete that file and run", "Run")
+        again = remedy.replace(DELETE_IT, "Run")
         return CatalogBroken(str(path), "there is no such file", again)
     except OSError as system:  # Arrow names no reason of the system's
         return CatalogBroken.unreadable(str(path), system.strerror or str(system))
-    return CatalogBroken(str(path), str(error).splitlines()[0], remedy)
+    return CatalogBroken(str(path), str(error).splitlines()[0].rstrip("."), remedy)
 
 
 def read_table(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Sequence
+from typing import IO, Any, cast
 
 from rich import box
 from rich.console import Console
@@ -26,14 +28,25 @@ class _Console(Console):
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         shown = [Segment(visible(one.text), one.style, one.control) for one in buffer]
-        return Styled(super()._render_buffer(shown))
+        return super()._render_buffer(shown)
+
+
+class _Styled:
+    """Standard output, as a console writes to it: what is left of styles is our own."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(Styled(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
 
 
 def new_console() -> Console:
     """Standard output, as wide as the terminal."""
     # A pipe has no width of its own; COLUMNS may name one.
     width = None if Console().is_terminal or "COLUMNS" in os.environ else 100
-    return _Console(width=width, highlight=False, markup=False, emoji=False)
+    out = cast("IO[str]", _Styled())
+    return _Console(file=out, width=width, highlight=False, markup=False, emoji=False)
 
 
 def new_table(*columns: tuple[str, str]) -> Table:

@@ -81,6 +81,10 @@ class CatalogBusy(CatalogError):
     _message = "another process is writing {path}. Wait for it to end, then run this again."
 
 
+DELETE_IT = "Delete that file and run"
+"""How the remedy begins for a file that can be made again; one that is not there is only made."""
+
+
 @dataclass(eq=False)
 class CatalogBroken(CatalogError):
     """A file of the catalog cannot be read.
@@ -93,7 +97,7 @@ class CatalogBroken(CatalogError):
 
     path: str
     reason: str
-    remedy: str = "Delete that file and run the same annotator map again"
+    remedy: str = f"{DELETE_IT} the same annotator map again"
 
     _message = "{path} cannot be read ({reason}). {remedy}."
 

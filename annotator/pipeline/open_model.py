@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from annotator.weights.model import Model
     from annotator.weights.source import Source
 
+MOST_USUAL_ROWS = 1 << 20
+"""Rows; no model that is about has a third of it, and so none has its weights asked for first."""
+
 
 @dataclass(frozen=True)
 class OpenedModel:
@@ -47,9 +50,10 @@ class OpenedModel:
         from annotator.tokens.load import load_vocabulary
         from annotator.weights.check_tensors import embedding_fits
 
-        if not embedding_fits(self.model.plan):
-            self.check()  # which names all that is wrong, before a vocabulary of any size is made
-        return load_vocabulary(self.model.source, self.model.dims.vocab, self.tokenizer)
+        rows = self.model.dims.vocab
+        if rows > MOST_USUAL_ROWS and not embedding_fits(self.model.plan):
+            self.check()  # names all that is wrong, before a place is made for each of the rows
+        return load_vocabulary(self.model.source, rows, self.tokenizer)
 
     def check(self, layers: Sequence[int] | None = None) -> str:
         """Read and check tensors once, under a bar; see `annotator.weights.check_tensors`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ ENVIRONMENT = (
 """What a case has only where it says so."""
 CLOSED = "http://127.0.0.1:1"
 """An address at which nobody answers; the hub's, unless a case says otherwise."""
+BAR = re.compile(r"Describing: +\d")  # which is drawn anew below a line that is said
 LARGE = 1_000_000
 SHOWN_SERVER = "http://127.0.0.1:8080"
 
@@ -162,7 +164,8 @@ def run(case: BadInput, folder: Path, sources: Sources) -> Told:
     assert not changed, f"{case.what}: {changed} changed"
     assert "Traceback" not in said
     text = said.replace(server, SHOWN_SERVER) if server else said
-    return Told(code, text.replace(str(folder), os.curdir).strip())
+    lines = text.replace(str(folder), os.curdir).strip().splitlines()
+    return Told(code, "\n".join(line for line in lines if not BAR.match(line)))
 
 
 def _here(words: list[str]) -> tuple[int, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.bad_inputs.case import BadInput, Make
-from tests.describe.loopback import Answer, described, openai_error
+from tests.bad_inputs.case import BadInput, Make, Place
+from tests.describe.loopback import Answer, Asked, described, openai_error
 
 ASK = "describe catalog --heads L0H0 --llm openai:tiny@{server}/v1"
 GOOD, OTHER = described(), described(pattern="another")
@@ -27,6 +27,20 @@ def says(content: str | None, finish: str = "stop", **more: Any) -> Make:
 def asks(llm: str, *options: str) -> str:
     """A command that asks a language model about one head."""
     return " ".join(("describe catalog --heads L0H0 --llm", llm, *options))
+
+
+def _counts(**usage: int) -> Make:
+    message = {"message": {"content": GOOD}, "finish_reason": "stop"}
+    return answers(Answer(body={"choices": [message], "usage": usage}))
+
+
+def _without_schemas(place: Place) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.body.get("response_format", {}).get("type") == "json_schema":
+            return Answer(400, openai_error("Unknown field: structured_outputs"))
+        return Answer(body={"choices": [{"message": {"content": GOOD}, "finish_reason": "stop"}]})
+
+    place.provider.answer = answer
 
 
 LANGUAGE_MODELS = [
@@ -126,6 +140,22 @@ LANGUAGE_MODELS = [
     ),
     BadInput("no heads chosen", "describe catalog --llm rules", code=2),
     BadInput("a time that is none", asks("openai:tiny@http://127.0.0.1:1/v1", "--timeout 0")),
+]
+
+TAKEN = [
+    BadInput(
+        "counts of tokens that cannot be",
+        ASK,
+        _counts(prompt_tokens=-5, completion_tokens=10**30),
+        code=0,
+    ),
+    BadInput("a prompt that the server cut", ASK, _counts(prompt_tokens=3), code=0),
+    BadInput("a schema that the server does not take", ASK, _without_schemas, code=0),
+    BadInput(
+        "a dataset where its reader sees wildcards",
+        "export catalog --to hf --out 'runs [v2]/hf'",
+        code=0,
+    ),
 ]
 
 assert json.loads(GOOD) != json.loads(OTHER)

@@ -44,6 +44,11 @@ MACHINES = [
         environment={"SSL_CERT_FILE": "gone.pem"},
     ),
     BadInput(
+        "a folder of certificates that is not there",
+        HUB,
+        environment={"SSL_CERT_DIR": "gone"},
+    ),
+    BadInput(
         "a file without certificates",
         HUB,
         lambda place: place.write("empty.pem", ""),

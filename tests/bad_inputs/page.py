@@ -10,7 +10,7 @@ from annotator.terminal_text import visible
 from tests.bad_inputs.case import BadInput, Told
 from tests.bad_inputs.catalogs import CATALOGS
 from tests.bad_inputs.hostile import HOSTILE
-from tests.bad_inputs.language_models import LANGUAGE_MODELS
+from tests.bad_inputs.language_models import LANGUAGE_MODELS, TAKEN
 from tests.bad_inputs.machines import MACHINES, STUDIES
 from tests.bad_inputs.models import MODELS
 
@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, Sequence[BadInput]] = {
     "Language models": LANGUAGE_MODELS,
     "Machines and folders": MACHINES,
     "Studies": STUDIES,
+    "Taken all the same, and said": TAKEN,
 }
 INTRO = """# Bad inputs
 

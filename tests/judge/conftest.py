@@ -9,8 +9,6 @@ import pytest
 
 from annotator.label_studio import install as environment
 from annotator.label_studio.server import Server
-from annotator.pipeline.describe import describe_heads
-from annotator.pipeline.map import map_model
 from tests.judge.studies import Capture, Study
 
 os.environ.setdefault(
@@ -32,15 +30,6 @@ def studio_server(label_studio: Path, tmp_path_factory: pytest.TempPathFactory) 
     """A real Label Studio, with an admin and the raters ada and ben; tests share it."""
     with Server(tmp_path_factory.mktemp("studio") / "server", ["ada", "ben"]) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def ruled(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model's catalog whose twelve heads the rules described."""
-    out = tmp_path_factory.mktemp("judged") / "tiny"
-    map_model(tiny_folder, out, progress=False)
-    describe_heads(out, "rules", progress=False)
-    return out
 
 
 @pytest.fixture

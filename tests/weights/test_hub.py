@@ -296,3 +296,15 @@ def test_the_environment_alone_decides_endpoint_and_cache(
     assert revision_of(tmp_path / "out") == commit
     snapshots = home / "hub" / "models--someone--tiny-llama" / "snapshots"
     assert [path.name for path in snapshots.iterdir()] == [commit]
+
+
+def test_a_missing_tokenizer_is_said_before_any_weights_are_fetched(
+    hub: Hub, sharded: dict[str, bytes], tmp_path: Path, capsys: Capture
+) -> None:
+    hub.push(REPO, {name: data for name, data in sharded.items() if name != "tokenizer.json"})
+    assert "no usable tokenizer" in error_of(capsys, "map", REPO, "--out", str(tmp_path / "out"))
+    assert not [
+        path
+        for method, path in hub.requests
+        if method == "GET" and "safetensors" in path and "index" not in path
+    ]
