@@ -83,7 +83,8 @@ def refuse_ids(model: str, ids: Collection[Any]) -> None:
         TokenizerMissing: it has them.
     """
     if any(type(id) is not int or not 0 <= id < MOST_IDS for id in ids):
-        raise TokenizerMissing(model, f"it has ids of tokens that are none, or {MOST_IDS:,} up")
+        reason = f"its ids of tokens are not all whole numbers from 0 and below {MOST_IDS:,}"
+        raise TokenizerMissing(model, reason)
 
 
 def refuse_growth(model: str, normalizer: Mapping[str, Any] | None) -> None:
